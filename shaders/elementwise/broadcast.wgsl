@@ -1,0 +1,36 @@
+// y = a OP b under NumPy broadcasting, up to four dimensions. y has sizes d0..d3 (slowest first); s*, t* are the element
+// strides of a and b along them, 0 where that operand is repeated.
+#include "common/grid.wgsl"
+#include "elementwise/operator.wgsl"
+
+struct Params {
+  d0: u32, d1: u32, d2: u32, d3: u32,
+  s0: u32, s1: u32, s2: u32, s3: u32,
+  t0: u32, t1: u32, t2: u32, t3: u32,
+}
+#params Params
+
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
+  if (at >= params.d0 * params.d1 * params.d2 * params.d3) { return; }
+  let i3 = at % params.d3;
+  let r2 = at / params.d3;
+  let i2 = r2 % params.d2;
+  let r1 = r2 / params.d2;
+  let i1 = r1 % params.d1;
+  let i0 = r1 / params.d1;
+  let fromA = i0 * params.s0 + i1 * params.s1 + i2 * params.s2 + i3 * params.s3;
+  let fromB = i0 * params.t0 + i1 * params.t1 + i2 * params.t2 + i3 * params.t3;
+  y[at] = apply(a[fromA], b[fromB]);
+}

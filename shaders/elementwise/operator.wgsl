@@ -1,0 +1,16 @@
+// The operator of elementwise/binary.wgsl and elementwise/broadcast.wgsl.
+fn apply(a: f32, b: f32) -> f32 {
+#if ADD
+  return a + b;
+#elif SUB
+  return a - b;
+#elif MUL
+  return a * b;
+#elif DIV
+  return a / b;
+#elif MAX
+  return max(a, b);
+#elif MIN
+  return min(a, b);
+#endif
+}

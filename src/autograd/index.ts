@@ -1,0 +1,14 @@
+/** Automatic differentiation: ops that record, backward passes, checkpointing, gradient checks. */
+export { type BackwardOptions, backward, gradients } from './backward.js';
+export { checkpoint } from './checkpoint.js';
+export { type GradcheckOptions, type GradcheckResult, gradcheck } from './gradcheck.js';
+export {
+  ACCUMULATED,
+  type BackwardContext,
+  type BackwardFunction,
+  differentiable,
+  gradEnabled,
+  noGrad,
+  withGrad,
+} from './graph.js';
+export * from './ops/index.js';

@@ -1,0 +1,2 @@
+/** Every differentiable op, one file per kernel family. */
+export * from './elementwise.js';

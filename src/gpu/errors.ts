@@ -1,0 +1,28 @@
+/** What kind of thing went wrong; lets callers branch without parsing messages. */
+export type ErrorCode =
+  | 'adapter'
+  | 'autograd'
+  | 'device-lost'
+  | 'disposed'
+  | 'dtype'
+  | 'kernel'
+  | 'limit'
+  | 'out-of-memory'
+  | 'shape'
+  | 'value';
+
+/** Every error the engine throws on purpose: one sentence that names the op, the values and the fix. */
+export class OslerError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string) {
+    super(message);
+    this.name = 'OslerError';
+    this.code = code;
+  }
+}
+
+/** Throws an {@link OslerError} unless `condition` holds; the message is built only when needed. */
+export function check(condition: unknown, code: ErrorCode, message: () => string): asserts condition {
+  if (!condition) throw new OslerError(code, message());
+}

@@ -1,0 +1,201 @@
+/**
+ * Compiled kernels and bind groups, each made once.
+ *
+ * Bind-group layouts depend on the access list alone and are shared by all pipelines. Bind groups are cached because
+ * making one costs more CPU than the dispatch that uses it, and because Dawn frees dropped ones only after a garbage
+ * collection and a later submit.
+ */
+import { check, OslerError } from './errors.js';
+import type { PoolBuffer } from './pool.js';
+import { type ParamField, reflect } from './reflect.js';
+import { type Defines, type ParamsMode, type ShaderSource, specialise } from './wgsl.js';
+
+/** A compiled, specialised kernel. */
+export interface Pipeline {
+  readonly id: number;
+  readonly name: string;
+  readonly gpu: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly layoutId: number;
+  readonly bindings: readonly { readonly name: string; readonly access: 'read' | 'read_write' }[];
+  readonly params: readonly ParamField[];
+}
+
+/** A range of a pooled buffer. */
+export interface BufferRange {
+  readonly buffer: PoolBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
+const MAX_BIND_GROUPS = 8192;
+
+/** The pipeline and bind-group caches of one device. */
+export class PipelineCache {
+  readonly #device: GPUDevice;
+  readonly #source: ShaderSource;
+  readonly #mode: ParamsMode;
+  readonly #onError: (error: OslerError) => void;
+  readonly #pipelines = new Map<string, Pipeline>();
+  readonly #layouts = new Map<string, { id: number; group: GPUBindGroupLayout }>();
+  readonly #uniformLayout: GPUBindGroupLayout | null;
+  readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #groupsOfBuffer = new Map<number, Set<string>>();
+
+  /** Compile errors are asynchronous in WebGPU; they arrive at `onError`. */
+  constructor(
+    device: GPUDevice,
+    source: ShaderSource,
+    mode: ParamsMode,
+    onError: (error: OslerError) => void,
+  ) {
+    this.#device = device;
+    this.#source = source;
+    this.#mode = mode;
+    this.#onError = onError;
+    this.#uniformLayout =
+      mode === 'immediate'
+        ? null
+        : device.createBindGroupLayout({
+            entries: [
+              {
+                binding: 0,
+                visibility: GPUShaderStage.COMPUTE,
+                buffer: { type: 'uniform', hasDynamicOffset: true },
+              },
+            ],
+          });
+  }
+
+  /** The layout of `@group(1)` where launch parameters travel in a uniform buffer. */
+  get uniformLayout(): GPUBindGroupLayout | null {
+    return this.#uniformLayout;
+  }
+
+  /** The pipeline of `shaders/<path>.wgsl` specialised by text defines and override constants. */
+  pipeline(path: string, defines: Defines, constants: Readonly<Record<string, number>>): Pipeline {
+    let key = path;
+    for (const name in defines) key += `|${name}=${Number(defines[name])}`;
+    for (const name in constants) key += `;${name}=${constants[name]}`;
+    let found = this.#pipelines.get(key);
+    if (!found) {
+      found = this.#compile(path, key, defines, constants);
+      this.#pipelines.set(key, found);
+    }
+    return found;
+  }
+
+  /** The bind group of these ranges for a pipeline, from the cache when they were bound together before. */
+  bindGroup(pipeline: Pipeline, ranges: readonly BufferRange[]): GPUBindGroup {
+    let key = `${pipeline.layoutId}`;
+    for (const r of ranges) key += `,${r.buffer.id}:${r.offset}:${r.size}`;
+    const found = this.#groups.get(key);
+    if (found) return found;
+    if (this.#groups.size >= MAX_BIND_GROUPS) this.#forgetAll();
+    const group = this.#device.createBindGroup({
+      label: pipeline.name,
+      layout: pipeline.layout,
+      entries: ranges.map((r, binding) => ({
+        binding,
+        resource: { buffer: r.buffer.gpu, offset: r.offset, size: Math.ceil(r.size / 4) * 4 },
+      })),
+    });
+    this.#groups.set(key, group);
+    for (const r of ranges) {
+      const keys = this.#groupsOfBuffer.get(r.buffer.id);
+      if (keys) keys.add(key);
+      else this.#groupsOfBuffer.set(r.buffer.id, new Set([key]));
+    }
+    return group;
+  }
+
+  /** Drops the bind groups that refer to a buffer about to be destroyed. */
+  forget(buffer: PoolBuffer): void {
+    for (const key of this.#groupsOfBuffer.get(buffer.id) ?? []) this.#groups.delete(key);
+    this.#groupsOfBuffer.delete(buffer.id);
+  }
+
+  /** Number of cached pipelines and bind groups. */
+  get size(): { pipelines: number; bindGroups: number } {
+    return { pipelines: this.#pipelines.size, bindGroups: this.#groups.size };
+  }
+
+  #forgetAll(): void {
+    this.#groups.clear();
+    this.#groupsOfBuffer.clear();
+  }
+
+  #layout(access: readonly string[]): { id: number; group: GPUBindGroupLayout } {
+    const key = access.join();
+    let layout = this.#layouts.get(key);
+    if (!layout) {
+      const group = this.#device.createBindGroupLayout({
+        entries: access.map((a, binding) => ({
+          binding,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: a === 'read' ? 'read-only-storage' : 'storage' },
+        })),
+      });
+      layout = { id: this.#layouts.size, group };
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  #compile(
+    path: string,
+    key: string,
+    defines: Defines,
+    constants: Readonly<Record<string, number>>,
+  ): Pipeline {
+    const file = `${path}.wgsl`;
+    const { code, origins } = specialise(file, this.#source, defines, this.#mode);
+    const { bindings, params } = reflect(file, code);
+    const max = this.#device.limits.maxStorageBuffersPerShaderStage;
+    check(bindings.length <= max, 'limit', () => {
+      return `shaders/${file} binds ${bindings.length} buffers; this adapter allows ${max}`;
+    });
+    const layout = this.#layout(bindings.map((b) => b.access));
+    this.#device.pushErrorScope('validation');
+    const module = this.#device.createShaderModule({ label: key, code });
+    const gpu = this.#device.createComputePipeline({
+      label: key,
+      layout: this.#device.createPipelineLayout({
+        bindGroupLayouts: this.#uniformLayout ? [layout.group, this.#uniformLayout] : [layout.group],
+        ...(this.#uniformLayout ? {} : { immediateSize: params.length * 4 }),
+      }),
+      compute: { module, entryPoint: 'main', constants: { ...constants } },
+    });
+    void this.#report(key, module, this.#device.popErrorScope(), origins);
+    return {
+      id: this.#pipelines.size,
+      name: path,
+      gpu,
+      layout: layout.group,
+      layoutId: layout.id,
+      bindings,
+      params,
+    };
+  }
+
+  async #report(
+    key: string,
+    module: GPUShaderModule,
+    scope: Promise<GPUError | null>,
+    origins: readonly string[],
+  ): Promise<void> {
+    try {
+      const error = await scope;
+      if (!error) return;
+      const { messages } = await module.getCompilationInfo();
+      const lines = messages
+        .filter((m) => m.type === 'error')
+        .map((m) => `shaders/${origins[m.lineNum - 1] ?? '?'}: ${m.message}`);
+      this.#onError(
+        new OslerError('kernel', `kernel ${key} does not compile: ${lines.join('; ') || error.message}`),
+      );
+    } catch {
+      // The device went away meanwhile; its own loss report is the error that matters.
+    }
+  }
+}

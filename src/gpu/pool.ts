@@ -1,0 +1,208 @@
+/**
+ * GPU memory: buffers are recycled by size class and every byte is accounted to a purpose.
+ *
+ * A freed buffer may be handed out again at once, although commands that read it are still queued: one queue executes
+ * in order, so a later command cannot overtake them. Destroying is different (it poisons commands that are recorded but
+ * not submitted), so it waits for the next submit.
+ */
+import { OslerError } from './errors.js';
+
+/** What memory is held for; out-of-memory errors and `memoryReport` list these. */
+export const PURPOSES = ['weights', 'optimizer', 'gradients', 'activations', 'kv', 'scratch'] as const;
+/** See {@link PURPOSES}. */
+export type Purpose = (typeof PURPOSES)[number];
+
+const LOWER: Record<Purpose, string> = {
+  weights: 'load weights in bf16 or use a smaller model',
+  optimizer: 'train LoRA adapters instead of all weights',
+  gradients: 'train LoRA adapters or freeze parts of the model',
+  activations: 'lower the batch size or turn on gradient checkpointing',
+  kv: 'lower the number of concurrent generations or their length',
+  scratch: 'lower the batch size',
+};
+
+/** A pooled GPU buffer. `size` is what was asked for, `capacity` what it occupies. */
+export interface PoolBuffer {
+  readonly id: number;
+  readonly gpu: GPUBuffer;
+  readonly capacity: number;
+  size: number;
+  purpose: Purpose;
+  /** The command batch that last used it: a queue write must not overtake recorded commands. */
+  lastBatch: number;
+  /** Recordings that will use it again; a pinned buffer is not recycled when its owner lets go. */
+  pins: number;
+  free: boolean;
+}
+
+/** Bytes now live per purpose, at their peak, and held from the driver. */
+export interface MemoryReport {
+  readonly live: Readonly<Record<Purpose, number>>;
+  readonly liveTotal: number;
+  readonly peak: Readonly<Record<Purpose, number>>;
+  readonly peakTotal: number;
+  readonly reserved: number;
+  readonly peakReserved: number;
+}
+
+const zeroes = (): Record<Purpose, number> =>
+  Object.fromEntries(PURPOSES.map((p) => [p, 0])) as Record<Purpose, number>;
+
+/** Rounds a size up to its class: 256-byte steps, then sixteen steps per power of two (at most 6% of waste). */
+export function sizeClass(bytes: number): number {
+  const step = Math.max(256, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 4));
+  return Math.max(256, Math.ceil(bytes / step) * step);
+}
+
+/** The pool of one device. */
+export class BufferPool {
+  readonly #device: GPUDevice;
+  readonly #budget: number;
+  readonly #onDestroy: (buffer: PoolBuffer) => void;
+  readonly #shelves = new Map<number, PoolBuffer[]>();
+  readonly #live = zeroes();
+  readonly #peak = zeroes();
+  #doomed: PoolBuffer[] = [];
+  #liveTotal = 0;
+  #peakTotal = 0;
+  #reserved = 0;
+  #peakReserved = 0;
+  #nextId = 1;
+
+  /** `budget` caps the reserved bytes; `onDestroy` lets caches forget a buffer. */
+  constructor(device: GPUDevice, budget: number, onDestroy: (buffer: PoolBuffer) => void) {
+    this.#device = device;
+    this.#budget = budget;
+    this.#onDestroy = onDestroy;
+  }
+
+  /** Takes a buffer of at least `bytes`; its contents are undefined. */
+  acquire(bytes: number, purpose: Purpose): PoolBuffer {
+    const max = this.#device.limits.maxBufferSize;
+    if (bytes > max) {
+      throw new OslerError(
+        'limit',
+        `a tensor of ${bytes} bytes exceeds this adapter's largest buffer of ${max} bytes`,
+      );
+    }
+    const capacity = Math.min(sizeClass(bytes), Math.floor(max / 4) * 4);
+    const buffer = this.#shelves.get(capacity)?.pop() ?? this.#create(capacity, purpose);
+    buffer.size = bytes;
+    buffer.purpose = purpose;
+    buffer.free = false;
+    this.#live[purpose] += buffer.capacity;
+    this.#liveTotal += buffer.capacity;
+    this.#peak[purpose] = Math.max(this.#peak[purpose], this.#live[purpose]);
+    this.#peakTotal = Math.max(this.#peakTotal, this.#liveTotal);
+    return buffer;
+  }
+
+  /** Gives a buffer back; later acquisitions may reuse it. */
+  release(buffer: PoolBuffer): void {
+    if (buffer.free) throw new OslerError('disposed', 'a GPU buffer was released twice');
+    buffer.free = true;
+    if (buffer.pins === 0) this.#shelve(buffer);
+  }
+
+  /** Accounts a live buffer to another purpose. */
+  relabel(buffer: PoolBuffer, purpose: Purpose): void {
+    this.#live[buffer.purpose] -= buffer.capacity;
+    this.#live[purpose] += buffer.capacity;
+    this.#peak[purpose] = Math.max(this.#peak[purpose], this.#live[purpose]);
+    buffer.purpose = purpose;
+  }
+
+  /** Keeps a buffer's memory for a recording, beyond its owner's release. */
+  pin(buffer: PoolBuffer): void {
+    buffer.pins++;
+  }
+
+  /** Ends a pin; recycles the buffer if its owner has let go meanwhile. */
+  unpin(buffer: PoolBuffer): void {
+    if (--buffer.pins === 0 && buffer.free) this.#shelve(buffer);
+  }
+
+  #shelve(buffer: PoolBuffer): void {
+    this.#live[buffer.purpose] -= buffer.capacity;
+    this.#liveTotal -= buffer.capacity;
+    const shelf = this.#shelves.get(buffer.capacity);
+    if (shelf) shelf.push(buffer);
+    else this.#shelves.set(buffer.capacity, [buffer]);
+  }
+
+  /** Marks all unused buffers for destruction after the next submit. */
+  trim(): void {
+    for (const shelf of this.#shelves.values()) {
+      for (const buffer of shelf) {
+        this.#reserved -= buffer.capacity;
+        this.#doomed.push(buffer);
+      }
+    }
+    this.#shelves.clear();
+  }
+
+  /** Destroys what `trim` marked; call right after a submit, when no recorded command can refer to it. */
+  destroyDoomed(): void {
+    for (const buffer of this.#doomed) {
+      this.#onDestroy(buffer);
+      buffer.gpu.destroy();
+    }
+    this.#doomed = [];
+  }
+
+  /** Restarts peak tracking from what is live now. */
+  resetPeak(): void {
+    Object.assign(this.#peak, this.#live);
+    this.#peakTotal = this.#liveTotal;
+    this.#peakReserved = this.#reserved;
+  }
+
+  /** Current and peak bytes. */
+  report(): MemoryReport {
+    return {
+      live: { ...this.#live },
+      liveTotal: this.#liveTotal,
+      peak: { ...this.#peak },
+      peakTotal: this.#peakTotal,
+      reserved: this.#reserved,
+      peakReserved: this.#peakReserved,
+    };
+  }
+
+  /** The error for memory that could not be had: who holds how much, and what lowers it. */
+  outOfMemory(bytes: number, purpose: Purpose): OslerError {
+    const holders = PURPOSES.filter((p) => this.#live[p] > 0).sort((a, b) => this.#live[b] - this.#live[a]);
+    const list = holders.map((p) => `${p} ${mib(this.#live[p])}`).join(', ') || 'nothing else';
+    return new OslerError(
+      'out-of-memory',
+      `out of GPU memory asking for ${mib(bytes)} for ${purpose}; held: ${list}; to lower it, ${LOWER[holders[0] ?? purpose]}`,
+    );
+  }
+
+  #create(capacity: number, purpose: Purpose): PoolBuffer {
+    if (this.#reserved + capacity > this.#budget) {
+      this.trim();
+      if (this.#reserved + capacity > this.#budget) throw this.outOfMemory(capacity, purpose);
+    }
+    const gpu = this.#device.createBuffer({
+      size: capacity,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
+    this.#reserved += capacity;
+    this.#peakReserved = Math.max(this.#peakReserved, this.#reserved);
+    return {
+      id: this.#nextId++,
+      gpu,
+      capacity,
+      size: capacity,
+      purpose,
+      lastBatch: -1,
+      pins: 0,
+      free: false,
+    };
+  }
+}
+
+function mib(bytes: number): string {
+  return bytes < 1 << 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / (1 << 20)).toFixed(1)} MiB`;
+}

@@ -1,0 +1,122 @@
+/** Elementwise arithmetic, in-place accumulation, filling, copies and dtype conversion. */
+import { check, type Gpu, type Purpose } from '../gpu/index.js';
+import {
+  broadcastShape,
+  type DType,
+  empty,
+  type Shape,
+  sameShape,
+  showShape,
+  type Tensor,
+} from '../tensor/index.js';
+import { ceilDiv, checkDevice, checkDtype, checkSame, fold, launchElementwise } from './support.js';
+
+/** Operators of {@link binary}. */
+export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min';
+
+/** `a op b` with NumPy broadcasting over at most four dimensions. */
+export function binary(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
+  const gpu = checkDevice(op, a, b);
+  checkDtype(op, 'a', a, 'f32');
+  checkDtype(op, 'b', b, 'f32');
+  const defines = { [op.toUpperCase()]: true };
+  if (sameShape(a.shape, b.shape)) {
+    const y = empty(gpu, a.shape);
+    launchElementwise(gpu, 'elementwise/binary', { a, b, y }, {}, defines);
+    return y;
+  }
+  const shape = broadcastShape(a.shape, b.shape, op);
+  const { sizes, strides } = mergeDimensions(shape, [a.shape, b.shape], op);
+  const y = empty(gpu, shape);
+  const params: Record<string, number> = {};
+  sizes.forEach((d, i) => {
+    params[`d${i}`] = d;
+    params[`s${i}`] = strides[0][i];
+    params[`t${i}`] = strides[1][i];
+  });
+  gpu.launch('elementwise/broadcast', { a, b, y }, params, {
+    groups: fold(gpu, ceilDiv(y.size, 64)),
+    defines,
+  });
+  return y;
+}
+
+/**
+ * Describes a broadcast as at most four dimensions: neighbours that every operand walks the same way are merged, so
+ * that adding a bias to any tensor is two-dimensional.
+ */
+function mergeDimensions(
+  shape: Shape,
+  operands: readonly Shape[],
+  op: string,
+): { sizes: number[]; strides: number[][] } {
+  const strides = operands.map((operand) => {
+    const own: number[] = [];
+    let stride = 1;
+    for (let i = shape.length - 1; i >= 0; i--) {
+      const d = operand[i - shape.length + operand.length] ?? 1;
+      own[i] = d === 1 ? 0 : stride;
+      stride *= d;
+    }
+    return own;
+  });
+  const sizes = [...shape];
+  for (let i = sizes.length - 2; i >= 0; i--) {
+    const together = strides.every((s) => s[i] === s[i + 1] * sizes[i + 1]);
+    if (!together && sizes[i] !== 1 && sizes[i + 1] !== 1) continue;
+    const dropped = sizes[i + 1] === 1 ? i + 1 : i;
+    sizes.splice(i, 2, sizes[i] * sizes[i + 1]);
+    for (const s of strides) s.splice(dropped, 1);
+  }
+  check(sizes.length <= 4, 'shape', () => {
+    return `${op}: shapes ${operands.map(showShape).join(' and ')} need more than four broadcast dimensions; reshape first`;
+  });
+  while (sizes.length < 4) {
+    sizes.unshift(1);
+    for (const s of strides) s.unshift(0);
+  }
+  return { sizes, strides };
+}
+
+/** `scale * x + shift`. */
+export function affine(x: Tensor, scale: number, shift = 0): Tensor {
+  checkDtype('affine', 'x', x, 'f32');
+  const y = empty(x.gpu, x.shape);
+  launchElementwise(x.gpu, 'elementwise/affine', { x, y }, { scale, shift });
+  return y;
+}
+
+/** In place: `y = beta * y + alpha * x`. */
+export function axpy(y: Tensor, x: Tensor, alpha: number, beta = 1): void {
+  const gpu = checkDevice('axpy', y, x);
+  checkSame('axpy', y, x);
+  checkDtype('axpy', 'y', y, 'f32');
+  checkDtype('axpy', 'x', x, 'f32');
+  launchElementwise(gpu, 'elementwise/axpy', { x, y }, { alpha, beta });
+  y.touch();
+}
+
+/** A new tensor filled with one value. */
+export function full(gpu: Gpu, shape: Shape, value: number, purpose: Purpose = 'activations'): Tensor {
+  const y = empty(gpu, shape, { purpose });
+  launchElementwise(gpu, 'elementwise/affine', { y }, { scale: 0, shift: value }, { FILL: true });
+  return y;
+}
+
+/** A copy in memory of its own. */
+export function copyOf(x: Tensor, purpose: Purpose = 'activations'): Tensor {
+  const y = empty(x.gpu, x.shape, { dtype: x.dtype, purpose });
+  x.gpu.copy(x.range, y.range);
+  return y;
+}
+
+/** Converts between f32, f16 and bf16, rounding to nearest even; returns a new tensor even where nothing changes. */
+export function cast(x: Tensor, dtype: DType, purpose: Purpose = 'activations'): Tensor {
+  if (x.dtype === dtype) return copyOf(x, purpose);
+  checkDtype('cast', 'x', x, 'f32', 'f16', 'bf16');
+  check(dtype !== 'i32' && dtype !== 'u32', 'dtype', () => `cast: ${x.dtype} to ${dtype} is not supported`);
+  const y = empty(x.gpu, x.shape, { dtype, purpose });
+  const defines = { [`FROM_${x.dtype.toUpperCase()}`]: true, [`TO_${dtype.toUpperCase()}`]: true };
+  launchElementwise(x.gpu, 'elementwise/cast', { x, y }, {}, defines, 2);
+  return y;
+}

@@ -1,0 +1,136 @@
+/** What launch functions of all kernel families share: grid folding, argument checks, and cutting work that a binding cannot cover. */
+import { type BufferRange, check, type Gpu, type LaunchOptions } from '../gpu/index.js';
+import { type DType, elementBytes, sameShape, type Tensor } from '../tensor/index.js';
+
+/** Integer division, rounded up. */
+export function ceilDiv(a: number, b: number): number {
+  return Math.ceil(a / b);
+}
+
+/** A grid of at least `workgroups`, folded into y where one dimension cannot hold it. */
+export function fold(gpu: Gpu, workgroups: number): [number, number] {
+  const most = gpu.limits.maxComputeWorkgroupsPerDimension;
+  if (workgroups <= most) return [workgroups, 1];
+  const rows = ceilDiv(workgroups, most);
+  return [ceilDiv(workgroups, rows), rows];
+}
+
+/** Rejects tensors of another dtype. */
+export function checkDtype(op: string, name: string, tensor: Tensor, ...allowed: readonly DType[]): void {
+  check(allowed.includes(tensor.dtype), 'dtype', () => {
+    return `${op}: ${name} is ${tensor.describe()}, expected ${allowed.join(' or ')}; cast() converts`;
+  });
+}
+
+/** Rejects tensors of another shape; -1 in `shape` matches anything. */
+export function checkShapeIs(op: string, name: string, tensor: Tensor, shape: readonly number[]): void {
+  const fits = tensor.rank === shape.length && shape.every((d, i) => d === -1 || d === tensor.shape[i]);
+  check(fits, 'shape', () => {
+    return `${op}: ${name} is ${tensor.describe()}, expected shape [${shape.map((d) => (d < 0 ? '?' : d)).join(', ')}]`;
+  });
+}
+
+/** Rejects two tensors that differ in shape. */
+export function checkSame(op: string, a: Tensor, b: Tensor): void {
+  check(
+    sameShape(a.shape, b.shape),
+    'shape',
+    () => `${op}: shapes differ: ${a.describe()} and ${b.describe()}`,
+  );
+}
+
+/** Rejects operands that live on different devices. */
+export function checkDevice(op: string, ...tensors: readonly Tensor[]): Gpu {
+  const { gpu } = tensors[0];
+  check(
+    tensors.every((t) => t.gpu === gpu),
+    'value',
+    () => `${op}: operands live on different devices`,
+  );
+  return gpu;
+}
+
+/** A part of a tensor's memory, as something to bind. */
+export function part(
+  tensor: Tensor,
+  firstElement: number,
+  elements: number,
+): { readonly range: BufferRange } {
+  const { buffer, offset } = tensor.range;
+  const width = elementBytes(tensor.dtype);
+  return { range: { buffer, offset: offset + firstElement * width, size: elements * width } };
+}
+
+/**
+ * Cuts `count` items into windows so that each tensor's share fits one binding and starts where bindings may start.
+ * `elementsPerItem` gives, for each tensor, how many elements belong to one item.
+ */
+export function* windows(
+  gpu: Gpu,
+  count: number,
+  tensors: readonly { readonly tensor: Tensor; readonly elementsPerItem: number }[],
+): Generator<{ first: number; count: number }> {
+  let most = count;
+  let step = 1;
+  for (const { tensor, elementsPerItem } of tensors) {
+    const itemBytes = elementsPerItem * elementBytes(tensor.dtype);
+    if (itemBytes === 0) continue;
+    most = Math.min(most, Math.floor(gpu.maxBindingBytes / itemBytes));
+    step = lcm(step, alignmentItems(gpu, itemBytes));
+  }
+  if (most >= count) {
+    yield { first: 0, count };
+    return;
+  }
+  const size = Math.floor(most / step) * step;
+  check(size > 0, 'limit', () => {
+    return `one row is larger than this adapter's binding limit of ${gpu.maxBindingBytes} bytes`;
+  });
+  for (let first = 0; first < count; first += size) yield { first, count: Math.min(size, count - first) };
+}
+
+/** How many items of `itemBytes` it takes until an offset is aligned for binding. */
+function alignmentItems(gpu: Gpu, itemBytes: number): number {
+  const alignment = gpu.limits.minStorageBufferOffsetAlignment;
+  return alignment / gcd(alignment, itemBytes);
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+function lcm(a: number, b: number): number {
+  return (a / gcd(a, b)) * b;
+}
+
+/** Elements that one invocation of the plain elementwise shaders handles. */
+const PER_INVOCATION = 4;
+const WORKGROUP = 64;
+
+/** Launches an elementwise shader over equally sized tensors, window by window. */
+export function launchElementwise(
+  gpu: Gpu,
+  path: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  params: Readonly<Record<string, number>>,
+  defines: LaunchOptions['defines'] = {},
+  perInvocation = PER_INVOCATION,
+): void {
+  const list = Object.values(tensors);
+  const shares = list.map((tensor) => ({ tensor, elementsPerItem: 1 }));
+  for (const { first, count } of windows(gpu, list[0].size, shares)) {
+    const bindings = Object.fromEntries(
+      Object.entries(tensors).map(([name, t]) => [name, count === t.size ? t : part(t, first, count)]),
+    );
+    gpu.launch(
+      path,
+      bindings,
+      { size: count, ...params },
+      {
+        groups: fold(gpu, ceilDiv(count, WORKGROUP * perInvocation)),
+        defines,
+        constants: { WORKGROUP },
+      },
+    );
+  }
+}

@@ -1,0 +1,200 @@
+/** Tensor: a shape and a dtype over GPU memory. Always contiguous, row-major. */
+import { type BufferRange, check, type Gpu, type PoolBuffer, type Purpose } from '../gpu/index.js';
+import { type DType, decode, elementBytes, type HostArray, hostView } from './dtype.js';
+import * as scopes from './scope.js';
+import { numel, type Shape, showShape } from './shape.js';
+
+/** Autograd's link from a tensor to the operation that made it; told when a handle of the tensor goes away. */
+export interface GradLink {
+  dropped(): void;
+}
+
+/** Memory shared by the views of a tensor. */
+export class Storage {
+  readonly gpu: Gpu;
+  readonly buffer: PoolBuffer;
+  /** Number of tensors over this memory. */
+  handles = 0;
+  /** Counts in-place changes, so that autograd can tell when something it saved was overwritten. */
+  version = 0;
+
+  /** Takes memory from the pool. */
+  constructor(gpu: Gpu, bytes: number, purpose: Purpose) {
+    this.gpu = gpu;
+    this.buffer = gpu.allocate(bytes, purpose);
+  }
+}
+
+/** How a tensor is laid over a storage. */
+export interface TensorInit {
+  readonly storage: Storage;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Byte offset into the storage. */
+  readonly offset?: number;
+}
+
+/** A dense GPU tensor. Ops live in `autograd`; creation functions in `create.ts`. */
+export class Tensor {
+  readonly isTensor = true;
+  readonly storage: Storage;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly offset: number;
+  /** Number of elements. */
+  readonly size: number;
+  /** Leaves with this flag receive `grad` from `backward`. */
+  requiresGrad = false;
+  /** Accumulated gradient of a leaf, f32. */
+  grad: Tensor | null = null;
+  /** Set by autograd on results of differentiable ops. */
+  link: GradLink | null = null;
+  /** Which output of the linked operation this is. */
+  linkIndex = 0;
+  #disposed = false;
+
+  /** Lays a tensor over existing storage; use the functions of `create.ts` to make one. */
+  constructor(init: TensorInit) {
+    this.storage = init.storage;
+    this.shape = init.shape;
+    this.dtype = init.dtype;
+    this.offset = init.offset ?? 0;
+    this.size = numel(init.shape);
+    this.storage.handles++;
+    scopes.enter(this);
+  }
+
+  /** The device that holds this tensor. */
+  get gpu(): Gpu {
+    return this.storage.gpu;
+  }
+
+  /** Number of dimensions. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  /** Bytes of the elements. */
+  get bytes(): number {
+    return this.size * elementBytes(this.dtype);
+  }
+
+  /** True after `dispose`. */
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** The memory to bind; throws after `dispose`. */
+  get range(): BufferRange {
+    this.assertUsable();
+    return { buffer: this.storage.buffer, offset: this.offset, size: this.bytes };
+  }
+
+  /** Throws a clear error when the tensor was disposed. */
+  assertUsable(): void {
+    check(!this.#disposed, 'disposed', () => {
+      return `tensor ${this.describe()} is used after it was disposed; return it from its scope or call keep()`;
+    });
+  }
+
+  /** Dimension `axis`; negative counts from the end. */
+  dim(axis: number): number {
+    const at = axis < 0 ? axis + this.rank : axis;
+    check(
+      at >= 0 && at < this.rank,
+      'shape',
+      () => `axis ${axis} does not exist in shape ${showShape(this.shape)}`,
+    );
+    return this.shape[at];
+  }
+
+  /** A new handle on the same memory with the same shape; lives until its own dispose. */
+  alias(shape: Shape = this.shape, offset = this.offset, dtype = this.dtype): Tensor {
+    this.assertUsable();
+    return new Tensor({ storage: this.storage, shape, dtype, offset });
+  }
+
+  /** Takes this tensor out of its scope: it lives until `dispose`. */
+  keep(): this {
+    scopes.leave(this);
+    return this;
+  }
+
+  /** Marks a leaf as trainable. */
+  requireGrad(on = true): this {
+    check(
+      this.dtype !== 'i32' && this.dtype !== 'u32',
+      'dtype',
+      () => `${this.dtype} tensors cannot require gradients`,
+    );
+    check(
+      !this.link,
+      'autograd',
+      () => 'requireGrad() applies to leaves; this tensor is the result of an op',
+    );
+    this.requiresGrad = on;
+    return this;
+  }
+
+  /** True when gradients flow into this tensor. */
+  get tracked(): boolean {
+    return this.requiresGrad || this.link !== null;
+  }
+
+  /** Tells autograd that the contents were changed in place. */
+  touch(): void {
+    this.storage.version++;
+  }
+
+  /** Writes host data in place. */
+  write(data: HostArray): void {
+    check(
+      data.length === this.size,
+      'shape',
+      () => `writing ${data.length} values into shape ${showShape(this.shape)}`,
+    );
+    check(data.BYTES_PER_ELEMENT === elementBytes(this.dtype), 'dtype', () => {
+      return `writing ${data.constructor.name} into a ${this.dtype} tensor; encode() converts`;
+    });
+    this.gpu.write(this.range, data);
+    this.touch();
+  }
+
+  /** Reads the raw elements (f16 and bf16 as 16-bit patterns). */
+  async raw(): Promise<HostArray> {
+    return hostView(await this.gpu.read(this.range), this.dtype);
+  }
+
+  /** Reads the elements as f32 numbers. */
+  async data(): Promise<Float32Array> {
+    return decode(await this.raw(), this.dtype);
+  }
+
+  /** Reads the only element. */
+  async item(): Promise<number> {
+    check(this.size === 1, 'shape', () => `item() needs one element; shape is ${showShape(this.shape)}`);
+    return (await this.data())[0];
+  }
+
+  /** Frees this handle; the memory goes back to the pool with the last one. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    scopes.leave(this);
+    this.link?.dropped();
+    this.link = null;
+    this.grad?.dispose();
+    this.grad = null;
+    if (--this.storage.handles === 0) this.gpu.release(this.storage.buffer);
+  }
+
+  /** Shape and dtype in words, for error messages. */
+  describe(): string {
+    return `${this.dtype}${showShape(this.shape)}`;
+  }
+
+  /** Shape and dtype; contents need `await data()`. */
+  toString(): string {
+    return `Tensor ${this.describe()}${this.requiresGrad ? ' requiresGrad' : ''}`;
+  }
+}
