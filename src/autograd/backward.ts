@@ -71,6 +71,7 @@ function run(start: Edge, gradient: Tensor, retain: boolean): void {
     if (!slots) {
       slots = new Array<Tensor | null>(edge.node.outputCount).fill(null);
       pending.set(edge.node, slots);
+      edge.node.hold();
       insertByOrder(queue, edge.node);
     }
     slots[edge.index] = merge(slots[edge.index], g);
@@ -82,6 +83,7 @@ function run(start: Edge, gradient: Tensor, retain: boolean): void {
     visit(node, slots, deliver);
     for (const slot of slots) slot?.dispose();
     if (!retain) node.release();
+    node.dropped();
   }
 }
 

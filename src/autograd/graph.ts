@@ -67,7 +67,12 @@ export class GradNode implements GradLink {
     for (const edge of this.edges) if (edge && 'node' in edge) edge.node.#references++;
   }
 
-  /** A tensor that this node produced was disposed. */
+  /** Keeps what was saved until the matching `dropped`. */
+  hold(): void {
+    this.#references++;
+  }
+
+  /** A tensor that this node produced was disposed, or a consumer let go. */
   dropped(): void {
     if (--this.#references === 0) this.release();
   }

@@ -98,7 +98,9 @@ export class Gpu {
       device,
       options.shaders,
       immediates ? 'immediate' : 'uniform',
-      (error) => this.#fail(error),
+      (error) => {
+        this.#fault = error;
+      },
     );
     this.#pool = new BufferPool(device, options.memoryBudget ?? Number.POSITIVE_INFINITY, (buffer) =>
       this.#pipelines.forget(buffer),
@@ -352,11 +354,13 @@ export class Gpu {
     this.#onWait();
     try {
       const result = await promise;
-      this.#assertAlive();
-      return result;
+      if (!this.#fault) return result;
     } catch (error) {
-      throw this.#fault ?? error;
+      if (!this.#fault) throw error;
     }
+    // A kernel that does not compile also invalidates the commands that use it; its own report says more.
+    await this.#pipelines.compiled();
+    throw this.#fault;
   }
 
   #translate(error: GPUError): OslerError {

@@ -40,6 +40,7 @@ export class PipelineCache {
   readonly #layouts = new Map<string, { id: number; group: GPUBindGroupLayout }>();
   readonly #uniformLayout: GPUBindGroupLayout | null;
   readonly #groups = new Map<string, GPUBindGroup>();
+  readonly #compiling = new Set<Promise<void>>();
   readonly #groupsOfBuffer = new Map<number, Set<string>>();
 
   /** Compile errors are asynchronous in WebGPU; they arrive at `onError`. */
@@ -109,6 +110,11 @@ export class PipelineCache {
     return group;
   }
 
+  /** Settles when the compile errors of all pipelines made so far are known. */
+  async compiled(): Promise<void> {
+    await Promise.all(this.#compiling);
+  }
+
   /** Drops the bind groups that refer to a buffer about to be destroyed. */
   forget(buffer: PoolBuffer): void {
     for (const key of this.#groupsOfBuffer.get(buffer.id) ?? []) this.#groups.delete(key);
@@ -166,7 +172,9 @@ export class PipelineCache {
       }),
       compute: { module, entryPoint: 'main', constants: { ...constants } },
     });
-    void this.#report(key, module, this.#device.popErrorScope(), origins);
+    const report = this.#report(key, module, this.#device.popErrorScope(), origins);
+    this.#compiling.add(report);
+    void report.finally(() => this.#compiling.delete(report));
     return {
       id: this.#pipelines.size,
       name: path,

@@ -1,0 +1,172 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { chooseTier } from '../src/gpu/adapter.js';
+import { chromeTrace, type Gpu, summarise } from '../src/gpu/index.js';
+import { sizeClass } from '../src/gpu/pool.js';
+import { affine, axpy, binary, full } from '../src/kernels/elementwise.js';
+import { openGpu } from '../src/launcher/open.js';
+import { empty, scope, tensor, zeros } from '../src/tensor/index.js';
+import { expectClose, random } from './support/compare.js';
+import { testGpu } from './support/gpu.js';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await testGpu();
+});
+
+describe('memory', () => {
+  test('size classes waste at most a sixteenth of large buffers', () => {
+    for (const bytes of [1, 255, 256, 257, 5000, 1e6, 123456789]) {
+      expect(sizeClass(bytes)).toBeGreaterThanOrEqual(bytes);
+      if (bytes > 8192) expect(sizeClass(bytes)).toBeLessThanOrEqual(bytes * 1.0625);
+    }
+  });
+
+  test('bytes are accounted by purpose and recycled', () => {
+    const before = gpu.memory();
+    const w = empty(gpu, [1000], { purpose: 'weights' });
+    const k = empty(gpu, [1000], { purpose: 'kv' });
+    const during = gpu.memory();
+    expect(during.live.weights - before.live.weights).toBe(sizeClass(4000));
+    expect(during.live.kv - before.live.kv).toBe(sizeClass(4000));
+    w.dispose();
+    k.dispose();
+    expect(gpu.memory().liveTotal).toBe(before.liveTotal);
+    const reserved = gpu.memory().reserved;
+    scope(() => empty(gpu, [1000]));
+    expect(gpu.memory().reserved).toBe(reserved);
+  });
+
+  test('running out says who holds what and what to change', async () => {
+    const tight = await testGpu(undefined, { memoryBudget: 1 << 20 });
+    const weights = empty(tight, [200_000], { purpose: 'weights' });
+    expect(() => empty(tight, [100_000])).toThrow(
+      /out of GPU memory asking for .* for activations; held: weights .*; to lower it, load weights in bf16/,
+    );
+    weights.dispose();
+    empty(tight, [100_000]).dispose();
+  });
+
+  test('tensors over the largest buffer are refused before anything happens', () => {
+    expect(() => empty(gpu, [2 ** 20, 2 ** 20])).toThrow(/exceeds this adapter's largest buffer/);
+  });
+});
+
+describe('commands', () => {
+  test('writes do not overtake recorded commands', async () => {
+    const x = tensor(gpu, [1, 2, 3]);
+    const y = affine(x, 10);
+    x.write(new Float32Array([4, 5, 6]));
+    const z = affine(x, 10);
+    await expectClose(y, [10, 20, 30], 0);
+    await expectClose(z, [40, 50, 60], 0);
+    for (const t of [x, y, z]) t.dispose();
+  });
+
+  test('recycled memory is not disturbed by queued readers', async () => {
+    const results = scope(() =>
+      Array.from({ length: 300 }, (_, i) => scope(() => affine(full(gpu, [512], i), 2))),
+    );
+    await expectClose(results[137], new Array(512).fill(274), 0);
+    for (const r of results) r.dispose();
+  });
+
+  test('a recording replays with new contents, and holds its memory', async () => {
+    const x = tensor(gpu, random(100));
+    const y = zeros(gpu, [100]);
+    const before = gpu.memory().liveTotal;
+    const { recording } = gpu.record(() => scope(() => axpy(y, affine(affine(x, 2), 1, 1), 1)));
+    for (let i = 0; i < 4; i++) recording.replay();
+    const garbage = scope(() => Array.from({ length: 20 }, () => full(gpu, [100], Number.NaN)));
+    recording.replay();
+    const xs = await x.data();
+    await expectClose(
+      y,
+      Array.from(xs, (v) => 6 * (2 * v + 1)),
+      1e-6,
+    );
+    x.write(new Float32Array(100));
+    recording.replay();
+    await expectClose(
+      y,
+      Array.from(xs, (v) => 6 * (2 * v + 1) + 1),
+      1e-6,
+    );
+    for (const g of garbage) g.dispose();
+    recording.dispose();
+    expect(gpu.memory().liveTotal).toBe(before);
+    expect(() => recording.replay()).toThrow('disposed');
+    x.dispose();
+    y.dispose();
+  });
+
+  test('profiling names kernels and gives Chrome traces', async () => {
+    gpu.startProfile();
+    scope(() => {
+      for (let i = 0; i < 5; i++) affine(full(gpu, [10_000], 1), 3);
+    });
+    const events = await gpu.stopProfile();
+    expect(events).toHaveLength(10);
+    expect(events.every((e) => e.durationNs >= 0 && e.kernel === 'elementwise/affine')).toBe(true);
+    expect(summarise(events)[0]).toMatchObject({ kernel: 'elementwise/affine', count: 10 });
+    const trace = JSON.parse(chromeTrace(events, 'test'));
+    expect(trace.traceEvents.filter((e: { ph: string }) => e.ph === 'X')).toHaveLength(10);
+  });
+});
+
+describe('errors', () => {
+  test('launch arguments are checked by name before anything reaches the GPU', () => {
+    scope(() => {
+      const x = full(gpu, [4], 1);
+      const y = full(gpu, [4], 1);
+      const launch = (bindings: Record<string, typeof x>, params = { size: 4, scale: 1, shift: 0 }) =>
+        gpu.launch('elementwise/affine', bindings, params, { groups: [1] });
+      expect(() => launch({ x })).toThrow('elementwise/affine: binding "y" was not given');
+      expect(() => launch({ x, y, z: y })).toThrow('the shader has no binding "z"');
+      expect(() => launch({ x, y: x })).toThrow('"y" is written while "x" uses the same buffer');
+      expect(() => launch({ x, y }, { size: -1, scale: 1, shift: 0 })).toThrow(
+        'parameter "size" = -1 does not fit u32',
+      );
+      expect(() =>
+        gpu.launch('elementwise/affine', { x, y }, { size: 4, scale: 1, shift: 0 }, { groups: [0] }),
+      ).toThrow('a grid of 0 x 1 x 1 workgroups is empty');
+    });
+  });
+
+  test('use after dispose, wrong dtypes and shapes are refused', () => {
+    const x = full(gpu, [4], 1);
+    x.dispose();
+    expect(() => affine(x, 1)).toThrow('tensor f32[4] is used after it was disposed');
+    scope(() => {
+      expect(() => empty(gpu, [2, 0])).toThrow('dimension that is not a positive integer');
+      expect(() => binary('add', full(gpu, [4], 1), empty(gpu, [4], { dtype: 'bf16' }))).toThrow(
+        'add: b is bf16[4], expected f32',
+      );
+      expect(() => tensor(gpu, [1, 2, 3], [2, 2])).toThrow('3 values do not fill shape [2, 2]');
+    });
+  });
+
+  test('a kernel that does not compile is reported with file and line', async () => {
+    const broken = await openGpu({
+      shaders: () =>
+        '@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(1) fn main() { y[0] = oops; }',
+    });
+    const y = empty(broken, [1]);
+    broken.launch('broken', { y }, {}, { groups: [1] });
+    await expect(y.data()).rejects.toThrow(/kernel broken does not compile: shaders\/broken.wgsl:2: .*oops/);
+    await broken.destroy();
+  });
+
+  test('unknown tiers are refused', () => {
+    expect(() => chooseTier(gpu.info, 'turbo')).toThrow('tier "turbo" is unknown; use one of base, f16');
+    expect(() => chooseTier({ ...gpu.info, tiers: ['base'] }, 'f16')).toThrow('not offered');
+  });
+});
+
+test('a destroyed device says so', async () => {
+  const own = await openGpu();
+  const x = full(own, [4], 2);
+  await expectClose(x, [2, 2, 2, 2], 0);
+  await own.destroy();
+  await own.destroy();
+  expect(() => full(own, [4], 1)).toThrow('this GPU device was destroyed');
+});
