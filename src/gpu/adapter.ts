@@ -67,6 +67,9 @@ export async function requestAdapter(gpu: GPU): Promise<Candidate> {
 export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   const { info, features } = adapter;
   const has = (name: string) => features.has(name as GPUFeatureName);
+  const software = /llvmpipe|swiftshader|lavapipe|microsoft basic render/i.test(
+    `${info.device} ${info.description} ${info.architecture}`,
+  );
   const matrixConfigs = [...(info.subgroupMatrixConfigs ?? [])].map((c) => ({
     component: c.componentType,
     result: c.resultComponentType,
@@ -78,7 +81,10 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   if (has('shader-f16')) tiers.push('f16');
   if (has('subgroups')) tiers.push('subgroups');
   // f16 operands with an f32 accumulator; f16 accumulation overflows on Qwen activations.
-  const usable = matrixConfigs.some((c) => c.component === 'f16' && c.result === 'f32');
+  // llvmpipe offers 8x8x8 whatever its vector width, but crashes the process on it when subgroups have 16 lanes (Mesa
+  // 26.1, LP_NATIVE_VECTOR_WIDTH=512); with 8 lanes (256) it is right.
+  const crashes = software && (info.subgroupMaxSize ?? 0) > 8;
+  const usable = !crashes && matrixConfigs.some((c) => c.component === 'f16' && c.result === 'f32');
   if (has('chromium-experimental-subgroup-matrix') && has('shader-f16') && has('subgroups') && usable) {
     tiers.push('subgroup-matrix');
   }
@@ -87,9 +93,7 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
     vendor: info.vendor,
     architecture: info.architecture,
     driver: info.description,
-    software: /llvmpipe|swiftshader|lavapipe|microsoft basic render/i.test(
-      `${info.device} ${info.description} ${info.architecture}`,
-    ),
+    software,
     features: [...features].sort(),
     subgroupSize: has('subgroups')
       ? { min: info.subgroupMinSize ?? 4, max: info.subgroupMaxSize ?? 128 }
