@@ -1,0 +1,58 @@
+// Reduces the rows of x[rows, n] to y[rows, chunks]: one workgroup per piece of `chunk` elements of a row, so that few
+// long rows still fill the machine (a second launch then reduces the pieces). Lanes read consecutive elements.
+// SUM or MAX; SUM multiplies by `scale` (means), and ACCUMULATE adds to what y holds. For short rows columns.wgsl,
+// with one invocation per row, is better.
+#if SUBGROUPS
+enable subgroups;
+#endif
+#include "common/grid.wgsl"
+#include "reduce/operator.wgsl"
+
+struct Params { count: u32, n: u32, chunk: u32, chunks: u32, xStart: u32, yStart: u32, scale: f32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+
+override WORKGROUP: u32 = 64;
+
+#include "common/reduce.wgsl"
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let item = linearWorkgroup(group, groups);
+  if (item >= params.count) { return; }
+  let first = item % params.chunks * params.chunk;
+  let row = params.xStart + item / params.chunks * params.n;
+  let end = row + min(first + params.chunk, params.n);
+  let start = identity(x[row + first]);
+  #for u in 0..4
+  var part${u} = start;
+  #endfor
+  var at = row + first + lane;
+  for (; at + 3u * WORKGROUP < end; at += 4u * WORKGROUP) {
+    #for u in 0..4
+    part${u} = combine(part${u}, x[at + ${u}u * WORKGROUP]);
+    #endfor
+  }
+  for (; at < end; at += WORKGROUP) { part0 = combine(part0, x[at]); }
+  let own = combine(combine(part0, part1), combine(part2, part3));
+#if MAX
+  let anyNan = workgroupMax(select(0.0, 1.0, isNan(own)), lane) > 0.0;
+  let largest = workgroupMax(select(own, start, isNan(own)), lane);
+  let result = select(largest, nan(), anyNan);
+#else
+  let result = workgroupSum(own, lane) * params.scale;
+#endif
+  if (lane == 0u) {
+#if ACCUMULATE
+    y[params.yStart + item] += result;
+#else
+    y[params.yStart + item] = result;
+#endif
+  }
+}
