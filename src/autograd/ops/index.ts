@@ -1,2 +1,3 @@
 /** Every differentiable op, one file per kernel family. */
 export * from './elementwise.js';
+export * from './embedding.js';

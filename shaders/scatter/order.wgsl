@@ -1,0 +1,33 @@
+// order = the positions 0..size-1 sorted by ids[position], equal ids in ascending position: a stable sort by rank.
+// Every invocation counts how many ids come before its own. That is size^2 comparisons, but all lanes read the same id
+// at a time (a scalar or broadcast load), there is nothing to synchronise, and size is a number of tokens: thousands.
+struct Params { size: u32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> ids: array<i32>;
+@group(0) @binding(1) var<storage, read_write> order: array<u32>;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let at = id.x;
+  let own = u32(ids[min(at, params.size - 1u)]);
+  var rank = 0u;
+  var other = 0u;
+  while (other + 16u <= params.size) {
+    #for i in 0..16
+    {
+      let value = u32(ids[other + ${i}u]);
+      rank += select(0u, 1u, value < own || (value == own && other + ${i}u < at));
+    }
+    #endfor
+    other += 16u;
+  }
+  while (other < params.size) {
+    let value = u32(ids[other]);
+    rank += select(0u, 1u, value < own || (value == own && other < at));
+    other++;
+  }
+  if (at < params.size) { order[rank] = at; }
+}
