@@ -1,13 +1,18 @@
 // Tells how much other processes used the machine's cores during a measurement (Linux only; elsewhere: never).
-import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 
 const TICK_MS = 10; // USER_HZ is 100 on Linux
 const CORES = Math.max(1, cpus().length);
 
 function busyMs() {
   try {
-    const [user, nice, system, , , irq, softIrq, steal] = readFileSync("/proc/stat", "utf8").split("\n", 1)[0].trim().split(/\s+/).slice(1).map(Number);
+    const [user, nice, system, , , irq, softIrq, steal] = readFileSync('/proc/stat', 'utf8')
+      .split('\n', 1)[0]
+      .trim()
+      .split(/\s+/)
+      .slice(1)
+      .map(Number);
     return (user + nice + system + irq + softIrq + steal) * TICK_MS;
   } catch {
     return undefined;

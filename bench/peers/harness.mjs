@@ -1,6 +1,6 @@
 // Runs contestants side by side in one process on one adapter, and times and checks them.
-import { othersBusy, startWatch } from "./disturbance.mjs";
-import { quantiles } from "./statistics.mjs";
+import { othersBusy, startWatch } from './disturbance.mjs';
+import { quantiles } from './statistics.mjs';
 
 /**
  * @typedef {import("./items.mjs").Item} Item
@@ -60,7 +60,11 @@ export async function runContest(contestants, { items, minRuns = 7, budgetSecond
       log(`${item.name}: ${contestant.name}`);
       entries.push(await enter(contestant, item));
     }
-    await timeInterleaved(entries.filter(({ row }) => row.status === "ok"), minRuns, budgetSeconds);
+    await timeInterleaved(
+      entries.filter(({ row }) => row.status === 'ok'),
+      minRuns,
+      budgetSeconds,
+    );
     for (const entry of entries) {
       await recheck(entry);
       finish(entry);
@@ -76,8 +80,16 @@ export async function runContest(contestants, { items, minRuns = 7, budgetSecond
 async function enter(contestant, item) {
   const { name, kind, peer } = contestant;
   /** @type {Row} */
-  const row = { item: item.name, contestant: name, kind, peer, status: "ok", disturbed: 0 };
-  const entry = { contestant, item, row, session: undefined, single: [], queued: [], spoilt: { single: [], queued: [] } };
+  const row = { item: item.name, contestant: name, kind, peer, status: 'ok', disturbed: 0 };
+  const entry = {
+    contestant,
+    item,
+    row,
+    session: undefined,
+    single: [],
+    queued: [],
+    spoilt: { single: [], queued: [] },
+  };
   try {
     await contestant.activate?.();
     const start = performance.now();
@@ -91,25 +103,30 @@ async function enter(contestant, item) {
     }
     entry.estimate = fastest;
   } catch (error) {
-    row.status = "failed";
-    row.message = String(error?.message ?? error).split("\n")[0];
+    fail(row, error);
   }
   return entry;
 }
 
+function fail(row, error) {
+  row.status = 'failed';
+  row.message = String(error?.message ?? error).split('\n')[0];
+}
+
 async function check({ session, item, row }, step) {
-  if (item.kind === "train" ? !item.checkedSteps.includes(step) : step > 1) return;
+  if (item.kind === 'train' ? !item.checkedSteps.includes(step) : step > 1) return;
   const { error, limit } = item.check(await session.result(), step);
   row.error = Math.max(row.error ?? 0, error);
-  if (!(error <= limit)) row.status = "wrong";
+  if (!(error <= limit)) row.status = 'wrong';
 }
 
 /** After the timing: an op still gives the same numbers, a training loss is still a number. */
 async function recheck({ session, item, row }) {
-  if (row.status !== "ok") return;
+  if (row.status !== 'ok') return;
   const result = await session.result();
-  const right = item.kind === "train" ? Number.isFinite(result[0]) : item.check(result).error <= item.check(result).limit;
-  if (!right) row.status = "wrong";
+  const right =
+    item.kind === 'train' ? Number.isFinite(result[0]) : item.check(result).error <= item.check(result).limit;
+  if (!right) row.status = 'wrong';
 }
 
 /** One op, then waited for; milliseconds. */
@@ -140,8 +157,9 @@ async function timeInterleaved(entries, minRuns, budgetSeconds) {
     for (const entry of entries) {
       const clean = entry.queued.length;
       if (clean >= minRuns || round >= minRuns + MOST_RETRIES) continue;
+      if (entry.row.status !== 'ok') continue;
       done = false;
-      await turn(entry);
+      await turn(entry).catch((error) => fail(entry.row, error));
     }
   }
 }
@@ -160,7 +178,7 @@ async function turn({ contestant, session, singlesPerTurn, row, single, queued, 
 }
 
 function finish({ row, item, single, queued, spoilt }) {
-  if (row.status !== "ok") return;
+  if (row.status !== 'ok') return;
   const enough = queued.length >= 3;
   row.single = quantiles(enough ? single : [...single, ...spoilt.single]);
   row.queued = quantiles(enough ? queued : [...queued, ...spoilt.queued]);
@@ -172,9 +190,9 @@ function finish({ row, item, single, queued, spoilt }) {
 /** Compares the better of the two medians with the fastest peer of each kind. */
 function compare(rows) {
   const best = ({ single, queued }) => Math.min(single.median, queued.median);
-  const timed = rows.filter(({ status }) => status === "ok");
+  const timed = rows.filter(({ status }) => status === 'ok');
   const fastest = (kind) => Math.min(...timed.filter((row) => row.peer && row.kind === kind).map(best));
-  const [webgpu, wasm] = [fastest("webgpu"), fastest("wasm")];
+  const [webgpu, wasm] = [fastest('webgpu'), fastest('wasm')];
   for (const row of timed) {
     if (Number.isFinite(webgpu)) row.vsWebgpu = webgpu / best(row);
     if (Number.isFinite(wasm)) row.vsWasm = wasm / best(row);

@@ -1,8 +1,8 @@
 // The work items: inputs, sizes, and how a result is checked. See README.md for what each computes.
-import { readFileSync } from "node:fs";
-import { ADAM, GPT, gptInputs, gptParameters, MLP, mlpInputs, mlpParameters } from "./models.mjs";
-import { integers, uniform } from "./random.mjs";
-import { attention, layerNorm, matmul, softmax } from "./reference/ops.mjs";
+import { readFileSync } from 'node:fs';
+import { ADAM, GPT, gptInputs, gptParameters, MLP, mlpInputs, mlpParameters } from './models.mjs';
+import { integers, uniform } from './random.mjs';
+import { attention, layerNorm, matmul, softmax } from './reference/ops.mjs';
 
 /**
  * @typedef {import("./models.mjs").HostTensor} HostTensor
@@ -24,9 +24,18 @@ import { attention, layerNorm, matmul, softmax } from "./reference/ops.mjs";
  * @property {(result: Float32Array, step?: number) => Check} check
  */
 
-const expected = JSON.parse(readFileSync(new URL("./reference/fixtures/expected.json", import.meta.url), "utf8"));
+const expected = JSON.parse(
+  readFileSync(new URL('./reference/fixtures/expected.json', import.meta.url), 'utf8'),
+);
 
-const tensor = (name, shape, scale = 1) => ({ shape, data: uniform(name, shape.reduce((a, b) => a * b, 1), scale) });
+const tensor = (name, shape, scale = 1) => ({
+  shape,
+  data: uniform(
+    name,
+    shape.reduce((a, b) => a * b, 1),
+    scale,
+  ),
+});
 
 /** Largest difference, relative to the largest reference value. A result that is too short or not finite fails. */
 function relativeError(result, at, values) {
@@ -58,47 +67,79 @@ function product(name, what, m, k, n) {
     const { a, b } = inputs();
     return matmul(a.data.subarray(row * k, (row + 1) * k), b.data, 1, k, n);
   });
-  return { name, what, kind: "op", sizes: { m, k, n }, flops: 2 * m * k * n, bytes: 4 * (m * k + k * n + m * n), inputs, check };
+  return {
+    name,
+    what,
+    kind: 'op',
+    sizes: { m, k, n },
+    flops: 2 * m * k * n,
+    bytes: 4 * (m * k + k * n + m * n),
+    inputs,
+    check,
+  };
 }
 
 function softmaxItem() {
   const [rows, width] = [1024, 1024];
-  const inputs = () => ({ x: tensor("softmax.x", [rows, width], 4) });
+  const inputs = () => ({ x: tensor('softmax.x', [rows, width], 4) });
   const row = (i) => softmax(inputs().x.data.subarray(i * width, (i + 1) * width), 1, width);
   return {
-    name: "softmax", what: "softmax of the rows of 1024x1024", kind: "op", sizes: { rows, width },
-    flops: 5 * rows * width, bytes: 8 * rows * width, inputs, check: checkRows(rows, width, row),
+    name: 'softmax',
+    what: 'softmax of the rows of 1024x1024',
+    kind: 'op',
+    sizes: { rows, width },
+    flops: 5 * rows * width,
+    bytes: 8 * rows * width,
+    inputs,
+    check: checkRows(rows, width, row),
   };
 }
 
 function layerNormItem() {
   const [rows, width, eps] = [1024, 768, 1e-5];
   const inputs = () => ({
-    x: tensor("layernorm.x", [rows, width]),
-    gain: tensor("layernorm.gain", [width]),
-    bias: tensor("layernorm.bias", [width]),
+    x: tensor('layernorm.x', [rows, width]),
+    gain: tensor('layernorm.gain', [width]),
+    bias: tensor('layernorm.bias', [width]),
   });
   const row = (i) => {
     const { x, gain, bias } = inputs();
     return layerNorm(x.data.subarray(i * width, (i + 1) * width), gain.data, bias.data, 1, width, eps).y;
   };
   return {
-    name: "layernorm", what: "layer norm with gain and bias of the rows of 1024x768, eps 1e-5", kind: "op",
-    sizes: { rows, width, eps }, flops: 8 * rows * width, bytes: 8 * rows * width, inputs, check: checkRows(rows, width, row),
+    name: 'layernorm',
+    what: 'layer norm with gain and bias of the rows of 1024x768, eps 1e-5',
+    kind: 'op',
+    sizes: { rows, width, eps },
+    flops: 8 * rows * width,
+    bytes: 8 * rows * width,
+    inputs,
+    check: checkRows(rows, width, row),
   };
 }
 
 function attentionItem() {
   const [heads, time, width] = [8, 256, 64];
   const shape = [1, heads, time, width];
-  const inputs = () => ({ q: tensor("attn.q", shape, 2), k: tensor("attn.k", shape, 2), v: tensor("attn.v", shape, 2) });
+  const inputs = () => ({
+    q: tensor('attn.q', shape, 2),
+    k: tensor('attn.k', shape, 2),
+    v: tensor('attn.v', shape, 2),
+  });
   const head = (index) => {
-    const [q, k, v] = Object.values(inputs()).map(({ data }) => data.subarray(index * time * width, (index + 1) * time * width));
+    const [q, k, v] = Object.values(inputs()).map(({ data }) =>
+      data.subarray(index * time * width, (index + 1) * time * width),
+    );
     return attention(q, k, v, time, width).y;
   };
   return {
-    name: "attn", what: "causal attention forward, B1 H8 T256 D64, scale 1/8, any way the contestant likes", kind: "op",
-    sizes: { heads, time, width }, flops: 4 * heads * time * time * width, inputs, check: checkRows(heads, time * width, head),
+    name: 'attn',
+    what: 'causal attention forward, B1 H8 T256 D64, scale 1/8, any way the contestant likes',
+    kind: 'op',
+    sizes: { heads, time, width },
+    flops: 4 * heads * time * time * width,
+    inputs,
+    check: checkRows(heads, time * width, head),
   };
 }
 
@@ -116,8 +157,14 @@ function gptForwardItem() {
       ? { error: relativeError(result, (i) => indices[i], values), limit: 1e-5 }
       : { error: Infinity, limit: 0 };
   return {
-    name: "gptfwd", what: "2-layer GPT, logits of all positions", kind: "op", sizes: GPT, flops: gptFlops(),
-    inputs: gptInputs, parameters: gptParameters, check,
+    name: 'gptfwd',
+    what: '2-layer GPT, logits of all positions',
+    kind: 'op',
+    sizes: GPT,
+    flops: gptFlops(),
+    inputs: gptInputs,
+    parameters: gptParameters,
+    check,
   };
 }
 
@@ -135,8 +182,16 @@ function trainingCheck({ steps }, lr) {
 function trainingItem(name, what, sizes, flops, inputs, parameters) {
   const { probes } = expected[name];
   return {
-    name, what, kind: "train", sizes, flops, inputs, parameters, probes,
-    checkedSteps: Object.keys(expected[name].steps).map(Number), check: trainingCheck(expected[name], ADAM.lr),
+    name,
+    what,
+    kind: 'train',
+    sizes,
+    flops,
+    inputs,
+    parameters,
+    probes,
+    checkedSteps: Object.keys(expected[name].steps).map(Number),
+    check: trainingCheck(expected[name], ADAM.lr),
   };
 }
 
@@ -147,16 +202,23 @@ function mlpFlops() {
 
 /** @type {Item[]} */
 export const ITEMS = [
-  product("mm256", "matrix product 256x256x256", 256, 256, 256),
-  product("mm512", "matrix product 512x512x512", 512, 512, 512),
-  product("mm1024", "matrix product 1024x1024x1024", 1024, 1024, 1024),
-  product("matvec", "row vector 1x1024 times 1024x4096", 1, 1024, 4096),
+  product('mm256', 'matrix product 256x256x256', 256, 256, 256),
+  product('mm512', 'matrix product 512x512x512', 512, 512, 512),
+  product('mm1024', 'matrix product 1024x1024x1024', 1024, 1024, 1024),
+  product('matvec', 'row vector 1x1024 times 1024x4096', 1, 1024, 4096),
   softmaxItem(),
   layerNormItem(),
   attentionItem(),
-  trainingItem("mlp", "MLP 512-1024-512, batch 256: training step with Adam", MLP, mlpFlops(), mlpInputs, mlpParameters),
+  trainingItem(
+    'mlp',
+    'MLP 512-1024-512, batch 256: training step with Adam',
+    MLP,
+    mlpFlops(),
+    mlpInputs,
+    mlpParameters,
+  ),
   gptForwardItem(),
-  trainingItem("gpt", "2-layer GPT: training step with Adam", GPT, 3 * gptFlops(), gptInputs, gptParameters),
+  trainingItem('gpt', '2-layer GPT: training step with Adam', GPT, 3 * gptFlops(), gptInputs, gptParameters),
 ];
 
 /**

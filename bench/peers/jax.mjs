@@ -1,6 +1,6 @@
 // jax-js on its WebGPU or WASM device. Everything is jitted, as its documentation advises.
-import { ADAM, GPT, MLP } from "./models.mjs";
-import { trainingResult } from "./items.mjs";
+import { ADAM, GPT, MLP } from './models.mjs';
+import { trainingResult } from './items.mjs';
 
 /**
  * @param {"webgpu" | "wasm"} device
@@ -12,24 +12,32 @@ export function jax(device) {
   let np;
 
   const upload = ({ shape, data }) => np.array(data, { shape, device });
-  const uploadAll = (tensors) => Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, upload(t)]));
+  const uploadAll = (tensors) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, upload(t)]));
   /** jax-js frees an array at its last use; `ref` keeps one for later. */
   const keep = (tree) => lib.tree.ref(tree);
 
-  /** jax-js is lazy: what is dropped before it was awaited never runs, so all outputs of a burst are kept until then. */
-  function opSession(compute, inputs, hostResult = (data) => data) {
+  /** jax-js is lazy; asking for the buffer of one output queues the jitted call (all of it). WASM runs when awaited. */
+  const queue = (array) => {
+    if (device === 'webgpu') array.ref.gpuBufferSync();
+  };
+
+  /** What is dropped before it ran never runs, so all outputs of a burst are kept until they are awaited. */
+  function opSession(compute, inputs) {
     const jitted = lib.jit(compute);
     let outputs = [];
     return {
       run() {
-        outputs.push(jitted(keep(inputs)));
+        const output = jitted(keep(inputs));
+        queue(output);
+        outputs.push(output);
       },
       async wait() {
         await lib.blockUntilReady(outputs);
         lib.tree.dispose(outputs.slice(0, -1));
         outputs = outputs.slice(-1);
       },
-      result: async () => hostResult(await outputs[0].ref.data()),
+      result: () => outputs[0].ref.data(),
       dispose() {
         lib.tree.dispose([outputs, inputs]);
         jitted.dispose();
@@ -47,43 +55,66 @@ export function jax(device) {
 
   const norm = (p, name, x) => layerNorm(x, p[`${name}.g`].ref, p[`${name}.b`].ref, GPT.eps);
 
+  /** Composed by hand: faster here than `nn.dotProductAttention`. q, k, v [batch, heads, time, width]. */
+  function attention({ q, k, v }) {
+    const [time, width] = q.shape.slice(2);
+    const scores = np.matmul(q, k.transpose([0, 1, 3, 2])).mul(width ** -0.5);
+    const mask = np
+      .tril(np.ones([time, time]))
+      .sub(1)
+      .mul(1e9);
+    return np.matmul(lib.nn.softmax(scores.add(mask), -1), v);
+  }
+
   function attentionBlock(p, name, x) {
     const { heads, width, sequence, batch } = GPT;
-    const split = (part) => linear(p, `${name}.${part}`, x.ref).reshape([batch, sequence, heads, width / heads]);
-    const [q, k, v] = ["q", "k", "v"].map(split);
+    const split = (part) =>
+      linear(p, `${name}.${part}`, x.ref)
+        .reshape([batch, sequence, heads, width / heads])
+        .transpose([0, 2, 1, 3]);
+    const [q, k, v] = ['q', 'k', 'v'].map(split);
     x.dispose();
-    const mixed = lib.nn.dotProductAttention(q, k, v, { isCausal: true });
+    const mixed = attention({ q, k, v }).transpose([0, 2, 1, 3]);
     return linear(p, `${name}.o`, mixed.reshape([batch, sequence, width]));
   }
 
-  /** Token ids come as one-hot rows: the gradient of an indexed embedding fails under jit. */
-  function gptLogits(p, oneHot) {
-    let x = np.matmul(oneHot, p.wte.ref).add(p.wpe.ref);
+  /** From the embedded tokens [batch, sequence, width]. */
+  function gptLogits(p, embedded) {
+    let x = embedded.add(p.wpe.ref);
     for (let i = 0; i < GPT.layers; i++) {
       x = x.ref.add(attentionBlock(p, `h${i}`, norm(p, `h${i}.ln1`, x)));
       const active = lib.nn.gelu(linear(p, `h${i}.up`, norm(p, `h${i}.ln2`, x.ref)), { approximate: true });
       x = x.add(linear(p, `h${i}.down`, active));
     }
-    const logits = np.matmul(norm(p, "lnf", x), p["head.w"].ref);
+    const logits = np.matmul(norm(p, 'lnf', x), p['head.w'].ref);
     lib.tree.dispose(p);
     return logits;
   }
 
+  /** Ids come as one-hot rows: the gradient of an indexed embedding fails under jit. */
   function gptLoss(p, { tokens, targets }) {
-    const logProbabilities = lib.nn.logSoftmax(gptLogits(p, tokens), -1);
-    return logProbabilities.mul(targets).sum().mul(-1 / (GPT.batch * GPT.sequence));
+    const logProbabilities = lib.nn.logSoftmax(gptLogits(p, np.matmul(tokens, p.wte.ref)), -1);
+    return logProbabilities
+      .mul(targets)
+      .sum()
+      .mul(-1 / (GPT.batch * GPT.sequence));
   }
 
   function mlpLoss(p, { x, target }) {
     const active = lib.nn.relu(np.matmul(x, p.w1).add(p.b1));
     const difference = np.matmul(active, p.w2).add(p.b2).sub(target);
-    return np.square(difference).sum().mul(1 / (MLP.batch * MLP.out));
+    return np
+      .square(difference)
+      .sum()
+      .mul(1 / (MLP.batch * MLP.out));
   }
 
   /** The ids as one-hot rows [batch, sequence, vocabulary]. */
   function oneHot({ shape, data }) {
     const rows = new Float32Array(data.length * GPT.vocabulary);
-    data.forEach((id, i) => { rows[i * GPT.vocabulary + id] = 1; });
+    data.forEach((id, i) => {
+      rows[i * GPT.vocabulary + id] = 1;
+    });
     return { shape: [...shape, GPT.vocabulary], data: rows };
   }
 
@@ -106,7 +137,8 @@ export function jax(device) {
       return { state: next, value };
     });
     const starts = Object.fromEntries(item.parameters());
-    const zeros = () => Object.fromEntries(names.map((name) => [name, np.zeros(starts[name].shape, { device })]));
+    const zeros = () =>
+      Object.fromEntries(names.map((name) => [name, np.zeros(starts[name].shape, { device })]));
     let state = { p: uploadAll(starts), m: zeros(), v: zeros() };
     let value;
     let step = 0;
@@ -116,9 +148,10 @@ export function jax(device) {
         const scale = (beta) => np.array([1 / (1 - beta ** step)], { device });
         value?.dispose();
         ({ state, value } = jitted(state, { m: scale(beta1), v: scale(beta2) }, keep(inputs)));
+        queue(value);
       },
       async wait() {
-        await lib.blockUntilReady([state, value]);
+        await lib.blockUntilReady(value); // all outputs of a jitted call run together
       },
       async result() {
         const [loss] = await value.ref.data();
@@ -133,26 +166,17 @@ export function jax(device) {
 
   const product = op(({ a, b }) => np.matmul(a, b));
 
-  /** jax-js wants [batch, time, heads, width]; its inputs are laid out so before the timing. */
-  async function attention(item) {
-    const { heads, time, width } = item.sizes;
-    const toJax = ({ data }) => upload({ shape: [1, time, heads, width], data: swapAxes(data, heads, time, width) });
-    const { q, k, v } = item.inputs();
-    return opSession(
-      (inputs) => lib.nn.dotProductAttention(inputs.q, inputs.k, inputs.v, { isCausal: true }),
-      { q: toJax(q), k: toJax(k), v: toJax(v) },
-      (data) => swapAxes(data, time, heads, width),
-    );
-  }
-
   const idsAsRows = (item) => {
     const { tokens, targets } = item.inputs();
     return { tokens: upload(oneHot(tokens)), targets: upload(oneHot(targets)) };
   };
 
   async function gptForward(item) {
-    const inputs = { p: uploadAll(Object.fromEntries(item.parameters())), tokens: upload(oneHot(item.inputs().tokens)) };
-    return opSession(({ p, tokens }) => gptLogits(p, tokens), inputs);
+    const inputs = {
+      p: uploadAll(Object.fromEntries(item.parameters())),
+      tokens: upload(item.inputs().tokens),
+    };
+    return opSession(({ p, tokens }) => gptLogits(p, np.take(p.wte.ref, tokens, 0)), inputs);
   }
 
   return {
@@ -160,8 +184,7 @@ export function jax(device) {
     kind: device,
     peer: true,
     async setup() {
-      addIteratorHelpers();
-      lib = await import("@jax-js/jax");
+      lib = await import('@jax-js/jax');
       np = lib.numpy;
       const ready = await lib.init(device);
       if (!ready.includes(device)) throw new Error(`jax-js has no ${device} device here`);
@@ -176,31 +199,11 @@ export function jax(device) {
       matvec: product,
       softmax: op(({ x }) => lib.nn.softmax(x, -1)),
       layernorm: op(({ x, gain, bias }) => layerNorm(x, gain, bias, 1e-5)),
-      attn: attention,
+      attn: op(attention),
       mlp: async (item) => trainingSession(item, mlpLoss, uploadAll(item.inputs())),
       gptfwd: gptForward,
       gpt: async (item) => trainingSession(item, gptLoss, idsAsRows(item)),
     },
     teardown() {},
   };
-}
-
-/** jax-js uses iterator helpers, which Node has only since version 22; its uses are content with an array's. */
-function addIteratorHelpers() {
-  const iterators = Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]()));
-  const map = function (transform) {
-    return Array.from(this, transform);
-  };
-  if (!iterators.map) Object.defineProperty(iterators, "map", { value: map, configurable: true, writable: true });
-}
-
-/** [a, b, width] to [b, a, width]. */
-function swapAxes(data, a, b, width) {
-  const swapped = new Float32Array(data.length);
-  for (let i = 0; i < a; i++) {
-    for (let j = 0; j < b; j++) {
-      swapped.set(data.subarray((i * b + j) * width, (i * b + j + 1) * width), (j * a + i) * width);
-    }
-  }
-  return swapped;
 }

@@ -31,8 +31,8 @@ export function installPacing() {
 /** Restarts the spin window whenever someone begins to wait. Call once with the `globals` of `webgpu`. */
 export function watchWaits({ GPUBuffer, GPUQueue }) {
   for (const [prototype, method] of [
-    [GPUBuffer.prototype, "mapAsync"],
-    [GPUQueue.prototype, "onSubmittedWorkDone"],
+    [GPUBuffer.prototype, 'mapAsync'],
+    [GPUQueue.prototype, 'onSubmittedWorkDone'],
   ]) {
     const original = prototype[method];
     prototype[method] = function (...args) {

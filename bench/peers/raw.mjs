@@ -31,7 +31,10 @@ export function raw() {
   let device;
 
   const upload = ({ data }) => {
-    const buffer = device.createBuffer({ size: data.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+    const buffer = device.createBuffer({
+      size: data.byteLength,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST,
+    });
     device.queue.writeBuffer(buffer, 0, data);
     return buffer;
   };
@@ -42,7 +45,7 @@ export function raw() {
     const output = device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
     const buffers = [upload(a), upload(b), output];
     const pipeline = await device.createComputePipelineAsync({
-      layout: "auto",
+      layout: 'auto',
       compute: { module: device.createShaderModule({ code: SHADER }), constants: { m, k, n } },
     });
     const bindings = device.createBindGroup({
@@ -61,7 +64,10 @@ export function raw() {
       },
       wait: () => device.queue.onSubmittedWorkDone(),
       async result() {
-        const staging = device.createBuffer({ size, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+        const staging = device.createBuffer({
+          size,
+          usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+        });
         const encoder = device.createCommandEncoder();
         encoder.copyBufferToBuffer(output, 0, staging, 0, size);
         device.queue.submit([encoder.finish()]);
@@ -70,16 +76,19 @@ export function raw() {
         staging.destroy();
         return values;
       },
-      dispose: () => buffers.forEach((buffer) => { buffer.destroy(); }),
+      dispose: () =>
+        buffers.forEach((buffer) => {
+          buffer.destroy();
+        }),
     };
   }
 
   return {
-    name: "raw-wgsl",
-    kind: "webgpu",
+    name: 'raw-wgsl',
+    kind: 'webgpu',
     peer: false,
     async setup({ gpu }) {
-      const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+      const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
       device = await adapter.requestDevice();
     },
     items: { mm256: product, mm512: product, mm1024: product, matvec: product },

@@ -9,5 +9,10 @@ function quantile(sorted, q) {
 /** @param {number[]} samples */
 export function quantiles(samples) {
   const sorted = samples.toSorted((a, b) => a - b);
-  return { median: quantile(sorted, 0.5), p10: quantile(sorted, 0.1), p90: quantile(sorted, 0.9), n: sorted.length };
+  return {
+    median: quantile(sorted, 0.5),
+    p10: quantile(sorted, 0.1),
+    p90: quantile(sorted, 0.9),
+    n: sorted.length,
+  };
 }

@@ -1,8 +1,8 @@
 // TensorFlow.js on its WebGPU or WASM backend. Eager: each operation is queued as it is called.
-import { createRequire } from "node:module";
-import { dirname } from "node:path";
-import { ADAM, GPT } from "./models.mjs";
-import { trainingResult } from "./items.mjs";
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { ADAM, GPT } from './models.mjs';
+import { trainingResult } from './items.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -14,15 +14,19 @@ export function tfjs(backend) {
   /** @type {typeof import("@tensorflow/tfjs")} */
   let tf;
 
-  const upload = ({ shape, data }) => tf.tensor(data, shape, data instanceof Int32Array ? "int32" : "float32");
-  const uploadAll = (tensors) => Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, upload(t)]));
+  const upload = ({ shape, data }) =>
+    tf.tensor(data, shape, data instanceof Int32Array ? 'int32' : 'float32');
+  const uploadAll = (tensors) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, upload(t)]));
 
   /** All queued work is done; WASM computes at once. */
   async function wait() {
-    if (backend !== "webgpu") return;
+    if (backend !== 'webgpu') return;
     const webgpu = tf.backend();
-    webgpu.endComputePassEncoder();
-    webgpu.submitQueue();
+    if (webgpu.commandEncoder) {
+      webgpu.endComputePassEncoder();
+      webgpu.submitQueue();
+    }
     await webgpu.queue.onSubmittedWorkDone();
   }
 
@@ -43,17 +47,26 @@ export function tfjs(backend) {
 
   function layerNorm(x, gain, bias, eps) {
     const { mean, variance } = tf.moments(x, -1, true);
-    return x.sub(mean).mul(tf.rsqrt(variance.add(eps))).mul(gain).add(bias);
+    return x
+      .sub(mean)
+      .mul(tf.rsqrt(variance.add(eps)))
+      .mul(gain)
+      .add(bias);
   }
 
   /** q, k, v [batch, heads, time, width]; `mask` [time, time] is 0 or -1e9. */
   function attention(q, k, v, mask) {
-    const scores = tf.matMul(q, k, false, true).mul(1 / Math.sqrt(q.shape[3])).add(mask);
+    const scores = tf
+      .matMul(q, k, false, true)
+      .mul(1 / Math.sqrt(q.shape[3]))
+      .add(mask);
     return tf.matMul(tf.softmax(scores), v);
   }
 
   function causalMask(time) {
-    const values = Float32Array.from({ length: time * time }, (_, i) => (i % time > Math.floor(i / time) ? -1e9 : 0));
+    const values = Float32Array.from({ length: time * time }, (_, i) =>
+      i % time > Math.floor(i / time) ? -1e9 : 0,
+    );
     return upload({ shape: [time, time], data: values });
   }
 
@@ -62,30 +75,34 @@ export function tfjs(backend) {
     return x.mul(0.5).mul(tf.tanh(inner).add(1));
   };
 
-  /** `p` has every weight by name; `oneHot` [batch * sequence, vocabulary]. */
-  function gptLogits(p, oneHot, mask) {
+  /** `p` has every weight by name; `ids` [batch, sequence]. */
+  function gptLogits(p, ids, mask) {
     const { layers, heads, width, sequence, batch, eps } = GPT;
     const linear = (name, x) => tf.matMul(x, p[`${name}.w`]).add(p[`${name}.b`]);
     const norm = (name, x) => layerNorm(x, p[`${name}.g`], p[`${name}.b`], eps);
     const split = (x) => x.reshape([batch, sequence, heads, width / heads]).transpose([0, 2, 1, 3]);
     const rows = [batch * sequence, width];
-    let x = tf.matMul(oneHot, p.wte).reshape([batch, sequence, width]).add(p.wpe).reshape(rows);
+    let x = tf.gather(p.wte, ids).add(p.wpe).reshape(rows);
     for (let i = 0; i < layers; i++) {
       const normal = norm(`h${i}.ln1`, x);
-      const [q, k, v] = ["q", "k", "v"].map((part) => split(linear(`h${i}.${part}`, normal)));
+      const [q, k, v] = ['q', 'k', 'v'].map((part) => split(linear(`h${i}.${part}`, normal)));
       const mixed = attention(q, k, v, mask).transpose([0, 2, 1, 3]).reshape(rows);
       x = x.add(linear(`h${i}.o`, mixed));
       x = x.add(linear(`h${i}.down`, gelu(linear(`h${i}.up`, norm(`h${i}.ln2`, x)))));
     }
-    return tf.matMul(norm("lnf", x), p["head.w"]);
+    return tf.matMul(norm('lnf', x), p['head.w']);
   }
 
   const oneHotRows = (ids) => tf.tidy(() => tf.oneHot(upload(ids).flatten(), GPT.vocabulary).toFloat());
 
   async function gptForward(item) {
     const { tokens } = item.inputs();
-    const inputs = { p: uploadAll(Object.fromEntries(item.parameters())), oneHot: oneHotRows(tokens), mask: causalMask(GPT.sequence) };
-    return opSession(({ p, oneHot, mask }) => gptLogits(p, oneHot, mask), inputs);
+    const inputs = {
+      p: uploadAll(Object.fromEntries(item.parameters())),
+      ids: upload(tokens),
+      mask: causalMask(GPT.sequence),
+    };
+    return opSession(({ p, ids, mask }) => gptLogits(p, ids, mask), inputs);
   }
 
   /** `lossOf(weights)` under tf's own Adam. */
@@ -110,7 +127,7 @@ export function tfjs(backend) {
 
   async function gpt(item) {
     const { tokens, targets } = item.inputs();
-    const inputs = { tokens: oneHotRows(tokens), targets: oneHotRows(targets), mask: causalMask(GPT.sequence) };
+    const inputs = { tokens: upload(tokens), targets: oneHotRows(targets), mask: causalMask(GPT.sequence) };
     return trainingSession(item, inputs, (p) =>
       tf.losses.softmaxCrossEntropy(inputs.targets, gptLogits(p, inputs.tokens, inputs.mask)),
     );
@@ -144,11 +161,11 @@ export function tfjs(backend) {
     kind: backend,
     peer: true,
     async setup() {
-      tf = require("@tensorflow/tfjs");
-      if (backend === "webgpu") require("@tensorflow/tfjs-backend-webgpu");
+      tf = require('@tensorflow/tfjs');
+      if (backend === 'webgpu') require('@tensorflow/tfjs-backend-webgpu');
       else {
-        const wasm = require("@tensorflow/tfjs-backend-wasm");
-        wasm.setWasmPaths(`${dirname(require.resolve("@tensorflow/tfjs-backend-wasm"))}/`);
+        const wasm = require('@tensorflow/tfjs-backend-wasm');
+        wasm.setWasmPaths(`${dirname(require.resolve('@tensorflow/tfjs-backend-wasm'))}/`);
       }
       if (!(await tf.setBackend(backend))) throw new Error(`tfjs has no ${backend} backend here`);
     },
@@ -156,7 +173,7 @@ export function tfjs(backend) {
       if (tf.getBackend() !== backend) await tf.setBackend(backend);
     },
     // On WASM its training steps take 5 times as long as jax-js', so they would only cost time.
-    items: backend === "webgpu" ? { ...forward, mlp, gpt } : forward,
+    items: backend === 'webgpu' ? { ...forward, mlp, gpt } : forward,
     teardown() {},
   };
 }

@@ -1,5 +1,5 @@
 // A float64 training loop with Adam for the reference models.
-import { ADAM } from "../models.mjs";
+import { ADAM } from '../models.mjs';
 
 /** Runs `steps` Adam steps of `lossAndGradients(weights)`; calls `onStep(step, loss, weights, gradients)` after each. */
 export function train(parameters, lossAndGradients, steps, onStep) {

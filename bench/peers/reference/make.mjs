@@ -1,11 +1,11 @@
 // Writes fixtures/expected.json: float64 losses and a few parameters of the training items after 1 and 3 steps, and a few logits.
 // Run it (about 20 seconds) when models.mjs changes: node bench/peers/reference/make.mjs
-import { writeFileSync } from "node:fs";
-import { gptParameters, mlpParameters } from "../models.mjs";
-import { integers } from "../random.mjs";
-import { train } from "./adam.mjs";
-import { gptForward, gptLossAndGradients } from "./gpt.mjs";
-import { mlpLossAndGradients } from "./mlp.mjs";
+import { writeFileSync } from 'node:fs';
+import { gptParameters, mlpParameters } from '../models.mjs';
+import { integers } from '../random.mjs';
+import { train } from './adam.mjs';
+import { gptForward, gptLossAndGradients } from './gpt.mjs';
+import { mlpLossAndGradients } from './mlp.mjs';
 
 const CHECKED_STEPS = [1, 3];
 const PROBES_PER_PARAMETER = 3;
@@ -38,7 +38,7 @@ function expectedTraining(parameters, lossAndGradients) {
 function expectedLogits() {
   const weights = new Map([...gptParameters()].map(([name, { data }]) => [name, Float64Array.from(data)]));
   const { logits } = gptForward(weights);
-  const indices = Array.from(integers("probe.logits", 256, logits.length));
+  const indices = Array.from(integers('probe.logits', 256, logits.length));
   return { indices, values: indices.map((index) => logits[index]) };
 }
 
@@ -47,4 +47,4 @@ const expected = {
   gpt: expectedTraining(gptParameters(), gptLossAndGradients),
   gptfwd: expectedLogits(),
 };
-writeFileSync(new URL("./fixtures/expected.json", import.meta.url), `${JSON.stringify(expected)}\n`);
+writeFileSync(new URL('./fixtures/expected.json', import.meta.url), `${JSON.stringify(expected)}\n`);
