@@ -1,0 +1,32 @@
+/** Options, output and exit codes that all commands share. */
+import type { Argv } from 'yargs';
+import { OslerError } from '../gpu/index.js';
+import { SafetensorsError } from '../io/errors.js';
+
+/** Options of every command. */
+export interface CommonArgs {
+  readonly json: boolean;
+  readonly verbose: boolean;
+}
+
+/** Adds `--json` and `--verbose`. */
+export function commonOptions<T>(yargs: Argv<T>): Argv<T & CommonArgs> {
+  return yargs
+    .option('json', { type: 'boolean', default: false, describe: 'Print results as JSON' })
+    .option('verbose', { type: 'boolean', default: false, describe: 'Show stack traces of errors' });
+}
+
+/** Prints one JSON document. */
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, null, 2));
+}
+
+/** A mistake in how a command was called: exit code 2. */
+export class UsageError extends Error {}
+
+/** 2 for bad usage or bad input, 1 for a run that failed. */
+export function exitCodeOf(error: unknown): 1 | 2 {
+  if (error instanceof UsageError || error instanceof SafetensorsError) return 2;
+  if (error instanceof OslerError) return ['value', 'shape', 'dtype'].includes(error.code) ? 2 : 1;
+  return 1;
+}

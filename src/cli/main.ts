@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+/** The `osler` command line: one file per command in this folder. */
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { bench } from './bench.js';
+import { exitCodeOf, UsageError } from './common.js';
+import { doctor } from './doctor.js';
+import { inspect } from './inspect.js';
+
+async function main(): Promise<void> {
+  const cli = yargs(hideBin(process.argv))
+    .scriptName('osler')
+    .usage('$0 <command>\n\nTrains medical vision-language models to reason, on any GPU that speaks WebGPU.')
+    .command(doctor)
+    .command(inspect)
+    .command(bench)
+    .demandCommand(1, 'Name a command; `osler --help` lists them.')
+    .strict()
+    .recommendCommands()
+    .wrap(Math.min(120, process.stdout.columns ?? 100))
+    .epilogue('Exit codes: 0 success, 1 a run that failed, 2 bad usage or bad input.')
+    .fail((message, error) => {
+      throw error ?? new UsageError(message);
+    });
+  try {
+    await cli.parseAsync();
+  } catch (error) {
+    const { message, stack } = error as Error;
+    console.error(`osler: ${process.argv.includes('--verbose') ? stack : message}`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+await main();
