@@ -28,12 +28,19 @@ export interface PacingOptions {
 export interface Pacer {
   /** Starts a new wait: the next polls are quick again. Dawn's own asynchronous methods call it by themselves. */
   wake(): void;
+  /** Changes the phases from the next poll on. */
+  tune(options: PacingOptions): void;
   /** Puts everything back as it was; polls are unpaced from the next wait on. */
   uninstall(): void;
 }
 
+/** For drivers that run kernels on the CPU, which want the core that polls. The default. */
+export const PACE_SOFTWARE: Required<PacingOptions> = { spinMs: 0.05, napMs: 8 };
+/** For GPUs: a decode step, which is read back, takes a few milliseconds, and each microsecond late is lost. */
+export const PACE_HARDWARE: Required<PacingOptions> = { spinMs: 4, napMs: 20 };
+
 /** The classes that `webgpu` exports as `globals`. */
-export type DawnClasses = Readonly<Record<string, unknown>>;
+export type DawnClasses = object;
 
 /** The methods in which Dawn may arm a poll: all that return a promise. */
 const ASYNC_METHODS: Readonly<Record<string, readonly string[]>> = {
@@ -54,7 +61,7 @@ type Callback = (...args: unknown[]) => void;
 
 /** Paces the polls of Dawn in this thread. Install once, before the first adapter is requested. */
 export function installPacing(classes: DawnClasses, options: PacingOptions = {}): Pacer {
-  const { spinMs = 0.05, napMs = 8 } = options;
+  let pace = { ...PACE_SOFTWARE, ...options };
   const ownImmediate = globalThis.setImmediate;
   const ownTimeout = globalThis.setTimeout;
   const never = new Int32Array(new SharedArrayBuffer(4));
@@ -69,8 +76,9 @@ export function installPacing(classes: DawnClasses, options: PacingOptions = {})
     // An event handler that Dawn calls during a poll may use setImmediate too.
     if (args.length > 0 || !isNative(callback)) return ownImmediate(callback, ...args);
     const waited = performance.now() - start;
-    if (waited < spinMs) return ownImmediate(poll, callback);
-    if (waited < napMs) return ownImmediate(nap, callback, Math.min(LONGEST_NAP_MS, waited * NAP_FRACTION));
+    if (waited < pace.spinMs) return ownImmediate(poll, callback);
+    if (waited < pace.napMs)
+      return ownImmediate(nap, callback, Math.min(LONGEST_NAP_MS, waited * NAP_FRACTION));
     return ownTimeout(poll, 1, callback);
   };
   /** Calls into Dawn with the paced `setImmediate` in place. */
@@ -86,7 +94,8 @@ export function installPacing(classes: DawnClasses, options: PacingOptions = {})
 
   const undo: (() => void)[] = [];
   for (const [name, methods] of Object.entries(ASYNC_METHODS)) {
-    const prototype = (classes[name] as { prototype?: Record<string, Method> } | undefined)?.prototype;
+    const prototype = (classes as Record<string, { prototype?: Record<string, Method> } | undefined>)[name]
+      ?.prototype;
     if (!prototype) continue;
     for (const method of methods) {
       const original = prototype[method];
@@ -104,6 +113,9 @@ export function installPacing(classes: DawnClasses, options: PacingOptions = {})
   return {
     wake() {
       start = performance.now();
+    },
+    tune(changed) {
+      pace = { ...pace, ...changed };
     },
     uninstall() {
       for (const restore of undo) restore();
