@@ -1,0 +1,122 @@
+/**
+ * Checks the two rules on imports in src/ (DESIGN, section 1), as part of `npm run lint`:
+ * - imports point one way, down the table below;
+ * - only the folders of `NODE` use Node's modules or packages that need Node; everything else runs in a browser as well.
+ * Tests, benchmarks and scripts may import anything.
+ */
+import * as fs from 'node:fs';
+import { isBuiltin } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Readers: files, text, images, data sets. They know tensors and nothing above; who is above the tensors may use them. */
+const readers = ['io', 'text', 'vision', 'data'];
+const engine = ['gpu', 'tensor', 'kernels', 'autograd'];
+const models = [...engine, ...readers, 'nn', 'models', 'optim'];
+const training = [...models, 'generate', 'train'];
+const tasks = ['sft', 'grpo', 'synth', 'eval'];
+
+/** Each folder of src/, and the other folders that it may import from. */
+const MAY_IMPORT = {
+  gpu: [],
+  tensor: ['gpu'],
+  io: ['gpu', 'tensor'],
+  text: ['gpu', 'tensor', 'io'],
+  vision: ['gpu', 'tensor', 'io'],
+  data: ['gpu', 'tensor', 'io', 'text', 'vision'],
+  kernels: ['gpu', 'tensor'],
+  autograd: ['gpu', 'tensor', 'kernels'],
+  nn: [...engine, ...readers],
+  optim: [...engine, 'io', 'nn'],
+  models: [...engine, ...readers, 'nn'],
+  generate: models,
+  train: [...models, 'generate'],
+  sft: training,
+  grpo: training,
+  eval: training,
+  synth: [...training, 'eval'],
+  report: [...training, ...tasks],
+  launcher: ['gpu'],
+  cli: [...training, ...tasks, 'report', 'launcher'],
+};
+
+/** Folders that may use Node's modules and any package. */
+const NODE = ['io', 'launcher', 'cli'];
+/** Packages that run in a browser as well. */
+const PORTABLE = [
+  'zod',
+  'yaml',
+  '@huggingface/tokenizers',
+  '@huggingface/jinja',
+  'dicom-parser',
+  'jpeg-lossless-decoder-js',
+  '@cornerstonejs/codec-charls',
+  '@cornerstonejs/codec-openjpeg',
+];
+/** Exceptions, each with its reason. */
+const ALSO = {
+  // Decoding is what it is for, and a browser replaces this one import by its own decoder.
+  vision: ['sharp'],
+};
+
+const src = fileURLToPath(new URL('../src/', import.meta.url));
+const problems = [];
+
+for (const file of fs.readdirSync(src, { recursive: true }).sort()) {
+  if (!file.endsWith('.ts') || file.endsWith('.test.ts') || !file.includes(path.sep)) continue;
+  const folder = file.split(path.sep)[0];
+  if (!MAY_IMPORT[folder]) {
+    problems.push(
+      `src/${file}: the folder ${folder}/ is not in the table of scripts/check-imports.mjs; add it there`,
+    );
+    continue;
+  }
+  const text = withoutComments(fs.readFileSync(path.join(src, file), 'utf8'));
+  for (const { specifier, line } of imports(text)) {
+    const problem = judge(folder, file, specifier);
+    if (problem) problems.push(`src/${file}:${line}: ${problem}`);
+  }
+}
+
+for (const problem of problems) console.error(problem);
+if (problems.length > 0) {
+  console.error(`check-imports: ${problems.length} import(s) against the rules`);
+  process.exit(1);
+}
+
+function judge(folder, file, specifier) {
+  if (specifier.startsWith('.')) {
+    const target = path.relative(src, path.resolve(src, path.dirname(file), specifier));
+    if (target.startsWith('..')) return `imports ${specifier}, which is outside of src/`;
+    const to = target.split(path.sep)[0];
+    if (to === folder || MAY_IMPORT[folder].includes(to)) return undefined;
+    const allowed = MAY_IMPORT[folder].map((name) => `${name}/`).join(', ') || 'nothing';
+    return `${folder}/ must not import from ${to}/ (it may import from ${allowed})`;
+  }
+  if (NODE.includes(folder)) return undefined;
+  if (isBuiltin(specifier)) {
+    return `imports ${specifier}, but only ${NODE.map((name) => `${name}/`).join(', ')} may use Node; pass in what you need`;
+  }
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
+  if ([...PORTABLE, ...(ALSO[folder] ?? [])].includes(name)) return undefined;
+  return `imports ${name}, which is not listed as running in browsers (scripts/check-imports.mjs) and ${folder}/ must`;
+}
+
+/** Static and dynamic imports and re-exports. */
+function imports(text) {
+  const pattern = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)(['"])([^'"\n]+)\1/g;
+  return [...text.matchAll(pattern)].map((match) => ({
+    specifier: match[2],
+    line: text.slice(0, match.index).split('\n').length,
+  }));
+}
+
+/** Blanks comments, keeping line numbers. */
+function withoutComments(text) {
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ' '))
+    .replace(/(^|\s)\/\/.*$/gm, '$1');
+}
