@@ -1,3 +1,5 @@
 /** Every differentiable op, one file per kernel family. */
 export * from './elementwise.js';
 export * from './embedding.js';
+export * from './matmul.js';
+export * from './reduce.js';
