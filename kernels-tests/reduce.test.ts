@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../src/gpu/index.js';
 import { full } from '../src/kernels/elementwise.js';
-import { columnSum, type ReduceOp, reduceAll, reduceAxis, sumToShape } from '../src/kernels/reduce.js';
+import {
+  argmax,
+  columnSum,
+  type ReduceOp,
+  reduceAll,
+  reduceAxis,
+  sumToShape,
+} from '../src/kernels/reduce.js';
 import { scope, type Tensor, tensor } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
 import { testGpu, testTiers } from './support/gpu.js';
@@ -226,5 +233,36 @@ describe('columnSum', () => {
         1e-5,
       );
     }
+  });
+});
+
+describe('argmax', () => {
+  test('first of the largest along the last axis', async () => {
+    for (const [rows, n] of [
+      [1, 1],
+      [5, 3],
+      [9, 1000],
+    ]) {
+      const x = random(rows * n, 8).map((v) => Math.round(v * 20));
+      const y = scope(() => argmax(tensor(gpu, x, [rows, n])));
+      expect(y.dtype).toBe('i32');
+      const expected = Array.from({ length: rows }, (_, r) => {
+        const row = Array.from(x.slice(r * n, r * n + n));
+        return row.indexOf(Math.max(...row));
+      });
+      expect(await y.raw()).toEqual(Int32Array.from(expected));
+    }
+  });
+
+  test('NaN is largest, infinities and signed zeros are ordered', async () => {
+    const inf = Number.POSITIVE_INFINITY;
+    const rows = [
+      [1, Number.NaN, inf],
+      [-inf, -inf, -3],
+      [-0, 0, -1],
+      [-inf, -inf, -inf],
+    ];
+    const y = scope(() => argmax(tensor(gpu, rows)));
+    expect(await y.raw()).toEqual(Int32Array.of(1, 2, 0, 0));
   });
 });

@@ -15,12 +15,10 @@ export type ReduceOp = 'sum' | 'mean' | 'max';
 /** Reduces one axis; it stays as a dimension of size 1 with `keepDims`. */
 export function reduceAxis(op: ReduceOp, x: Tensor, axis: number, keepDims = false): Tensor {
   checkDtype(op, 'x', x, 'f32');
-  const n = x.dim(axis);
+  x.dim(axis);
   const at = axis < 0 ? axis + x.rank : axis;
-  const before = x.shape.slice(0, at);
-  const after = x.shape.slice(at + 1);
-  const y = empty(x.gpu, keepDims ? [...before, 1, ...after] : [...before, ...after]);
-  reduceMiddle(op, x, { outer: numel(before), n, inner: numel(after) }, y, false);
+  const y = empty(x.gpu, [...x.shape.slice(0, at), ...(keepDims ? [1] : []), ...x.shape.slice(at + 1)]);
+  reduceMiddle(op, x, viewOf(x.shape, at), y, false);
   return y;
 }
 
@@ -28,7 +26,46 @@ export function reduceAxis(op: ReduceOp, x: Tensor, axis: number, keepDims = fal
 export function reduceAll(op: ReduceOp, x: Tensor): Tensor {
   checkDtype(op, 'x', x, 'f32');
   const y = empty(x.gpu, []);
-  reduceMiddle(op, x, { outer: 1, n: x.size, inner: 1 }, y, false);
+  reduceMiddle(op, x, viewOf(x.shape, null), y, false);
+  return y;
+}
+
+/** The gradient of a sum over one axis (all of them for null): repeats g along it, in `shape`, and scales it. */
+export function spread(g: Tensor, shape: Shape, axis: number | null, scale: number): Tensor {
+  const { gpu } = g;
+  const dx = empty(gpu, shape);
+  const view = viewOf(shape, axis);
+  const chunk = pieceLength(gpu, view, false);
+  for (const { block, blocks, row, rows } of slabs(view, chunk, dx, g)) {
+    const size = blocks * rows * view.inner;
+    const to = span(dx, (block * view.n + row) * view.inner, size);
+    const from = span(g, block * view.inner, blocks * view.inner);
+    gpu.launch(
+      'reduce/spread',
+      { g: from.bind, dx: to.bind },
+      { size, n: rows, inner: view.inner, gStart: from.start, dxStart: to.start, scale },
+      { groups: fold(gpu, ceilDiv(size, 256)), constants: { WORKGROUP: 64 } },
+    );
+  }
+  return dx;
+}
+
+/** Index of the largest element along the last axis, i32: the first among equals; a NaN counts as largest. */
+export function argmax(x: Tensor): Tensor {
+  checkDtype('argmax', 'x', x, 'f32');
+  const { gpu } = x;
+  const n = x.dim(-1);
+  const y = empty(gpu, x.shape.slice(0, -1), { dtype: 'i32' });
+  const shares = [
+    { tensor: x, elementsPerItem: n },
+    { tensor: y, elementsPerItem: 1 },
+  ];
+  for (const { first, count } of windows(gpu, y.size, shares)) {
+    const bindings = { x: part(x, first * n, count * n), y: part(y, first, count) };
+    const groups = fold(gpu, count);
+    const constants = { WORKGROUP: rowLaunch(gpu, n).workgroup };
+    gpu.launch('reduce/argmax', bindings, { rows: count, n }, { groups, constants });
+  }
   return y;
 }
 
@@ -83,6 +120,11 @@ interface View {
   readonly inner: number;
 }
 
+function viewOf(shape: Shape, axis: number | null): View {
+  if (axis === null) return { outer: 1, n: numel(shape), inner: 1 };
+  return { outer: numel(shape.slice(0, axis)), n: shape[axis], inner: numel(shape.slice(axis + 1)) };
+}
+
 /** Rows up to this length are walked by one invocation each. */
 const SHORT_ROW = 32;
 
@@ -127,25 +169,38 @@ interface Pass {
 /** x [outer, n, inner] to y [outer, chunks, inner]. */
 function launchPass(pass: Pass, x: Tensor, view: View, y: Tensor, accumulate: boolean): void {
   const { chunk, chunks } = pass;
-  const { outer, n, inner } = view;
-  if (n * inner * 4 <= x.gpu.maxBindingBytes) {
+  const { n, inner } = view;
+  for (const { block, blocks, row, rows } of slabs(view, chunk, x, y)) {
+    const pieces = ceilDiv(rows, chunk);
+    const from = span(x, (block * n + row) * inner, blocks * rows * inner);
+    const to = span(y, (block * chunks + row / chunk) * inner, blocks * pieces * inner);
+    launchSpan(pass, from, { outer: blocks, n: rows, inner }, pieces, to, accumulate);
+  }
+}
+
+/** Several whole blocks, or one piece of one block. */
+interface Slab {
+  readonly block: number;
+  readonly blocks: number;
+  readonly row: number;
+  readonly rows: number;
+}
+
+/** Cuts [outer, n, inner] so that the shares of the large and the small tensor of a launch can be bound. */
+function* slabs({ outer, n, inner }: View, chunk: number, large: Tensor, small: Tensor): Generator<Slab> {
+  if (n * inner * 4 <= large.gpu.maxBindingBytes) {
     const shares = [
-      { tensor: x, elementsPerItem: n * inner },
-      { tensor: y, elementsPerItem: chunks * inner },
+      { tensor: large, elementsPerItem: n * inner },
+      { tensor: small, elementsPerItem: small.size / outer },
     ];
-    for (const { first, count } of windows(x.gpu, outer, shares)) {
-      const from = span(x, first * n * inner, count * n * inner);
-      const to = span(y, first * chunks * inner, count * chunks * inner);
-      launchSpan(pass, from, { ...view, outer: count }, chunks, to, accumulate);
+    for (const { first, count } of windows(large.gpu, outer, shares)) {
+      yield { block: first, blocks: count, row: 0, rows: n };
     }
     return;
   }
   for (let block = 0; block < outer; block++) {
-    for (let piece = 0; piece < chunks; piece++) {
-      const rows = Math.min(chunk, n - piece * chunk);
-      const from = span(x, (block * n + piece * chunk) * inner, rows * inner);
-      const to = span(y, (block * chunks + piece) * inner, inner);
-      launchSpan(pass, from, { outer: 1, n: rows, inner }, 1, to, accumulate);
+    for (let row = 0; row < n; row += chunk) {
+      yield { block, blocks: 1, row, rows: Math.min(chunk, n - row) };
     }
   }
 }

@@ -1,0 +1,83 @@
+// Softmax (or, with LOG, log-softmax) over the rows of x[rows, n]: one workgroup per row, lanes on consecutive elements.
+// A row that fits is read once and held in registers, HELD loads per lane; HELD = 0 reads longer rows three times (they
+// come from the cache). The held form is what both GPUs and software drivers like: on the latter a load costs as much as
+// a dozen multiply-adds, also when the line is cached.
+// A NaN, a +inf, or nothing but -inf in a row makes the row NaN, as in PyTorch.
+#if SUBGROUPS
+enable subgroups;
+#endif
+#include "common/grid.wgsl"
+#include "common/vector.wgsl"
+
+// `units` is the row length in V.
+struct Params { rows: u32, units: u32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> x: array<V>;
+@group(0) @binding(1) var<storage, read_write> y: array<V>;
+
+override WORKGROUP: u32 = 64;
+
+#include "common/reduce.wgsl"
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = linearWorkgroup(group, groups);
+  if (row >= params.rows) { return; }
+  let first = row * params.units;
+#if HELD
+  // Lanes past the end of the row hold its last element: it does not disturb the maximum, and sums leave it out.
+  let last = first + params.units - 1u;
+  #for i in 0..HELD
+  let at${i} = first + lane + ${i}u * WORKGROUP;
+  var v${i} = x[min(at${i}, last)];
+  #endfor
+  var largest = v0;
+  #for i in 1..HELD
+  largest = max(largest, v${i});
+  #endfor
+  let top = workgroupMax(maxOf(largest), lane);
+  var sums = V(0.0);
+  #for i in 0..HELD
+#if LOG
+  v${i} -= top;
+  sums += select(V(0.0), exp(v${i}), at${i} <= last);
+#else
+  v${i} = exp(v${i} - top);
+  sums += select(V(0.0), v${i}, at${i} <= last);
+#endif
+  #endfor
+  let total = workgroupSum(sumOf(sums), lane);
+#if LOG
+  let shift = log(total);
+#else
+  let scale = 1.0 / total;
+#endif
+  #for i in 0..HELD
+#if LOG
+  if (at${i} <= last) { y[at${i}] = v${i} - shift; }
+#else
+  if (at${i} <= last) { y[at${i}] = v${i} * scale; }
+#endif
+  #endfor
+#else
+  let end = first + params.units;
+  var largest = x[first];
+  for (var at = first + lane; at < end; at += WORKGROUP) { largest = max(largest, x[at]); }
+  let top = workgroupMax(maxOf(largest), lane);
+  var sums = V(0.0);
+  for (var at = first + lane; at < end; at += WORKGROUP) { sums += exp(x[at] - top); }
+  let total = workgroupSum(sumOf(sums), lane);
+#if LOG
+  let shift = top + log(total);
+  for (var at = first + lane; at < end; at += WORKGROUP) { y[at] = x[at] - shift; }
+#else
+  let scale = 1.0 / total;
+  for (var at = first + lane; at < end; at += WORKGROUP) { y[at] = exp(x[at] - top) * scale; }
+#endif
+#endif
+}
