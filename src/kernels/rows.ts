@@ -1,5 +1,5 @@
 /** How kernels that give a workgroup to each row of a matrix are launched (reductions, softmax, norms). */
-import type { Defines, Gpu } from '../gpu/index.js';
+import type { Bindable, Defines, Gpu } from '../gpu/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { fold, part, windows } from './support.js';
 
@@ -44,29 +44,43 @@ export function heldRowLaunch(gpu: Gpu, n: number, copies = 1): HeldRowLaunch {
   return { workgroup, units, defines: { ...defines, VEC4: vector, HELD: held <= most ? held : 0 } };
 }
 
-/** Launches such a kernel over equally shaped matrices of rows of n elements, window by window. */
-export function launchHeldRows(
-  path: string,
-  n: number,
-  tensors: Readonly<Record<string, Tensor>>,
-  defines: Defines,
-): void {
-  const list = Object.values(tensors);
-  const { gpu } = list[0];
-  const rows = list[0].size / n;
-  const launch = heldRowLaunch(gpu, n, list.length - 1);
-  const shares = list.map((tensor) => ({ tensor, elementsPerItem: n }));
-  for (const { first, count } of windows(gpu, rows, shares)) {
-    const bindings = Object.fromEntries(
-      Object.entries(tensors).map(([name, t]) => [name, part(t, first * n, count * n)]),
-    );
+/** What {@link launchHeldRows} runs over. */
+export interface HeldRows {
+  /** Row length. */
+  readonly n: number;
+  /** Rows that a lane keeps its share of at the same time; one by default. */
+  readonly copies?: number;
+  /** Tensors of n elements per row; the first one gives the number of rows. */
+  readonly matrices: Readonly<Record<string, Tensor>>;
+  /** Tensors of one element per row. */
+  readonly columns?: Readonly<Record<string, Tensor>>;
+  /** Tensors that every row uses. */
+  readonly shared?: Readonly<Record<string, Tensor>>;
+  readonly params?: Readonly<Record<string, number>>;
+  readonly defines: Defines;
+}
+
+/** Launches such a kernel, in windows of rows where a matrix is larger than a binding. */
+export function launchHeldRows(path: string, options: HeldRows): void {
+  const { n, matrices, columns = {}, shared = {} } = options;
+  const perRow = [
+    ...Object.entries(matrices).map(([name, tensor]) => ({ name, tensor, elementsPerItem: n })),
+    ...Object.entries(columns).map(([name, tensor]) => ({ name, tensor, elementsPerItem: 1 })),
+  ];
+  const { tensor } = perRow[0];
+  const { gpu } = tensor;
+  const launch = heldRowLaunch(gpu, n, options.copies);
+  for (const { first, count } of windows(gpu, tensor.size / n, perRow)) {
+    const bindings: Record<string, Bindable> = { ...shared };
+    for (const { name, tensor: t, elementsPerItem: e } of perRow)
+      bindings[name] = part(t, first * e, count * e);
     gpu.launch(
       path,
       bindings,
-      { rows: count, units: launch.units },
+      { rows: count, units: launch.units, ...options.params },
       {
         groups: fold(gpu, count),
-        defines: { ...defines, ...launch.defines },
+        defines: { ...options.defines, ...launch.defines },
         constants: { WORKGROUP: launch.workgroup },
       },
     );

@@ -11,7 +11,7 @@ export function softmaxForward(kind: SoftmaxKind, x: Tensor): Tensor {
   checkDtype(kind, 'x', x, 'f32');
   const n = x.dim(-1);
   const y = empty(x.gpu, x.shape);
-  launchHeldRows('softmax/forward', n, { x, y }, { LOG: kind === 'logSoftmax' });
+  launchHeldRows('softmax/forward', { n, matrices: { x, y }, defines: { LOG: kind === 'logSoftmax' } });
   return y;
 }
 
@@ -22,6 +22,11 @@ export function softmaxBackward(kind: SoftmaxKind, y: Tensor, gradient: Tensor):
   checkDtype(kind, 'y', y, 'f32');
   checkDtype(kind, 'the gradient', gradient, 'f32');
   const dx = empty(gpu, y.shape);
-  launchHeldRows('softmax/backward', y.dim(-1), { y, g: gradient, dx }, { LOG: kind === 'logSoftmax' });
+  launchHeldRows('softmax/backward', {
+    n: y.dim(-1),
+    copies: 2,
+    matrices: { y, g: gradient, dx },
+    defines: { LOG: kind === 'logSoftmax' },
+  });
   return dx;
 }

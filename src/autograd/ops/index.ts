@@ -2,4 +2,6 @@
 export * from './elementwise.js';
 export * from './embedding.js';
 export * from './matmul.js';
+export * from './norm.js';
 export * from './reduce.js';
+export * from './vocab.js';

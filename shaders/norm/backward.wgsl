@@ -1,0 +1,89 @@
+// Gradient of RMSNorm or LayerNorm (LAYER) with respect to x[rows, n], from the gradient g of the result:
+//   with normal = (x - mean) * rstd and p = g * weight:  dx = rstd * (p - mean(p) - normal * mean(p * normal)),
+// without the mean(p) term for RMSNorm. RESIDUAL adds `direct`, the gradient that reaches x by other ways.
+// One workgroup per row; HELD as in forward.wgsl.
+#if SUBGROUPS
+enable subgroups;
+#endif
+#include "common/grid.wgsl"
+#include "common/packed-vector.wgsl"
+
+// `units` is the row length in V; `inverse` is 1 / n.
+struct Params { rows: u32, units: u32, inverse: f32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> x: array<V>;
+@group(0) @binding(1) var<storage, read> g: array<V>;
+@group(0) @binding(2) var<storage, read> weight: array<Stored>;
+@group(0) @binding(3) var<storage, read> rstd: array<f32>;
+@group(0) @binding(4) var<storage, read_write> dx: array<V>;
+#if LAYER
+@group(0) @binding(5) var<storage, read> mean: array<f32>;
+#endif
+#if RESIDUAL
+@group(0) @binding(${5 + LAYER}) var<storage, read> direct: array<V>;
+#endif
+
+override WORKGROUP: u32 = 64;
+
+#include "common/reduce.wgsl"
+
+fn store(at: u32, value: V) {
+#if RESIDUAL
+  dx[at] = value + direct[at];
+#else
+  dx[at] = value;
+#endif
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = linearWorkgroup(group, groups);
+  if (row >= params.rows) { return; }
+  let first = row * params.units;
+  let scale = rstd[row];
+#if LAYER
+  let centre = mean[row];
+#else
+  let centre = 0.0;
+#endif
+  var sums = V(0.0);
+  var products = V(0.0);
+#if HELD
+  #for i in 0..HELD
+  let at${i} = lane + ${i}u * WORKGROUP;
+  let inside${i} = at${i} < params.units;
+  let column${i} = min(at${i}, params.units - 1u);
+  let p${i} = g[first + column${i}] * widen(weight[storedAt(column${i})], column${i});
+  let normal${i} = (x[first + column${i}] - centre) * scale;
+  sums += select(V(0.0), p${i}, inside${i});
+  products += select(V(0.0), p${i} * normal${i}, inside${i});
+  #endfor
+#else
+  for (var at = lane; at < params.units; at += WORKGROUP) {
+    let p = g[first + at] * widen(weight[storedAt(at)], at);
+    sums += p;
+    products += p * ((x[first + at] - centre) * scale);
+  }
+#endif
+#if LAYER
+  let means = workgroupSum2(vec2f(sumOf(sums), sumOf(products)), lane) * params.inverse;
+#else
+  let means = vec2f(0.0, workgroupSum(sumOf(products), lane) * params.inverse);
+#endif
+#if HELD
+  #for i in 0..HELD
+  if (inside${i}) { store(first + at${i}, scale * (p${i} - means.x - normal${i} * means.y)); }
+  #endfor
+#else
+  for (var at = lane; at < params.units; at += WORKGROUP) {
+    let p = g[first + at] * widen(weight[storedAt(at)], at);
+    let normal = (x[first + at] - centre) * scale;
+    store(first + at, scale * (p - means.x - normal * means.y));
+  }
+#endif
+}
