@@ -1,8 +1,8 @@
 /** Embedding lookup and its gradient at the sizes of a Qwen2-VL-2B micro-batch. */
-import type { Gpu } from '../src/gpu/index.js';
-import { embedding } from '../src/kernels/embedding.js';
-import { scatterAddRows } from '../src/kernels/scatter.js';
-import { fromHost, zeros } from '../src/tensor/index.js';
+import { embedding } from '#osler/kernels/embedding.js';
+import { scatterAddRows } from '#osler/kernels/scatter.js';
+import { fromHost, zeros } from '#osler/tensor/index.js';
+import { type BenchCase, disposeAll } from './case.js';
 
 const VOCAB = 32768;
 const DIM = 1536;
@@ -11,18 +11,18 @@ const TOKENS = 1024;
 /** Spread over the table, with every fourth token repeating an earlier one. */
 const ids = Int32Array.from({ length: TOKENS }, (_, t) => ((t % 4 ? t : t >> 3) * 7919) % VOCAB);
 
-export default [
+const cases: BenchCase[] = [
   {
     name: 'embedding bf16',
     shape: `[${VOCAB}, ${DIM}] by ${TOKENS} ids`,
     flops: 0,
     bytes: TOKENS * DIM * (2 + 4),
-    setup(gpu: Gpu) {
+    setup(gpu) {
       const table = zeros(gpu, [VOCAB, DIM], { dtype: 'bf16' });
       const tokens = fromHost(gpu, ids, [TOKENS], 'i32');
       return {
         run: () => embedding(table, tokens).dispose(),
-        dispose: () => [table, tokens].forEach((t) => void t.dispose()),
+        dispose: () => disposeAll(table, tokens),
       };
     },
   },
@@ -31,14 +31,16 @@ export default [
     shape: `[${TOKENS}, ${DIM}] into [${VOCAB}, ${DIM}]`,
     flops: TOKENS * DIM,
     bytes: TOKENS * DIM * 4 * 3,
-    setup(gpu: Gpu) {
+    setup(gpu) {
       const target = zeros(gpu, [VOCAB, DIM]);
       const rows = zeros(gpu, [TOKENS, DIM]);
       const tokens = fromHost(gpu, ids, [TOKENS], 'i32');
       return {
         run: () => scatterAddRows(target, rows, tokens),
-        dispose: () => [target, rows, tokens].forEach((t) => void t.dispose()),
+        dispose: () => disposeAll(target, rows, tokens),
       };
     },
   },
 ];
+
+export default cases;

@@ -1,0 +1,59 @@
+// Gradient of sum_t w_t logp_t + u_t entropy_t with respect to one chunk of logits, in place over these logits.
+// With l = scale * logit, p = exp(l - lse):
+//   d logp / d l = onehot(target) - p        d entropy / d l = -p (log p + entropy)
+// LOGP and ENTROPY say which of the two weights there are. logits is [rows, columns], token ids from firstId on. Rows
+// without a target in the vocabulary take no part in the first term.
+// Grid: x over columns, four per invocation; y and z (folded) over rows, so that a row's scalars are uniform.
+struct Params { rows: u32, columns: u32, firstId: u32, vocab: u32, scale: f32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(1) var<storage, read> targets: array<i32>;
+@group(0) @binding(2) var<storage, read> lse: array<f32>;
+#if LOGP
+@group(0) @binding(3) var<storage, read> w: array<f32>;
+#endif
+#if ENTROPY
+@group(0) @binding(${3 + LOGP}) var<storage, read> u: array<f32>;
+@group(0) @binding(${4 + LOGP}) var<storage, read> entropy: array<f32>;
+#endif
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = group.y + group.z * groups.y;
+  if (row >= params.rows) { return; }
+  let normaliser = lse[row];
+  let goal = u32(targets[row]);
+#if LOGP
+  let weight = select(0.0, params.scale * w[row], goal < params.vocab);
+#endif
+#if ENTROPY
+  let pull = params.scale * u[row];
+  let own = entropy[row];
+#endif
+  let first = group.x * WORKGROUP * 4u + lane;
+  #for i in 0..4
+  {
+    let column = first + ${i}u * WORKGROUP;
+    if (column < params.columns) {
+      let at = row * params.columns + column;
+      let logProbability = params.scale * logits[at] - normaliser;
+      let p = exp(logProbability);
+      var g = 0.0;
+#if LOGP
+      g += weight * (select(0.0, 1.0, params.firstId + column == goal) - p);
+#endif
+#if ENTROPY
+      g -= pull * p * (logProbability + own);
+#endif
+      logits[at] = g;
+    }
+  }
+  #endfor
+}

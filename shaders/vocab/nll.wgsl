@@ -1,0 +1,44 @@
+// Negative log-likelihood from token log-probabilities: result[0] = -sum of logp over the targets that count, divided by
+// their number with MEAN, and result[1] = that number. Targets equal to `ignore` do not count; any other target outside
+// 0..vocab-1 is a mistake that the host could not see, and makes the loss NaN. So does MEAN when nothing counts, as in
+// PyTorch. One workgroup.
+#if SUBGROUPS
+enable subgroups;
+#endif
+
+struct Params { size: u32, vocab: u32, ignore: i32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> logp: array<f32>;
+@group(0) @binding(1) var<storage, read> targets: array<i32>;
+@group(0) @binding(2) var<storage, read_write> result: array<f32>;
+
+override WORKGROUP: u32 = 64;
+
+#include "common/reduce.wgsl"
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(local_invocation_index) lane: u32) {
+  var sum = vec2f(0.0);
+  var bad = 0.0;
+  for (var at = lane; at < params.size; at += WORKGROUP) {
+    let goal = targets[at];
+    if (goal != params.ignore) {
+      sum += vec2f(-logp[at], 1.0);
+      if (u32(goal) >= params.vocab) { bad = 1.0; }
+    }
+  }
+  let total = workgroupSum2(sum, lane);
+  let mistakes = workgroupSum(bad, lane);
+  if (lane != 0u) { return; }
+#if MEAN
+  let empty = total.y == 0.0;
+  let loss = total.x / max(total.y, 1.0);
+#else
+  let empty = false;
+  let loss = total.x;
+#endif
+  let nan = bitcast<f32>(0x7fc00000u + params.size * 0u);
+  result[0] = select(loss, nan, empty || mistakes > 0.0);
+  result[1] = total.y;
+}
