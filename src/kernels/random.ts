@@ -1,0 +1,56 @@
+/** Counter-based random numbers: Philox4x32-10, the same bits as shaders/random/philox.wgsl gives on the device. */
+
+/** Where a random number lives. Equal addresses give equal numbers, whatever was drawn before. */
+export interface RandomAddress {
+  /** Seed of the run: an integer up to 2^53, or a bigint of 64 bits. */
+  readonly seed: number | bigint;
+  /** What the numbers are for (a sample, a dropout layer), u32. */
+  readonly stream: number;
+  /** Training step, u32. */
+  readonly step: number;
+  /** Position within the stream (token, element), u32. */
+  readonly position: number;
+}
+
+/** Four words; of a counter, or random. */
+export type Words4 = readonly [number, number, number, number];
+
+/** The key that a seed stands for: low word, high word. */
+export function philoxKey(seed: number | bigint): readonly [number, number] {
+  const bits = BigInt(seed);
+  return [Number(bits & 0xffffffffn), Number((bits >> 32n) & 0xffffffffn)];
+}
+
+/** The counter of an address: position, block (0; further numbers of the same address), step, stream. */
+export function philoxCounter({ stream, step, position }: RandomAddress, block = 0): Words4 {
+  return [position >>> 0, block >>> 0, step >>> 0, stream >>> 0];
+}
+
+function multiply(a: number, b: number): readonly [high: number, low: number] {
+  const product = BigInt(a) * BigInt(b);
+  return [Number(product >> 32n), Number(product & 0xffffffffn)];
+}
+
+/** Philox4x32 with ten rounds. */
+export function philox4x32(counter: Words4, key: readonly [number, number]): Words4 {
+  let [c0, c1, c2, c3] = counter;
+  let [k0, k1] = key;
+  for (let round = 0; round < 10; round++) {
+    const [high0, low0] = multiply(0xd2511f53, c0);
+    const [high1, low1] = multiply(0xcd9e8d57, c2);
+    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    k0 = (k0 + 0x9e3779b9) >>> 0;
+    k1 = (k1 + 0xbb67ae85) >>> 0;
+  }
+  return [c0, c1, c2, c3];
+}
+
+/** Four random words for an address. */
+export function randomWords(address: RandomAddress, block = 0): Words4 {
+  return philox4x32(philoxCounter(address, block), philoxKey(address.seed));
+}
+
+/** A random word as a number in [0, 1), a multiple of 2^-24. */
+export function unitFloat(word: number): number {
+  return (word >>> 8) * 2 ** -24;
+}
