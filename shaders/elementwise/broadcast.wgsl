@@ -1,10 +1,10 @@
 // y = a OP b under NumPy broadcasting, up to four dimensions. y has sizes d0..d3 (slowest first); s*, t* are the element
-// strides of a and b along them, 0 where that operand is repeated.
+// strides of a and b along them, 0 where that operand is repeated. `first` is where this window of y begins.
 #include "common/grid.wgsl"
-#include "elementwise/operator.wgsl"
 
 struct Params {
-  d0: u32, d1: u32, d2: u32, d3: u32,
+  size: u32, first: u32,
+  d1: u32, d2: u32, d3: u32,
   s0: u32, s1: u32, s2: u32, s3: u32,
   t0: u32, t1: u32, t2: u32, t3: u32,
 }
@@ -14,18 +14,13 @@ struct Params {
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-override WORKGROUP: u32 = 64;
+#include "elementwise/walk.wgsl"
+#include "elementwise/operator.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
-  if (at >= params.d0 * params.d1 * params.d2 * params.d3) { return; }
-  let i3 = at % params.d3;
-  let r2 = at / params.d3;
+fn element(at: u32) {
+  let i = params.first + at;
+  let i3 = i % params.d3;
+  let r2 = i / params.d3;
   let i2 = r2 % params.d2;
   let r1 = r2 / params.d2;
   let i1 = r1 % params.d1;

@@ -1,5 +1,5 @@
-// The operator of elementwise/binary.wgsl and elementwise/broadcast.wgsl.
-fn apply(a: f32, b: f32) -> f32 {
+// The operator of elementwise/binary.wgsl and elementwise/broadcast.wgsl, on the including file's Value.
+fn apply(a: Value, b: Value) -> Value {
 #if ADD
   return a + b;
 #elif SUB

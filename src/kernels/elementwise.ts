@@ -1,5 +1,5 @@
 /** Elementwise arithmetic, in-place accumulation, filling, copies and dtype conversion. */
-import { check, type Gpu, type Purpose } from '../gpu/index.js';
+import { check, type Defines, type Gpu, type Purpose } from '../gpu/index.js';
 import {
   broadcastShape,
   type DType,
@@ -9,7 +9,7 @@ import {
   showShape,
   type Tensor,
 } from '../tensor/index.js';
-import { ceilDiv, checkDevice, checkDtype, checkSame, fold, launchElementwise } from './support.js';
+import { checkDevice, checkDtype, checkSame, launchElementwise } from './support.js';
 
 /** Operators of {@link binary}. */
 export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min';
@@ -22,23 +22,47 @@ export function binary(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
   const defines = { [op.toUpperCase()]: true };
   if (sameShape(a.shape, b.shape)) {
     const y = empty(gpu, a.shape);
-    launchElementwise(gpu, 'elementwise/binary', { a, b, y }, {}, defines);
+    launchElementwise(gpu, 'elementwise/binary', { a, b, y }, {}, { defines });
     return y;
   }
   const shape = broadcastShape(a.shape, b.shape, op);
-  const { sizes, strides } = mergeDimensions(shape, [a.shape, b.shape], op);
   const y = empty(gpu, shape);
-  const params: Record<string, number> = {};
-  sizes.forEach((d, i) => {
-    params[`d${i}`] = d;
+  if (sameShape(a.shape, shape) && repeats(b.shape, shape)) repeated(y, a, b, defines);
+  else if (sameShape(b.shape, shape) && repeats(a.shape, shape))
+    repeated(y, b, a, { ...defines, SWAP: true });
+  else broadcast(op, y, a, b, defines);
+  return y;
+}
+
+/** True if an operand is walked from its start again and again, like a bias. */
+function repeats(operand: Shape, shape: Shape): boolean {
+  const leading = operand.findIndex((d) => d !== 1);
+  const tail = leading < 0 ? [] : operand.slice(leading);
+  return tail.every((d, i) => d === shape[shape.length - tail.length + i]);
+}
+
+/** `y = a op b`, `a` as large as `y` and `b` repeated. */
+function repeated(y: Tensor, a: Tensor, b: Tensor, defines: Defines): void {
+  const width = b.size % 4 === 0 ? 4 : 1;
+  const window = (first: number) => ({ first: first / width });
+  const params = { period: b.size / width };
+  launchElementwise(y.gpu, 'elementwise/repeat', { a, y }, params, { defines, width, window, whole: { b } });
+}
+
+function broadcast(op: string, y: Tensor, a: Tensor, b: Tensor, defines: Defines): void {
+  const { sizes, strides } = mergeDimensions(y.shape, [a.shape, b.shape], op);
+  const params: Record<string, number> = { d1: sizes[1], d2: sizes[2], d3: sizes[3] };
+  for (let i = 0; i < 4; i++) {
     params[`s${i}`] = strides[0][i];
     params[`t${i}`] = strides[1][i];
-  });
-  gpu.launch('elementwise/broadcast', { a, b, y }, params, {
-    groups: fold(gpu, ceilDiv(y.size, 64)),
+  }
+  const window = (first: number) => ({ first });
+  launchElementwise(y.gpu, 'elementwise/broadcast', { y }, params, {
     defines,
+    width: 1,
+    window,
+    whole: { a, b },
   });
-  return y;
 }
 
 /**
@@ -99,7 +123,13 @@ export function axpy(y: Tensor, x: Tensor, alpha: number, beta = 1): void {
 /** A new tensor filled with one value. */
 export function full(gpu: Gpu, shape: Shape, value: number, purpose: Purpose = 'activations'): Tensor {
   const y = empty(gpu, shape, { purpose });
-  launchElementwise(gpu, 'elementwise/affine', { y }, { scale: 0, shift: value }, { FILL: true });
+  launchElementwise(
+    gpu,
+    'elementwise/affine',
+    { y },
+    { scale: 0, shift: value },
+    { defines: { FILL: true } },
+  );
   return y;
 }
 
@@ -117,6 +147,7 @@ export function cast(x: Tensor, dtype: DType, purpose: Purpose = 'activations'):
   check(dtype !== 'i32' && dtype !== 'u32', 'dtype', () => `cast: ${x.dtype} to ${dtype} is not supported`);
   const y = empty(x.gpu, x.shape, { dtype, purpose });
   const defines = { [`FROM_${x.dtype.toUpperCase()}`]: true, [`TO_${dtype.toUpperCase()}`]: true };
-  launchElementwise(x.gpu, 'elementwise/cast', { x, y }, {}, defines, 2);
+  const window = (_: number, elements: number) => ({ elements });
+  launchElementwise(x.gpu, 'elementwise/cast', { x, y }, {}, { defines, width: 2, window });
   return y;
 }

@@ -1,5 +1,5 @@
 /** What launch functions of all kernel families share: grid folding, argument checks, and cutting work that a binding cannot cover. */
-import { type BufferRange, check, type Gpu, type LaunchOptions } from '../gpu/index.js';
+import { type Bindable, type BufferRange, check, type Gpu, type LaunchOptions } from '../gpu/index.js';
 import { type DType, elementBytes, sameShape, type Tensor } from '../tensor/index.js';
 
 /** Integer division, rounded up. */
@@ -103,33 +103,42 @@ function lcm(a: number, b: number): number {
   return (a / gcd(a, b)) * b;
 }
 
-/** Elements that one invocation of the plain elementwise shaders handles. */
-const PER_INVOCATION = 4;
-const WORKGROUP = 64;
+/** Options of {@link launchElementwise}. */
+export interface ElementwiseOptions {
+  readonly defines?: LaunchOptions['defines'];
+  /** How many elements the shader handles as one; chosen here (4 where every size allows it, else 1) unless given. */
+  readonly width?: number;
+  /** Further parameters that depend on the window: its first element and their number. */
+  readonly window?: (first: number, elements: number) => Readonly<Record<string, number>>;
+  /** Bound whole in every window, not cut with the others. */
+  readonly whole?: Readonly<Record<string, Bindable>>;
+}
 
-/** Launches an elementwise shader over equally sized tensors, window by window. */
+/** Launches a shader built on `elementwise/walk.wgsl` over equally sized tensors, window by window. */
 export function launchElementwise(
   gpu: Gpu,
   path: string,
   tensors: Readonly<Record<string, Tensor>>,
   params: Readonly<Record<string, number>>,
-  defines: LaunchOptions['defines'] = {},
-  perInvocation = PER_INVOCATION,
+  options: ElementwiseOptions = {},
 ): void {
   const list = Object.values(tensors);
-  const shares = list.map((tensor) => ({ tensor, elementsPerItem: 1 }));
-  for (const { first, count } of windows(gpu, list[0].size, shares)) {
-    const bindings = Object.fromEntries(
-      Object.entries(tensors).map(([name, t]) => [name, count === t.size ? t : part(t, first, count)]),
-    );
+  const { size } = list[0];
+  const width = options.width ?? (size % 4 === 0 ? 4 : 1);
+  const shares = list.map((tensor) => ({ tensor, elementsPerItem: width }));
+  const constants = gpu.info.software ? { WORKGROUP: 16, TURNS: 8 } : { WORKGROUP: 64, TURNS: 1 };
+  const block = constants.WORKGROUP * constants.TURNS * 4;
+  for (const { first, count } of windows(gpu, ceilDiv(size, width), shares)) {
+    const elements = Math.min(count * width, size - first * width);
+    const cut = (t: Tensor) => (elements === size ? t : part(t, first * width, elements));
     gpu.launch(
       path,
-      bindings,
-      { size: count, ...params },
+      { ...options.whole, ...Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, cut(t)])) },
+      { ...params, ...options.window?.(first * width, elements), size: count },
       {
-        groups: fold(gpu, ceilDiv(count, WORKGROUP * perInvocation)),
-        defines,
-        constants: { WORKGROUP },
+        groups: fold(gpu, ceilDiv(count, block)),
+        defines: { ...options.defines, VEC4: width === 4 },
+        constants,
       },
     );
   }
