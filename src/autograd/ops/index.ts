@@ -1,4 +1,7 @@
 /** Every differentiable op, one file per kernel family. */
+
+export * from './activation.js';
+export * from './attention.js';
 export * from './elementwise.js';
 export * from './embedding.js';
 export * from './matmul.js';

@@ -1,0 +1,31 @@
+// What the backward pass needs to know of each row: stats[t, h] = (log-sum-exp in base 2, sum of gradOut * out).
+//
+//   out, gradOut [T, H, D]; lse [T, H]; stats [T, H, 2]; D = 4 * D4. One invocation per row and head.
+#include "common/grid.wgsl"
+
+struct Params { rows: u32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> out: array<vec4f>;
+@group(0) @binding(1) var<storage, read> gradOut: array<vec4f>;
+@group(0) @binding(2) var<storage, read> lse: array<f32>;
+@group(0) @binding(3) var<storage, read_write> stats: array<vec2f>;
+
+const LOG2E = 1.4426950408889634;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = linearWorkgroup(group, groups) * WORKGROUP + lane;
+  if (row >= params.rows) { return; }
+  var sum = 0.0;
+#for c in 0..D4
+  sum += dot(out[row * ${D4}u + ${c}u], gradOut[row * ${D4}u + ${c}u]);
+#endfor
+  stats[row] = vec2f(lse[row] * LOG2E, sum);
+}

@@ -1,0 +1,77 @@
+// Attention backward for software adapters, second half: dq = scale * ds k, with the score gradients ds that
+// wide_backward_keys left for the same heads and rows (its comment describes them).
+//
+//   k [T, Hkv, D]; dq [T, H, D]; D = 4 * D4; tiles as in wide_forward, 16 * ROWS rows each.
+//
+// A lane owns ROWS query rows; keys are read at addresses equal for all lanes.
+struct Params {
+  heads: u32, kvHeads: u32, causal: u32, scale: f32, firstHead: u32, firstRow: u32, endRow: u32, width: u32,
+}
+#params Params
+
+@group(0) @binding(0) var<storage, read> k: array<vec4f>;
+@group(0) @binding(1) var<storage, read> ds: array<f32>;
+@group(0) @binding(2) var<storage, read> tiles: array<vec4u>;
+@group(0) @binding(3) var<storage, read_write> dq: array<vec4f>;
+
+@compute @workgroup_size(16)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let tile = tiles[2u * group.x];
+  let prefix = tiles[2u * group.x + 1u].xy;
+  let rows = vec2u(max(tile.x, params.firstRow), min(tile.y, params.endRow));
+  if (rows.x >= rows.y) { return; }
+  let head = params.firstHead + group.y;
+  let stride = params.kvHeads * ${D4}u;
+  let column = head / (params.heads / params.kvHeads) * ${D4}u;
+#for r in 0..ROWS
+  let row${r} = rows.x + ${r * 16}u + lane;
+  let safe${r} = min(row${r}, rows.y - 1u);
+  let from${r} = (group.y * (params.endRow - params.firstRow) + safe${r} - params.firstRow) * params.width;
+  let end${r} = select(tile.w, min(row${r} + 1u, tile.w), params.causal != 0u);
+#for c in 0..D4
+  var d${r}_${c} = vec4f();
+#endfor
+#endfor
+
+  let ownEnd = select(tile.w, rows.y, params.causal != 0u);
+  let prefixBlocks = (prefix.y - prefix.x + ${KEYS - 1}u) / ${KEYS}u;
+  let blocks = prefixBlocks + (ownEnd - tile.z + ${KEYS - 1}u) / ${KEYS}u;
+  for (var block = 0u; block < blocks; block++) {
+    let inPrefix = block < prefixBlocks;
+    let first = select(tile.z + (block - prefixBlocks) * ${KEYS}u, prefix.x + block * ${KEYS}u, inPrefix);
+    let last = select(ownEnd, prefix.y, inPrefix) - 1u;
+    let shift = select(prefix.y - prefix.x - tile.z, 0u - prefix.x, inPrefix);
+#for i in 0..KEYS
+    let key${i} = min(first + ${i}u, last);
+    let j${i} = key${i} * stride + column;
+#for r in 0..ROWS
+    let stop${r}_${i} = select(end${r}, prefix.y, inPrefix);
+    let ds${r}_${i} = select(0.0, ds[from${r} + key${i} + shift], first + ${i}u < stop${r}_${i});
+#endfor
+#endfor
+#for c in 0..D4
+    {
+#for r in 0..ROWS
+      var sum${r} = d${r}_${c};
+#endfor
+#for i in 0..KEYS
+      let k${i} = k[j${i} + ${c}u];
+#for r in 0..ROWS
+      sum${r} += ds${r}_${i} * k${i};
+#endfor
+#endfor
+#for r in 0..ROWS
+      d${r}_${c} = sum${r};
+#endfor
+    }
+#endfor
+  }
+
+#for r in 0..ROWS
+  if (row${r} < rows.y) {
+#for c in 0..D4
+    dq[(safe${r} * params.heads + head) * ${D4}u + ${c}u] = d${r}_${c} * params.scale;
+#endfor
+  }
+#endfor
+}

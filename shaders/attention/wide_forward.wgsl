@@ -1,0 +1,119 @@
+// Attention forward for software adapters: out = softmax(scale * q k^T) v over what each row's segment lets it see, and
+// the log-sum-exp of each row's scores (natural logarithm) for the backward pass.
+//
+//   q, out [T, H, D]; k, v [T, Hkv, D]; lse [T, H]; D = 4 * D4. Query head h reads key head h / (H / Hkv).
+//   tiles: two vec4u per tile (src/kernels/attention/segments.ts, queryTiles with 16 * ROWS rows).
+//
+// One workgroup is one vector of 16 lanes: a lane owns ROWS query rows and keeps their queries and outputs in registers
+// (or on its stack: multiplication from there is free). Keys and values are then read at addresses that are equal for all
+// lanes, which such drivers turn into scalar loads, each serving 16 * ROWS rows. No workgroup memory, no barriers.
+// Loops are long-bodied on purpose: every variable carried around a loop costs two instructions per turn there.
+struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> q: array<vec4f>;
+@group(0) @binding(1) var<storage, read> k: array<vec4f>;
+@group(0) @binding(2) var<storage, read> v: array<vec4f>;
+@group(0) @binding(3) var<storage, read> tiles: array<vec4u>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+
+// Finite, so that rows that have seen nothing yet do not make NaN from infinity minus infinity.
+const LOWEST = -3.0e38;
+const LOG2E = 1.4426950408889634;
+const LN2 = 0.6931471805599453;
+
+@compute @workgroup_size(16)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let rows = tiles[2u * group.x];
+  let prefix = tiles[2u * group.x + 1u].xy;
+  let head = group.y;
+  let kvHead = head / (params.heads / params.kvHeads);
+  let scale = params.scale * LOG2E;
+  let stride = params.kvHeads * ${D4}u;
+  let column = kvHead * ${D4}u;
+#for r in 0..ROWS
+  let row${r} = rows.x + ${r * 16}u + lane;
+  let at${r} = (min(row${r}, rows.y - 1u) * params.heads + head) * ${D4}u;
+  let end${r} = select(rows.w, min(row${r} + 1u, rows.w), params.causal != 0u);
+  var top${r} = LOWEST;
+  var sum${r} = 0.0;
+#for c in 0..D4
+  let q${r}_${c} = q[at${r} + ${c}u] * scale;
+  var o${r}_${c} = vec4f();
+#endfor
+#endfor
+
+  let ownEnd = select(rows.w, rows.y, params.causal != 0u);
+  let prefixBlocks = (prefix.y - prefix.x + ${KEYS - 1}u) / ${KEYS}u;
+  let blocks = prefixBlocks + (ownEnd - rows.z + ${KEYS - 1}u) / ${KEYS}u;
+  for (var block = 0u; block < blocks; block++) {
+    let inPrefix = block < prefixBlocks;
+    let first = select(rows.z + (block - prefixBlocks) * ${KEYS}u, prefix.x + block * ${KEYS}u, inPrefix);
+    let last = select(ownEnd, prefix.y, inPrefix) - 1u;
+#for r in 0..ROWS
+    let stop${r} = select(end${r}, prefix.y, inPrefix);
+#endfor
+#for i in 0..KEYS
+    let j${i} = min(first + ${i}u, last) * stride + column;
+#endfor
+#for i in 0..KEYS
+#for r in 0..ROWS
+    var s${r}_${i} = 0.0;
+#endfor
+#endfor
+#for c in 0..D4
+#for i in 0..KEYS
+    {
+      let key = k[j${i} + ${c}u];
+#for r in 0..ROWS
+      s${r}_${i} += q${r}_${c}.x * key.x;
+      s${r}_${i} += q${r}_${c}.y * key.y;
+      s${r}_${i} += q${r}_${c}.z * key.z;
+      s${r}_${i} += q${r}_${c}.w * key.w;
+#endfor
+    }
+#endfor
+#endfor
+#for r in 0..ROWS
+    var high${r} = top${r};
+#for i in 0..KEYS
+    s${r}_${i} = select(LOWEST, s${r}_${i}, first + ${i}u < stop${r});
+    high${r} = max(high${r}, s${r}_${i});
+#endfor
+    let shrink${r} = exp2(top${r} - high${r});
+    top${r} = high${r};
+    sum${r} *= shrink${r};
+#for i in 0..KEYS
+    let p${r}_${i} = select(0.0, exp2(s${r}_${i} - high${r}), first + ${i}u < stop${r});
+    sum${r} += p${r}_${i};
+#endfor
+#endfor
+#for c in 0..D4
+    {
+#for r in 0..ROWS
+      var sum${r} = o${r}_${c} * shrink${r};
+#endfor
+#for i in 0..KEYS
+      let value${i} = v[j${i} + ${c}u];
+#for r in 0..ROWS
+      sum${r} += p${r}_${i} * value${i};
+#endfor
+#endfor
+#for r in 0..ROWS
+      o${r}_${c} = sum${r};
+#endfor
+    }
+#endfor
+  }
+
+#for r in 0..ROWS
+  if (row${r} < rows.y) {
+    let inverse = select(0.0, 1.0 / sum${r}, blocks > 0u);
+#for c in 0..D4
+    out[at${r} + ${c}u] = o${r}_${c} * inverse;
+#endfor
+    lse[row${r} * params.heads + head] = select(LOWEST, top${r} * LN2 + log(sum${r}), blocks > 0u);
+  }
+#endfor
+}

@@ -1,0 +1,9 @@
+/** Attention: packed sequences forward and backward, and decoding over a KV cache. */
+export {
+  type AttentionBackwardOptions,
+  type AttentionGradients,
+  attentionBackward,
+} from './attention/backward.js';
+export { type AttentionResult, attentionForward } from './attention/forward.js';
+export { type Segment, Segments, type SharedPrefixGroup } from './attention/segments.js';
+export type { AttentionOptions, AttentionVariant } from './attention/shapes.js';

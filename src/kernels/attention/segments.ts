@@ -1,0 +1,330 @@
+/**
+ * Which token attends to which: a packed batch cut into segments, and the work lists that attention kernels walk so that
+ * they touch only what is attended.
+ */
+import { check, type Gpu } from '../../gpu/index.js';
+import { fromHost, type Tensor } from '../../tensor/index.js';
+
+/**
+ * A run of tokens [start, end) that attend among themselves (causally or fully) and, fully, to the tokens
+ * [prefixStart, prefixEnd); an empty prefix may be left out.
+ */
+export interface Segment {
+  readonly start: number;
+  readonly end: number;
+  readonly prefixStart?: number;
+  readonly prefixEnd?: number;
+}
+
+/** A prompt and the completions that share it, as token counts. */
+export interface SharedPrefixGroup {
+  readonly prompt: number;
+  readonly completions: readonly number[];
+}
+
+/** A work list for one tile size, on the GPU. */
+export interface Tiles {
+  readonly table: Tensor;
+  readonly count: number;
+}
+
+/** A part of a batch that attends to nothing outside. Its segments count from token `first` of the batch. */
+export interface Span {
+  readonly first: number;
+  readonly count: number;
+  readonly segments: Segments;
+}
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+interface KeyTile extends Range {
+  readonly visitors: number[][];
+}
+
+/**
+ * The segments of a packed batch of `tokens` tokens. Tokens outside every segment are padding: they attend to nothing,
+ * their outputs and gradients are zero. Build one per batch, share it by all layers, dispose it after the backward pass.
+ */
+export class Segments {
+  readonly gpu: Gpu;
+  readonly tokens: number;
+  readonly list: readonly Required<Segment>[];
+  /** The most keys that any row attends to (without a causal mask). */
+  readonly widest: number;
+  readonly #queryTiles = new Map<number, Tiles>();
+  readonly #keyTiles = new Map<number, Tiles>();
+  readonly #spans = new Map<string, readonly Span[]>();
+  /** Tokens before this one belong to another span. */
+  readonly #origin: number;
+  #disposed = false;
+
+  /** Checks a list of segments; they may come in any order but must not overlap. */
+  constructor(gpu: Gpu, tokens: number, list: readonly Segment[], origin = 0) {
+    check(Number.isInteger(tokens) && tokens > 0, 'value', () => {
+      return `segments: the number of tokens is ${tokens}, expected a positive integer; give at least one sequence`;
+    });
+    this.gpu = gpu;
+    this.tokens = tokens;
+    this.#origin = origin;
+    this.list = list.map(withPrefix).sort((a, b) => a.start - b.start);
+    this.list.forEach((segment, i) => void checkSegment(segment, this.list[i + 1], tokens));
+    this.widest = Math.max(1, ...this.list.map((s) => s.end - s.start + s.prefixEnd - s.prefixStart));
+  }
+
+  /** Sequences packed back to back; with `stride`, rows of a padded batch that start every `stride` tokens. */
+  static fromLengths(gpu: Gpu, lengths: readonly number[], stride?: number): Segments {
+    let next = 0;
+    const list = lengths.map((length, i) => {
+      check(Number.isInteger(length) && length > 0 && length <= (stride ?? length), 'value', () => {
+        const most = stride === undefined ? '' : ` of at most ${stride}`;
+        return `segments: length ${i} is ${length}, expected a positive integer${most}`;
+      });
+      const start = next;
+      next += stride ?? length;
+      return { start, end: start + length };
+    });
+    return new Segments(gpu, next, list);
+  }
+
+  /** Groups packed back to back, each a prompt followed by completions that attend to it and to themselves. */
+  static fromGroups(gpu: Gpu, groups: readonly SharedPrefixGroup[]): Segments {
+    const list: Segment[] = [];
+    let next = 0;
+    groups.forEach(({ prompt, completions }, g) => {
+      [prompt, ...completions].forEach((length, i) => {
+        check(Number.isInteger(length) && length > 0, 'value', () => {
+          const what = i === 0 ? 'the prompt' : `completion ${i - 1}`;
+          return `segments: ${what} of group ${g} has length ${length}, expected a positive integer`;
+        });
+      });
+      const prefixStart = next;
+      const prefixEnd = next + prompt;
+      list.push({ start: prefixStart, end: prefixEnd });
+      next = prefixEnd;
+      for (const length of completions) {
+        list.push({ start: next, end: next + length, prefixStart, prefixEnd });
+        next += length;
+      }
+    });
+    return new Segments(gpu, next, list);
+  }
+
+  /** Number of (query, key) pairs that attend: what attention's cost is proportional to. */
+  attended(causal: boolean): number {
+    let pairs = 0;
+    for (const { start, end, prefixStart, prefixEnd } of this.list) {
+      const n = end - start;
+      pairs += n * (prefixEnd - prefixStart) + (causal ? (n * (n + 1)) / 2 : n * n);
+    }
+    return pairs;
+  }
+
+  /**
+   * Rows cut into tiles that never cross a segment, longest work first so that the last ones to run are short.
+   * u32 [count, 8]: first row, end row, own keys from, to, prefix keys from, to, 0, 0.
+   */
+  queryTiles(size: number): Tiles {
+    return this.#cached(this.#queryTiles, size, () => {
+      const rows: number[][] = [];
+      for (const { start, end, prefixStart, prefixEnd } of this.list) {
+        for (const { from, to } of cut({ from: start, to: end }, size)) {
+          rows.push([from, to, start, end, prefixStart, prefixEnd, 0, 0]);
+        }
+      }
+      for (const gap of this.#gaps()) {
+        for (const { from, to } of cut(gap, size)) rows.push([from, to, 0, 0, 0, 0, 0, 0]);
+      }
+      const work = ([, to, start, , prefixStart, prefixEnd]: number[]) =>
+        to - start + prefixEnd - prefixStart;
+      rows.sort((a, b) => work(b) - work(a) || a[0] - b[0]);
+      return { table: this.#upload(rows), count: rows.length };
+    });
+  }
+
+  /**
+   * Keys cut into tiles that never cross a segment, each with its visitors: the ranges of queries that see it.
+   * u32 [count, 4]: first key, end key, first visitor, number of visitors; then, for each visitor, 8 words: first query,
+   * end query, first and end key that they see, what to add to a key to get its place among all keys of these queries
+   * (prefix first), 0, 0, 0. A tile's first visitor is its own segment, the only one that a causal mask applies to.
+   */
+  keyTiles(size: number): Tiles {
+    return this.#cached(this.#keyTiles, size, () => {
+      const tiles: KeyTile[] = [];
+      for (const { start, end, prefixStart, prefixEnd } of this.list) {
+        for (const { from, to } of cut({ from: start, to: end }, size)) {
+          const shift = prefixEnd - prefixStart - start;
+          tiles.push({ from, to, visitors: [[start, end, from, to, shift, 0, 0, 0]] });
+        }
+      }
+      for (const gap of this.#gaps()) {
+        for (const { from, to } of cut(gap, size)) tiles.push({ from, to, visitors: [Array(8).fill(0)] });
+      }
+      for (const segment of this.list) addPrefixVisitors(tiles, segment);
+      const work = (tile: KeyTile) => tile.visitors.reduce((n, [from, to]) => n + to - from, 0);
+      tiles.sort((a, b) => work(b) - work(a) || a.from - b.from);
+      let first = 0;
+      const rows = tiles.map(({ from, to, visitors }) => {
+        first += visitors.length;
+        return [from, to, first - visitors.length, visitors.length];
+      });
+      const table = this.#upload([...rows, ...tiles.flatMap((tile) => tile.visitors)]);
+      return { table, count: rows.length };
+    });
+  }
+
+  /**
+   * Cuts the batch where nothing attends across, into runs of at most `most` tokens that begin at multiples of `step`
+   * tokens: for adapters that cannot bind all of it at once.
+   */
+  spans(most: number, step: number): readonly Span[] {
+    if (most >= this.tokens) return [{ first: 0, count: this.tokens, segments: this }];
+    const key = `${most},${step}`;
+    let found = this.#spans.get(key);
+    if (!found) {
+      found = this.#cut(most, step);
+      this.#spans.set(key, found);
+    }
+    return found;
+  }
+
+  #cut(most: number, step: number): Span[] {
+    const units = [...this.#independent()];
+    const spans: Span[] = [];
+    for (let u = 0; u < units.length; ) {
+      const { from } = units[u];
+      const first = Math.floor(from / step) * step;
+      let end = u;
+      while (end < units.length && units[end].to - first <= most) end++;
+      check(end > u, 'limit', () => {
+        return `segments: tokens [${from}, ${units[u].to}) attend to one another and do not fit the ${most} tokens that this adapter can bind at once; use shorter sequences`;
+      });
+      const count = units[end - 1].to - first;
+      const list = units.slice(u, end).flatMap((unit) => unit.list.map((s) => moved(s, -first)));
+      spans.push({ first, count, segments: new Segments(this.gpu, count, list, from - first) });
+      u = end;
+    }
+    return spans;
+  }
+
+  /** The smallest runs of tokens that attend to nothing outside, in order, covering all tokens; padding one by one. */
+  *#independent(): Generator<Range & { list: Required<Segment>[] }> {
+    const groups: (Range & { list: Required<Segment>[] })[] = [];
+    for (const segment of this.list) {
+      const { start, end, prefixStart, prefixEnd } = segment;
+      const alone = prefixEnd === prefixStart;
+      let from = alone ? start : Math.min(start, prefixStart);
+      let to = alone ? end : Math.max(end, prefixEnd);
+      const list = [segment];
+      for (let last = groups.at(-1); last && last.to > from; last = groups.at(-1)) {
+        from = Math.min(from, last.from);
+        to = Math.max(to, last.to);
+        list.unshift(...last.list);
+        groups.pop();
+      }
+      groups.push({ from, to, list });
+    }
+    let next = 0;
+    for (const group of [...groups, { from: this.tokens, to: this.tokens, list: [] }]) {
+      for (; next < group.from; next++) yield { from: next, to: next + 1, list: [] };
+      if (group.to > group.from) yield group;
+      next = group.to;
+    }
+  }
+
+  /** Frees the work lists. */
+  dispose(): void {
+    this.#disposed = true;
+    for (const { segments } of [...this.#spans.values()].flat()) segments.dispose();
+    this.#spans.clear();
+    for (const cache of [this.#queryTiles, this.#keyTiles]) {
+      for (const { table } of cache.values()) table.dispose();
+      cache.clear();
+    }
+  }
+
+  #cached(cache: Map<number, Tiles>, size: number, make: () => Tiles): Tiles {
+    check(!this.#disposed, 'disposed', () => {
+      return 'segments are used after they were disposed; dispose them after the backward pass';
+    });
+    let found = cache.get(size);
+    if (!found) {
+      found = make();
+      cache.set(size, found);
+    }
+    return found;
+  }
+
+  /** Work lists outlive the scope that happens to need them first. */
+  #upload(rows: readonly (readonly number[])[]): Tensor {
+    const data = Uint32Array.from(rows.flat());
+    return fromHost(this.gpu, data, [data.length], 'u32', 'scratch').keep();
+  }
+
+  #gaps(): Range[] {
+    const gaps: Range[] = [];
+    let next = this.#origin;
+    for (const { start, end } of this.list) {
+      if (start > next) gaps.push({ from: next, to: start });
+      next = end;
+    }
+    if (next < this.tokens) gaps.push({ from: next, to: this.tokens });
+    return gaps;
+  }
+}
+
+function withPrefix({ start, end, prefixStart = 0, prefixEnd = prefixStart }: Segment): Required<Segment> {
+  return { start, end, prefixStart, prefixEnd };
+}
+
+function moved(segment: Required<Segment>, by: number): Segment {
+  const { start, end, prefixStart, prefixEnd } = segment;
+  if (prefixEnd === prefixStart) return { start: start + by, end: end + by };
+  return { start: start + by, end: end + by, prefixStart: prefixStart + by, prefixEnd: prefixEnd + by };
+}
+
+function show({ start, end, prefixStart, prefixEnd }: Required<Segment>): string {
+  const prefix = prefixEnd > prefixStart ? ` with prefix [${prefixStart}, ${prefixEnd})` : '';
+  return `[${start}, ${end})${prefix}`;
+}
+
+function checkSegment(segment: Required<Segment>, next: Required<Segment> | undefined, tokens: number): void {
+  const { start, end, prefixStart, prefixEnd } = segment;
+  check([start, end, prefixStart, prefixEnd].every(Number.isInteger), 'value', () => {
+    return `segments: ${show(segment)} has a bound that is not an integer`;
+  });
+  check(start >= 0 && start < end && end <= tokens, 'value', () => {
+    return `segments: ${show(segment)} is empty or outside the ${tokens} tokens`;
+  });
+  check(prefixStart >= 0 && prefixStart <= prefixEnd && prefixEnd <= tokens, 'value', () => {
+    return `segments: the prefix of ${show(segment)} is reversed or outside the ${tokens} tokens`;
+  });
+  check(prefixEnd === prefixStart || prefixEnd <= start || prefixStart >= end, 'value', () => {
+    return `segments: ${show(segment)} overlaps its own prefix; its tokens would count twice`;
+  });
+  check(!next || end <= next.start, 'value', () => {
+    return `segments: ${show(segment)} overlaps ${show(next!)}`;
+  });
+}
+
+function* cut({ from, to }: Range, size: number): Generator<Range> {
+  for (let at = from; at < to; at += size) yield { from: at, to: Math.min(at + size, to) };
+}
+
+/** Completions stand side by side: neighbours that see the same keys become one visitor. */
+function addPrefixVisitors(tiles: readonly KeyTile[], segment: Required<Segment>): void {
+  const { start, end, prefixStart, prefixEnd } = segment;
+  for (const tile of tiles) {
+    const from = Math.max(tile.from, prefixStart);
+    const to = Math.min(tile.to, prefixEnd);
+    if (from >= to) continue;
+    const visitor = [start, end, from, to, -prefixStart, 0, 0, 0];
+    const last = tile.visitors[tile.visitors.length - 1];
+    const joins =
+      tile.visitors.length > 1 && last[1] === start && last.slice(2).join() === visitor.slice(2).join();
+    if (joins) last[1] = end;
+    else tile.visitors.push(visitor);
+  }
+}

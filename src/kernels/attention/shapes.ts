@@ -1,0 +1,98 @@
+/** What the launch functions of attention check and decide alike. */
+import { check, type Gpu } from '../../gpu/index.js';
+import type { Tensor } from '../../tensor/index.js';
+import { checkDevice, checkDtype, checkShapeIs } from '../support.js';
+import type { Segments } from './segments.js';
+
+/** How attention is computed. */
+export interface AttentionOptions {
+  /** Whether a token sees only itself and earlier tokens of its own segment; true by default. Prefixes are always seen whole. */
+  readonly causal?: boolean;
+  /** What scores are multiplied with; 1 / sqrt(D) by default. */
+  readonly scale?: number;
+  /** Forces the kernels of hardware GPUs (`tile`) or of software adapters (`wide`); they agree to rounding. */
+  readonly variant?: AttentionVariant;
+}
+
+/** See {@link AttentionOptions.variant}. */
+export type AttentionVariant = 'tile' | 'wide';
+
+/** Sizes of a problem, with the options filled in. */
+export interface AttentionShape {
+  readonly gpu: Gpu;
+  readonly tokens: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly dim: number;
+  readonly causal: boolean;
+  readonly scale: number;
+  readonly variant: AttentionVariant;
+}
+
+/** The largest head dimension: beyond it, what a lane keeps no longer fits its registers. */
+const MAX_DIM = 128;
+
+/** Checks head counts and the head dimension. */
+export function checkHeads(op: string, heads: number, kvHeads: number, dim: number): void {
+  check(heads % kvHeads === 0, 'shape', () => {
+    return `${op}: ${heads} query heads are not a multiple of ${kvHeads} key heads`;
+  });
+  check(dim % 4 === 0 && dim <= MAX_DIM, 'shape', () => {
+    return `${op}: head dimension ${dim} is not a multiple of 4 up to ${MAX_DIM}; pad the heads`;
+  });
+}
+
+/** Checks a scale given by the caller, or gives the default. */
+export function chooseScale(op: string, scale: number | undefined, dim: number): number {
+  check(scale === undefined || Number.isFinite(scale), 'value', () => `${op}: scale is ${scale}`);
+  return scale ?? 1 / Math.sqrt(dim);
+}
+
+/** Checks q, k, v against one another and the segments. */
+export function attentionShape(
+  op: string,
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  segments: Segments,
+  options: AttentionOptions,
+): AttentionShape {
+  const gpu = checkDevice(op, q, k, v);
+  check(segments.gpu === gpu, 'value', () => `${op}: the segments were made for another device`);
+  checkShapeIs(op, 'q', q, [segments.tokens, -1, -1]);
+  const [tokens, heads, dim] = q.shape;
+  checkShapeIs(op, 'k', k, [tokens, -1, dim]);
+  checkShapeIs(op, 'v', v, k.shape);
+  for (const [name, tensor] of Object.entries({ q, k, v })) checkDtype(op, name, tensor, 'f32');
+  const kvHeads = k.shape[1];
+  checkHeads(op, heads, kvHeads, dim);
+  const { causal = true, variant = gpu.info.software ? 'wide' : 'tile' } = options;
+  return { gpu, tokens, heads, kvHeads, dim, causal, scale: chooseScale(op, options.scale, dim), variant };
+}
+
+/** Parts of the batch that this adapter can bind at once. */
+export function bindableSpans({ gpu, heads, dim }: AttentionShape, segments: Segments) {
+  const step = gpu.limits.minStorageBufferOffsetAlignment / 4;
+  return segments.spans(Math.floor(gpu.maxBindingBytes / (heads * dim * 4)), step);
+}
+
+/** Specialisation of the tile kernels: RT rows per invocation, as many as workgroup memory allows. */
+export function tileDefines(
+  { gpu, dim }: AttentionShape,
+  mostRows: number,
+  op: string,
+): Record<string, number> {
+  const D4 = dim / 4;
+  for (let RT = mostRows; RT >= 2; RT /= 2) {
+    const products = (8 * RT + 64) * 5;
+    const DEPTH = 16 * D4 <= products ? 16 : 8;
+    const STAGE = Math.max(products, DEPTH * D4);
+    const bytes = 16 * (STAGE + 8 * RT * 20);
+    if (bytes <= gpu.limits.maxComputeWorkgroupStorageSize) {
+      return { RT, D4, CN: Math.ceil(D4 / 16), DEPTH, STAGE };
+    }
+  }
+  check(false, 'limit', () => {
+    return `${op}: this adapter's ${gpu.limits.maxComputeWorkgroupStorageSize} bytes of workgroup memory are too few`;
+  });
+}
