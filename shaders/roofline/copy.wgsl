@@ -1,25 +1,14 @@
-// Memory bandwidth: copies a buffer, 16 bytes per invocation and step.
+// Memory bandwidth: copies a buffer.
 #include "common/grid.wgsl"
 
-struct Params { vectors: u32 }
+struct Params { size: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<Value>;
+@group(0) @binding(1) var<storage, read_write> y: array<Value>;
 
-override WORKGROUP: u32 = 256;
+#include "elementwise/walk.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let first = linearWorkgroup(group, groups) * WORKGROUP * 4u + lane;
-#for i in 0..4
-  {
-    let at = first + ${i}u * WORKGROUP;
-    if (at < params.vectors) { y[at] = x[at]; }
-  }
-#endfor
+fn element(at: u32) {
+  y[at] = x[at];
 }

@@ -2,7 +2,7 @@
 import type { Gpu, MatrixConfig } from '../gpu/index.js';
 import { empty, scope, type Tensor } from '../tensor/index.js';
 import { cast, full } from './elementwise.js';
-import { ceilDiv, fold } from './support.js';
+import { launchElementwise } from './support.js';
 
 /** Measured limits of an adapter; null where it lacks the feature. */
 export interface Roofline {
@@ -91,14 +91,13 @@ export async function measureMatrix(gpu: Gpu): Promise<number | null> {
 /** Bytes moved per second by the better of a copy kernel and the driver's own copy. */
 export async function measureBandwidth(gpu: Gpu): Promise<number> {
   const bytes = Math.min(gpu.maxBindingBytes, gpu.info.software ? 1 << 27 : 1 << 29);
-  const vectors = Math.floor(bytes / 16);
-  return withTensor(gpu, vectors * 4, (x) =>
-    withTensor(gpu, vectors * 4, async (y) => {
-      const kernel = () =>
-        gpu.launch('roofline/copy', { x, y }, { vectors }, { groups: fold(gpu, ceilDiv(vectors, 1024)) });
+  const size = Math.floor(bytes / 16) * 4;
+  return withTensor(gpu, size, (x) =>
+    withTensor(gpu, size, async (y) => {
+      const kernel = () => launchElementwise(gpu, 'roofline/copy', { x, y }, {});
       const driver = () => gpu.copy(x.range, y.range);
       const seconds = Math.min(await bestSeconds(gpu, kernel, 4), await bestSeconds(gpu, driver, 4));
-      return (2 * vectors * 16) / seconds;
+      return (2 * size * 4) / seconds;
     }),
   );
 }
