@@ -60,6 +60,19 @@ const CHOICES: readonly MatmulChoice[] = [
   { variant: 'wide', packed: true },
 ];
 
+test.each(['base', 'subgroups'] as const)('gemv, tier %s', async (tier) => {
+  const device = await testGpu(tier);
+  const choice: MatmulChoice = { variant: 'gemv' };
+  for (const layout of [{}, { transposeB: true }]) {
+    for (const dtype of ['f32', 'f16', 'bf16'] as const) {
+      for (const [M, N, K] of [[1, 9, 35], [3, 64, 600], [16, 20, 8]]) {
+        await expectProduct(device, { M, N, K, dtype, ...layout }, { choice });
+      }
+      await expectProduct(device, { M: 1, N: 20, K: 1000, dtype, ...layout }, { choice: { ...choice, splits: 3 } });
+    }
+  }
+});
+
 describe.each(CHOICES)('%j', (choice) => {
   test.each(LAYOUTS)('%s, any size', async (_, layout) => {
     for (const [M, N, K] of [

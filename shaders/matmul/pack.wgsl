@@ -38,22 +38,26 @@ fn main(
   let K = params.K;
 #endif
   let n = group.x * 16u + lane;
-  let first = group.y * 16u;
-  let to = ((group.z * groups.x + group.x) * params.depth + first) * 16u + lane;
+  let panel = (group.z * groups.x + group.x) * params.depth;
 #if TRANSPOSE_B
   let origin = params.baseB + group.z * params.strideB + min(n, params.N - 1u) * params.ldb;
 #else
   let origin = params.baseB + group.z * params.strideB + min(n, params.N - 1u);
 #endif
+  for (var block = 0u; block < 8u; block++) {
+    let first = group.y * 128u + block * 16u;
+    if (first >= params.depth) { break; }
+    let to = (panel + first) * 16u + lane;
 #for q in 0..16
-  {
-    let k = min(first + ${q}u, K - 1u);
+    {
+      let k = min(first + ${q}u, K - 1u);
 #if TRANSPOSE_B
-    let value = loadB(origin + k);
+      let value = loadB(origin + k);
 #else
-    let value = loadB(origin + k * params.ldb);
+      let value = loadB(origin + k * params.ldb);
 #endif
-    panels[to + ${q * 16}u] = select(0.0, value, first + ${q}u < K && n < params.N);
-  }
+      panels[to + ${q * 16}u] = select(0.0, value, first + ${q}u < K && n < params.N);
+    }
 #endfor
+  }
 }

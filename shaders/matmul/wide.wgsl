@@ -1,12 +1,14 @@
 // Matrix product for software adapters, where an invocation is a lane of a CPU vector register.
 //
-// A lane owns one output column and ROWS rows of it in registers. Loads whose address is the same for all lanes are
-// scalar and cheap there, so A goes through workgroup memory (where such loads are not even bounds-checked) and is read
-// uniformly; loads that differ per lane cost as much as sixteen multiply-adds whatever their addresses, so each element
-// of B is loaded once per ROWS rows. Loop iterations are expensive, hence the unrolling by UNROLL.
+// A lane owns COLUMNS output columns (16 apart) and ROWS rows of them in registers. Loads whose address is the same for
+// all lanes are scalar and cheap there, so A goes through workgroup memory and is read uniformly; loads that differ per
+// lane cost as much as sixteen multiply-adds whatever their addresses, so each element of B is loaded once per ROWS rows.
+// Loop iterations are expensive, hence the unrolling by UNROLL. About twenty accumulators are best (ten rows, two columns):
+// each takes two registers, and more spill.
 //
 // A workgroup computes ROWS rows times a run of 16-column panels: it stages CHUNK columns of A once and passes over its
-// panels, keeping partial sums in y when K is longer than a chunk.
+// panels, keeping partial sums in y when K is longer than a chunk. Guarding every store by its row costs 15%, hence the
+// two ways to store.
 //
 // B is either packed by matmul/pack.wgsl (PACKED: [panel][K rounded up to UNROLL][16], zeros outside) or read in place, in
 // f32, F16 or BF16, K x N or N x K (TRANSPOSE_B). In place pays when there are few rows of A.
@@ -20,10 +22,10 @@
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 #endif
 
-const CHUNK = 256u;
+const CHUNK = ${CHUNK}u;
 const ROWS = ${ROWS}u;
 
-// Column k of the chunk is rows[k * ROWS ..]. Masking k by the chunk size spares the bounds check of every read.
+// Column k of the chunk is rows[k * ROWS ..]. Masking k by the chunk size spares half of the bounds check of every read.
 var<workgroup> rows: array<f32, CHUNK * ROWS>;
 
 #if !PACKED
@@ -40,6 +42,12 @@ fn loadB(at: u32) -> f32 {
 }
 #endif
 
+fn store(sum: f32, at: u32, n: u32, last: bool) {
+  var value = sum;
+  if (last) { value = finish(sum, at, n); }
+  y[at] = value;
+}
+
 @compute @workgroup_size(16)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -49,7 +57,7 @@ fn main(
   let z = group.z;
   let row = group.x * ROWS;
   let K = depth(z);
-  let panels = (params.N + 15u) / 16u;
+  let panels = (params.N + ${16 * COLUMNS - 1}u) / ${16 * COLUMNS}u;
   let run = (panels + groups.y - 1u) / groups.y;
   let firstPanel = group.y * run;
   let lastPanel = min(firstPanel + run, panels);
@@ -63,51 +71,64 @@ fn main(
     }
     workgroupBarrier();
     for (var panel = firstPanel; panel < lastPanel; panel++) {
-      let n = panel * 16u + lane;
+#for j in 0..COLUMNS
+      let n${j} = panel * ${16 * COLUMNS}u + ${16 * j}u + lane;
 #if PACKED
-      let origin = params.baseB + z * params.strideB + (panel * params.ldb + start) * 16u + lane;
+      let origin${j} = params.baseB + z * params.strideB + ((panel * ${COLUMNS}u + ${j}u) * params.ldb + start) * 16u + lane;
 #else
-      let origin = indexB(z, start, min(n, params.N - 1u));
+      let origin${j} = indexB(z, start, min(n${j}, params.N - 1u));
 #endif
-      let at = indexC(z, row, n);
 #for i in 0..ROWS
-      var c${i} = 0.0;
+      var c${i}_${j} = 0.0;
 #endfor
-      if (start > 0u) {
-#for i in 0..ROWS
-        if (row + ${i}u < params.M && n < params.N) { c${i} = y[at + ${i}u * params.ldc]; }
 #endfor
-      }
 #if ACCUMULATE
-      if (start == 0u) {
+      let factor = select(1.0, params.beta, start == 0u);
+      {
+#else
+      if (start > 0u) {
+        let factor = 1.0;
+#endif
 #for i in 0..ROWS
-        if (row + ${i}u < params.M && n < params.N) { c${i} = params.beta * y[at + ${i}u * params.ldc]; }
+#for j in 0..COLUMNS
+        c${i}_${j} = factor * y[indexC(z, min(row + ${i}u, params.M - 1u), min(n${j}, params.N - 1u))];
+#endfor
 #endfor
       }
-#endif
       for (var k = 0u; k < count; k += ${UNROLL}u) {
         let inner = (k & (CHUNK - 1u)) * ROWS;
 #for q in 0..UNROLL
+#for j in 0..COLUMNS
 #if PACKED
-        let b${q} = b[origin + (k + ${q}u) * 16u];
+        let b${q}_${j} = b[origin${j} + (k + ${q}u) * 16u];
 #elif TRANSPOSE_B
-        let b${q} = select(0.0, loadB(origin + min(k + ${q}u, count - 1u)), k + ${q}u < count);
+        let b${q}_${j} = select(0.0, loadB(origin${j} + min(k + ${q}u, count - 1u)), k + ${q}u < count);
 #else
-        let b${q} = select(0.0, loadB(origin + min(k + ${q}u, count - 1u) * params.ldb), k + ${q}u < count);
+        let b${q}_${j} = select(0.0, loadB(origin${j} + min(k + ${q}u, count - 1u) * params.ldb), k + ${q}u < count);
 #endif
+#endfor
 #for i in 0..ROWS
-        c${i} += rows[inner + ${q * ROWS + i}u] * b${q};
+        let a${q}_${i} = rows[inner + ${q * ROWS + i}u];
+#for j in 0..COLUMNS
+        c${i}_${j} += a${q}_${i} * b${q}_${j};
+#endfor
 #endfor
 #endfor
       }
-      if (n < params.N) {
-        if (start + count == K) {
+      let last = start + count == K;
+      if (row + ROWS <= params.M && (panel + 1u) * ${16 * COLUMNS}u <= params.N) {
+        let at = indexC(z, row, n0);
 #for i in 0..ROWS
-          c${i} = finish(c${i}, at + ${i}u * params.ldc, n);
+#for j in 0..COLUMNS
+        store(c${i}_${j}, at + ${i}u * params.ldc + ${16 * j}u, n${j}, last);
 #endfor
-        }
+#endfor
+      } else {
+        let at = indexC(z, row, n0);
 #for i in 0..ROWS
-        if (row + ${i}u < params.M) { y[at + ${i}u * params.ldc] = c${i}; }
+#for j in 0..COLUMNS
+        if (row + ${i}u < params.M && n${j} < params.N) { store(c${i}_${j}, at + ${i}u * params.ldc + ${16 * j}u, n${j}, last); }
+#endfor
 #endfor
       }
     }

@@ -6,7 +6,7 @@ import { ceilDiv, fold } from './support.js';
 
 /** A variant with its parameters; plain data, so that it can be recorded. */
 export interface MatmulChoice {
-  readonly variant: 'tile' | 'wide';
+  readonly variant: 'tile' | 'wide' | 'gemv';
   /** `tile`: rows and columns of y per workgroup. */
   readonly tile?: 32 | 64 | 128;
   /** `wide`: whether B is packed first. */
@@ -15,12 +15,32 @@ export interface MatmulChoice {
   readonly splits?: number;
 }
 
+/** The rule of thumb: what a shape gets unless it was measured. */
+export function rule(p: Piece): MatmulChoice {
+  if (p.gpu.info.software) {
+    if (p.M === 1 && p.transposeB && p.gpu.has.subgroups) return { variant: 'gemv' };
+    return { variant: 'wide', packed: p.M > (p.transposeB ? 192 : 48) };
+  }
+  if (p.M <= GEMV_ROWS && !p.transposeA) return { variant: 'gemv' };
+  const tile = Math.min(p.M, p.N) >= 512 ? 128 : 64;
+  return { variant: 'tile', tile, splits: splitsFor(p, tile) };
+}
+
+/** Cuts K where the tiles alone would leave most of a GPU idle. */
+function splitsFor(p: Piece, tile: number): number {
+  const workgroups = ceilDiv(p.M, tile) * ceilDiv(p.N, tile) * p.batch;
+  return Math.max(1, Math.min(Math.floor(128 / workgroups), Math.floor(p.K / 512), 16));
+}
+
 /** Records the launches of one piece. */
 export function runPiece(p: Piece, choice: MatmulChoice): void {
   const splits = p.batch === 1 ? (choice.splits ?? 1) : 1;
   // Slabs are multiples of 16 so that each starts as well aligned as the first; rounding up may leave fewer of them.
   const slab = ceilDiv(ceilDiv(p.K, splits), 16) * 16;
-  if (slab >= p.K) return runVariant(p, choice, {});
+  if (slab >= p.K) {
+    runVariant(p, choice, {});
+    return;
+  }
   const slabs = ceilDiv(p.K, slab);
   const parts = empty(p.gpu, [slabs, p.M, p.N], { purpose: 'scratch' });
   const along = (o: Operand, contiguous: boolean): Operand => ({
@@ -51,6 +71,7 @@ export function runPiece(p: Piece, choice: MatmulChoice): void {
 
 function runVariant(p: Piece, choice: MatmulChoice, defines: Defines, kEnd = p.K): void {
   if (choice.variant === 'wide') wide(p, choice, defines, kEnd);
+  else if (choice.variant === 'gemv') gemv(p, defines, kEnd);
   else tile(p, choice, defines, kEnd);
 }
 
@@ -110,9 +131,9 @@ function layout(p: Piece): Defines {
   };
 }
 
-/** Whether rows of an operand can be loaded four elements at a time. */
-function inFours(o: Operand): boolean {
-  return o.ld % 4 === 0 && o.base % 4 === 0 && o.stride % 4 === 0;
+/** Whether rows of an operand can be loaded `width` elements at a time. */
+function inSteps(o: Operand, width: number): boolean {
+  return o.ld % width === 0 && o.base % width === 0 && o.stride % width === 0;
 }
 
 function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): void {
@@ -126,8 +147,8 @@ function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
       ...epilogue(p),
       ...layout(p),
       ...defines,
-      VEC_A: inFours(p.a),
-      VEC_B: inFours(p.b),
+      VEC_A: inSteps(p.a, 4),
+      VEC_B: inSteps(p.b, 4),
       TILE_M: size,
       TILE_N: size,
       DEPTH: depth,
@@ -137,59 +158,98 @@ function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
   });
 }
 
-/** Rows of the loop over K that `wide` unrolls; packed panels are padded to a multiple of it. */
+/** Rows of A that `gemv` can take. */
+export const GEMV_ROWS = 16;
+
+function gemv(p: Piece, defines: Defines, kEnd: number): void {
+  const { gpu } = p;
+  const rows = 2 ** Math.ceil(Math.log2(p.M));
+  const bindings = { a: p.a, b: p.b, ...outputs(p) };
+  const common = { ...epilogue(p), ...layout(p), ...defines, ROWS: rows };
+  if (!p.transposeB) {
+    const width = p.N % 4 === 0 && inSteps(p.b, 4) ? 4 : 1;
+    gpu.launch('matmul/gemv_nn', bindings, params(p, kEnd), {
+      groups: [ceilDiv(p.N, 32 * width), 1, p.batch],
+      defines: { ...common, WIDTH: width },
+    });
+    return;
+  }
+  const most = p.dtypeB === 'f32' ? 4 : 8;
+  const aligned = p.K % most === 0 && kEnd % most === 0 && inSteps(p.a, 4) && inSteps(p.b, most);
+  // On software adapters a workgroup is one subgroup: a second one would only add barriers.
+  const lanes = gpu.info.software ? (gpu.info.subgroupSize?.max ?? 16) : 128;
+  const columns = rows > 4 ? 2 : gpu.info.software && rows === 1 && lanes >= 8 ? 8 : 4;
+  const teams = gpu.has.subgroups ? Math.max(1, lanes / (gpu.info.subgroupSize?.max ?? lanes)) : 1;
+  const workgroups = ceilDiv(p.N, columns * teams);
+  gpu.launch('matmul/gemv_nt', bindings, params(p, kEnd), {
+    groups: [Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension), 1, p.batch],
+    defines: { ...common, WIDTH: aligned ? most : 1, COLUMNS: columns, SUBGROUPS: gpu.has.subgroups },
+    constants: { WORKGROUP: lanes },
+  });
+}
+
+/** Steps of K that `wide` unrolls; packed panels are padded to a multiple of it. */
 const UNROLL = 16;
 /** Bytes of packed panels held at a time. */
 const PANEL_BYTES = 64 << 20;
 
 function wide(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): void {
-  const rows = p.M > 8 ? 16 : p.M > 4 ? 8 : 4;
-  const rowBlocks = ceilDiv(p.M, rows);
-  const launch = (piece: Piece, extra: Defines) => {
-    const panels = ceilDiv(piece.N, 16);
-    const runs = Math.max(ceilDiv(panels, 64), Math.min(panels, ceilDiv(16, rowBlocks * p.batch)));
-    p.gpu.launch('matmul/wide', { a: p.a, b: piece.b, ...outputs(p) }, params(piece, kEnd), {
-      groups: [rowBlocks, runs, p.batch],
-      defines: { ...epilogue(p), ...layout(piece), ...defines, ...extra, ROWS: rows, UNROLL },
-    });
-  };
-  if (!choice.packed) return launch(p, {});
+  if (choice.packed) widePacked(p, defines, kEnd);
+  else {
+    const [rows, columns] = inPlaceBlock(p);
+    wideLaunch(p, rows, columns, { ...layout(p), ...defines }, kEnd);
+  }
+}
 
+/** Rows and columns per invocation where B is read in place; measured. Columns share cache lines only in K x N. */
+function inPlaceBlock({ M, transposeB }: Piece): readonly [rows: number, columns: number] {
+  if (transposeB) return M > 8 ? [16, 1] : M > 4 ? [8, 1] : [4, 1];
+  return M > 8 ? [10, 2] : M > 4 ? [8, 2] : M > 1 ? [4, 1] : [1, 16];
+}
+
+function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, kEnd: number): void {
+  const rowBlocks = ceilDiv(p.M, rows);
+  const panels = ceilDiv(p.N, 16 * columns);
+  // Long runs of panels share the staging of A; short ones where there would be too few workgroups for all cores.
+  const runs = Math.max(ceilDiv(panels, 32), Math.min(panels, ceilDiv(16, rowBlocks * p.batch)));
+  const roomy = p.gpu.limits.maxComputeWorkgroupStorageSize >= 32768;
+  p.gpu.launch('matmul/wide', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
+    groups: [rowBlocks, runs, p.batch],
+    defines: {
+      ...epilogue(p),
+      ...defines,
+      ROWS: rows,
+      COLUMNS: columns,
+      UNROLL,
+      CHUNK: roomy ? 512 : 256,
+    },
+  });
+}
+
+/** Packs B, some columns at a time, and multiplies by the panels. */
+function widePacked(p: Piece, defines: Defines, kEnd: number): void {
   const depth = ceilDiv(p.K, UNROLL) * UNROLL;
-  const most = Math.floor(Math.min(PANEL_BYTES, p.gpu.maxBindingBytes) / (p.batch * depth * 64));
-  if (most === 0) return launch(p, {});
-  const total = ceilDiv(p.N, 16);
-  for (let panel = 0; panel < total; panel += most) {
-    const count = Math.min(most, total - panel);
-    const n = panel * 16;
-    const N = Math.min(count * 16, p.N - n);
-    const packed = empty(p.gpu, [p.batch, count, depth, 16], { purpose: 'scratch' });
+  const most = Math.min(PANEL_BYTES, p.gpu.maxBindingBytes) / (p.batch * depth * 128);
+  const pairs = Math.max(1, Math.floor(most));
+  for (let first = 0; first < p.N; first += pairs * 32) {
+    const N = Math.min(pairs * 32, p.N - first);
+    const panels = ceilDiv(N, 32) * 2;
+    const packed = empty(p.gpu, [p.batch, panels, depth, 16], { purpose: 'scratch' });
+    const baseB = p.b.base + (p.transposeB ? first * p.b.ld : first);
     p.gpu.launch(
       'matmul/pack',
       { b: p.b, panels: packed },
-      {
-        N,
-        K: p.K,
-        ldb: p.b.ld,
-        strideB: p.b.stride,
-        baseB: p.b.base + (p.transposeB ? n * p.b.ld : n),
-        depth,
-        kEnd,
-      },
-      { groups: [count, depth / 16, p.batch], defines: { ...layout(p), ...defines } },
+      { N, K: p.K, ldb: p.b.ld, strideB: p.b.stride, baseB, depth, kEnd },
+      { groups: [panels, ceilDiv(depth, 128), p.batch], defines: { ...layout(p), ...defines } },
     );
-    launch(
-      {
-        ...p,
-        N,
-        dtypeB: 'f32',
-        transposeB: false,
-        b: { range: packed.range, base: 0, ld: depth, stride: count * depth * 16 },
-        y: { ...p.y, base: p.y.base + n },
-        column: p.column + n,
-      },
-      { PACKED: true },
-    );
+    const piece: Piece = {
+      ...p,
+      N,
+      b: { range: packed.range, base: 0, ld: depth, stride: panels * depth * 16 },
+      y: { ...p.y, base: p.y.base + first },
+      column: p.column + first,
+    };
+    wideLaunch(piece, 10, 2, { TRANSPOSE_A: p.transposeA, ...defines, PACKED: true }, kEnd);
     packed.dispose();
   }
 }

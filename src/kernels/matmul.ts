@@ -2,11 +2,11 @@
  * Matrix products: y = act(scale * A B + beta * y + bias) + residual, batched, any sizes, A or B transposed, B stored in
  * f32, f16 or bf16. Arithmetic and sums are f32.
  */
-import { check, type Gpu, type Purpose } from '../gpu/index.js';
+import { check, type Purpose } from '../gpu/index.js';
 import { empty, numel, type Shape, sameShape, showShape, type Tensor } from '../tensor/index.js';
 import { copyOf } from './elementwise.js';
-import { type Activation, type Piece, type Problem, pieces } from './matmul-problem.js';
-import { type MatmulChoice, runPiece } from './matmul-variants.js';
+import { type Activation, type Problem, pieces } from './matmul-problem.js';
+import { type MatmulChoice, rule, runPiece } from './matmul-variants.js';
 import { checkDevice, checkDtype, checkShapeIs } from './support.js';
 
 export type { Activation } from './matmul-problem.js';
@@ -83,17 +83,11 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     beta: into ? (options.beta ?? 1) : 0,
     activation,
   };
-  for (const piece of pieces(problem)) runPiece(piece, options.choice ?? choose(gpu, piece));
+  for (const piece of pieces(problem)) runPiece(piece, options.choice ?? rule(piece));
   if (ownBias !== bias) ownBias?.dispose();
   if (ownResidual !== residual) ownResidual?.dispose();
   into?.touch();
   return y;
-}
-
-/** The rule of thumb. */
-function choose(gpu: Gpu, p: Piece): MatmulChoice {
-  if (gpu.info.software) return { variant: 'wide', packed: p.M > 32 };
-  return { variant: 'tile', tile: p.M >= 512 && p.N >= 512 ? 128 : 64 };
 }
 
 interface Dimensions {

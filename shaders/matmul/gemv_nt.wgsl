@@ -1,0 +1,126 @@
+// y = A B^T with few rows of A (ROWS, 1 to 16) and B an N x K matrix of weights in f32, F16 or BF16: what a decode step
+// does. It is bound by reading B, so every weight is read once, coalesced, and used for all rows of A.
+//
+// A team is a subgroup where there are subgroups, else the workgroup. Its lanes lie along K, WIDTH neighbouring elements
+// each (16 bytes of B where rows are aligned, else one element), and it computes COLUMNS elements of each row of y, adding
+// its lanes up at the end. Also the fastest way on software adapters when A has one row (a team is one subgroup there).
+#if SUBGROUPS
+enable subgroups;
+diagnostic(off, subgroup_uniformity);
+#endif
+#include "common/pack.wgsl"
+#include "matmul/epilogue.wgsl"
+
+override WORKGROUP: u32 = 128;
+#if !SUBGROUPS
+#include "common/reduce.wgsl"
+#endif
+
+#if WIDTH > 1
+@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+#else
+@group(0) @binding(0) var<storage, read> a: array<f32>;
+#endif
+#if WIDTH == 8
+@group(0) @binding(1) var<storage, read> b: array<vec4u>;
+#elif WIDTH == 4
+@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+#elif F16 || BF16
+@group(0) @binding(1) var<storage, read> b: array<u32>;
+#else
+@group(0) @binding(1) var<storage, read> b: array<f32>;
+#endif
+
+fn widen(word: u32) -> vec2f {
+#if F16
+  return unpack2x16float(word);
+#else
+  return unpackBf16(word);
+#endif
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+#if SUBGROUPS
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_size) lanes: u32,
+#endif
+) {
+  let z = group.z;
+  let K = depth(z);
+#if SUBGROUPS
+  let team = group.x * (WORKGROUP / lanes) + thread / lanes;
+  let teams = groups.x * (WORKGROUP / lanes);
+#else
+  let lane = thread;
+  let lanes = WORKGROUP;
+  let team = group.x;
+  let teams = groups.x;
+#endif
+  for (var n = team * ${COLUMNS}u; n < params.N; n += teams * ${COLUMNS}u) {
+#for m in 0..ROWS
+#for j in 0..COLUMNS
+    var c${m}_${j} = 0.0;
+#endfor
+#endfor
+    for (var k = lane * ${WIDTH}u; k < K; k += lanes * ${WIDTH}u) {
+#for m in 0..ROWS
+      let at${m} = indexA(z, min(${m}u, params.M - 1u), k);
+#if WIDTH > 1
+      let x${m} = a[at${m} / 4u];
+#else
+      let x${m} = a[at${m}];
+#endif
+#if WIDTH == 8
+      let v${m} = a[at${m} / 4u + 1u];
+#endif
+#endfor
+#for j in 0..COLUMNS
+      {
+        let place = indexB(z, k, min(n + ${j}u, params.N - 1u));
+#if WIDTH == 8
+        let words = b[place / 8u];
+        let w = vec4f(widen(words.x), widen(words.y));
+        let u = vec4f(widen(words.z), widen(words.w));
+#elif WIDTH == 4
+        let w = b[place / 4u];
+#elif F16 || BF16
+        let pair = widen(b[place / 2u]);
+        let w = select(pair.x, pair.y, place % 2u == 1u);
+#else
+        let w = b[place];
+#endif
+#for m in 0..ROWS
+#if WIDTH == 8
+        c${m}_${j} += dot(x${m}, w) + dot(v${m}, u);
+#elif WIDTH == 4
+        c${m}_${j} += dot(x${m}, w);
+#else
+        c${m}_${j} += x${m} * w;
+#endif
+#endfor
+      }
+#endfor
+    }
+#for m in 0..ROWS
+    {
+      // Lane j ends up with column n + j, so that a row is stored at once.
+      var sum = 0.0;
+#for j in 0..COLUMNS
+#if SUBGROUPS
+      let total${j} = subgroupAdd(c${m}_${j});
+#else
+      let total${j} = workgroupSum(c${m}_${j}, lane);
+#endif
+      sum = select(sum, total${j}, lane == ${j}u);
+#endfor
+      if (lane < ${COLUMNS}u && n + lane < params.N && ${m}u < params.M) {
+        emit(sum, indexC(z, ${m}u, n + lane), n + lane);
+      }
+    }
+#endfor
+  }
+}
