@@ -114,6 +114,15 @@ export interface ElementwiseOptions {
   readonly whole?: Readonly<Record<string, Bindable>>;
 }
 
+/** Grid and constants with which `elementwise/walk.wgsl` visits `values` Values. */
+export function walkGrid(
+  gpu: Gpu,
+  values: number,
+): { groups: [number, number]; constants: { WORKGROUP: number; TURNS: number } } {
+  const constants = gpu.info.software ? { WORKGROUP: 16, TURNS: 8 } : { WORKGROUP: 64, TURNS: 1 };
+  return { groups: fold(gpu, ceilDiv(values, constants.WORKGROUP * constants.TURNS * 4)), constants };
+}
+
 /** Launches a shader built on `elementwise/walk.wgsl` over equally sized tensors, window by window. */
 export function launchElementwise(
   gpu: Gpu,
@@ -126,8 +135,6 @@ export function launchElementwise(
   const { size } = list[0];
   const width = options.width ?? (size % 4 === 0 ? 4 : 1);
   const shares = list.map((tensor) => ({ tensor, elementsPerItem: width }));
-  const constants = gpu.info.software ? { WORKGROUP: 16, TURNS: 8 } : { WORKGROUP: 64, TURNS: 1 };
-  const block = constants.WORKGROUP * constants.TURNS * 4;
   for (const { first, count } of windows(gpu, ceilDiv(size, width), shares)) {
     const elements = Math.min(count * width, size - first * width);
     const cut = (t: Tensor) => (elements === size ? t : part(t, first * width, elements));
@@ -135,11 +142,7 @@ export function launchElementwise(
       path,
       { ...options.whole, ...Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, cut(t)])) },
       { ...params, ...options.window?.(first * width, elements), size: count },
-      {
-        groups: fold(gpu, ceilDiv(count, block)),
-        defines: { ...options.defines, VEC4: width === 4 },
-        constants,
-      },
+      { ...walkGrid(gpu, count), defines: { ...options.defines, VEC4: width === 4 } },
     );
   }
 }
