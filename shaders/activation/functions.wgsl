@@ -1,0 +1,91 @@
+// The unary functions: `activate`, and `slope`, the derivative in terms of what src/kernels/activation.ts saves for the
+// function (its argument x or its result y). One define names the function. NaN goes through all of them. activateAll
+// and slopeAll work on a Value of elementwise/walk.wgsl.
+#include "common/activation.wgsl"
+
+// WGSL's tanh may be as inaccurate as its sinh / cosh. Near zero the polynomial of Cephes; beyond 10 it is one.
+fn preciseTanh(x: f32) -> f32 {
+  let z = x * x;
+  let p = (((-5.70498872745e-3 * z + 2.06390887954e-2) * z - 5.37397155531e-2) * z + 1.33314422036e-1) * z
+    - 3.33332819422e-1;
+  let far = 1.0 - 2.0 / (exp(2.0 * abs(x)) + 1.0);
+  let magnitude = select(far, 1.0, abs(x) > 10.0);
+  return select(sign(x) * magnitude, x + x * z * p, abs(x) < 0.625);
+}
+
+// WGSL bounds log near 1 only absolutely; log(x) = 2 artanh((x - 1) / (x + 1)) keeps the relative accuracy there.
+fn preciseLog(x: f32) -> f32 {
+  let r = (x - 1.0) / (x + 1.0);
+  let z = r * r;
+  let near = 2.0 * r * (1.0 + z * (1.0 / 3.0 + z * (1.0 / 5.0 + z * (1.0 / 7.0 + z * (1.0 / 9.0)))));
+  return select(log(x), near, abs(x - 1.0) < 0.3);
+}
+
+fn activate(x: f32) -> f32 {
+#if SILU
+  return silu(x);
+#elif GELU
+  return gelu(x);
+#elif GELU_TANH
+  return geluTanh(x);
+#elif QUICK_GELU
+  return quickGelu(x);
+#elif RELU
+  return select(x, 0.0, x < 0.0);
+#elif SIGMOID
+  return sigmoid(x);
+#elif TANH
+  return preciseTanh(x);
+#elif EXP
+  return exp(x);
+#elif LOG
+  return preciseLog(x);
+#elif SQRT
+  return sqrt(x);
+#elif SQUARE
+  return x * x;
+#elif RECIPROCAL
+  return 1.0 / x;
+#elif ABS
+  return abs(x);
+#endif
+}
+
+fn slope(v: f32) -> f32 {
+#if SILU
+  return sigmoid(v) * (1.0 + v * sigmoid(-v));
+#elif GELU
+  return normalCdf(v) + v * 0.3989422804014327 * exp(-0.5 * v * v);
+#elif GELU_TANH
+  let u = GELU_TANH_SCALE * v * (1.0 + 0.044715 * v * v);
+  return sigmoid(u) * (1.0 + v * sigmoid(-u) * GELU_TANH_SCALE * (1.0 + 0.134145 * v * v));
+#elif QUICK_GELU
+  return sigmoid(1.702 * v) * (1.0 + 1.702 * v * sigmoid(-1.702 * v));
+#elif RELU
+  return select(0.0, 1.0, v > 0.0);
+#elif SIGMOID
+  return v * (1.0 - v);
+#elif TANH
+  return 1.0 - v * v;
+#elif EXP
+  return v;
+#elif LOG
+  return 1.0 / v;
+#elif SQRT
+  return 0.5 / v;
+#elif SQUARE
+  return 2.0 * v;
+#elif RECIPROCAL
+  return -v * v;
+#elif ABS
+  return sign(v);
+#endif
+}
+
+#if VEC4
+fn activateAll(x: vec4f) -> vec4f { return vec4f(activate(x.x), activate(x.y), activate(x.z), activate(x.w)); }
+fn slopeAll(v: vec4f) -> vec4f { return vec4f(slope(v.x), slope(v.y), slope(v.z), slope(v.w)); }
+#else
+fn activateAll(x: f32) -> f32 { return activate(x); }
+fn slopeAll(v: f32) -> f32 { return slope(v); }
+#endif

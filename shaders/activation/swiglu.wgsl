@@ -1,0 +1,50 @@
+// SwiGLU: y = silu(gate) * up, and with BACKWARD its gradients
+//   dgate = g * up * silu'(gate),  dup = g * silu(gate).
+// gate and up are two tensors of the same shape, or with JOINT the halves of each row of one tensor [rows, 2 * width]
+// (the result of one matmul with both weights); the gradients are laid out likewise. SILU must be defined: it selects
+// activateAll and slopeAll.
+#include "common/grid.wgsl"
+
+// `size` counts the Values of y, `width` those of a row.
+struct Params { size: u32, width: u32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> gate: array<Value>;
+#if !JOINT
+@group(0) @binding(1) var<storage, read> up: array<Value>;
+#endif
+#if BACKWARD
+@group(0) @binding(${2 - JOINT}) var<storage, read> g: array<Value>;
+@group(0) @binding(${3 - JOINT}) var<storage, read_write> dgate: array<Value>;
+#if !JOINT
+@group(0) @binding(4) var<storage, read_write> dup: array<Value>;
+#endif
+#else
+@group(0) @binding(${2 - JOINT}) var<storage, read_write> y: array<Value>;
+#endif
+
+#include "elementwise/walk.wgsl"
+#include "activation/functions.wgsl"
+
+fn element(at: u32) {
+#if JOINT
+  let gateAt = at + at / params.width * params.width;
+  let upAt = gateAt + params.width;
+  let a = gate[gateAt];
+  let b = gate[upAt];
+#else
+  let a = gate[at];
+  let b = up[at];
+#endif
+#if BACKWARD
+#if JOINT
+  dgate[gateAt] = g[at] * b * slopeAll(a);
+  dgate[upAt] = g[at] * activateAll(a);
+#else
+  dgate[at] = g[at] * b * slopeAll(a);
+  dup[at] = g[at] * activateAll(a);
+#endif
+#else
+  y[at] = activateAll(a) * b;
+#endif
+}

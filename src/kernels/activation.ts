@@ -1,0 +1,109 @@
+/** Unary functions and SwiGLU. A new function is a row here, two branches in WGSL, and a reference in the test. */
+import { check } from '../gpu/index.js';
+import { empty, type Tensor } from '../tensor/index.js';
+import { checkDevice, checkDtype, checkSame, launchElementwise, part, walkGrid, windows } from './support.js';
+
+/** The define that names each function in WGSL, and what its derivative is computed from: argument or result. */
+export const UNARY = {
+  silu: { define: 'SILU', saves: 'x' },
+  /** The exact one, with the error function. */
+  gelu: { define: 'GELU', saves: 'x' },
+  geluTanh: { define: 'GELU_TANH', saves: 'x' },
+  quickGelu: { define: 'QUICK_GELU', saves: 'x' },
+  relu: { define: 'RELU', saves: 'y' },
+  sigmoid: { define: 'SIGMOID', saves: 'y' },
+  tanh: { define: 'TANH', saves: 'y' },
+  exp: { define: 'EXP', saves: 'y' },
+  log: { define: 'LOG', saves: 'x' },
+  sqrt: { define: 'SQRT', saves: 'y' },
+  square: { define: 'SQUARE', saves: 'x' },
+  reciprocal: { define: 'RECIPROCAL', saves: 'y' },
+  abs: { define: 'ABS', saves: 'x' },
+} as const satisfies Record<string, { define: string; saves: 'x' | 'y' }>;
+
+/** Name of a unary function. */
+export type UnaryOp = keyof typeof UNARY;
+
+/** Applies a function to every element. */
+export function unary(op: UnaryOp, x: Tensor): Tensor {
+  checkDtype(op, 'x', x, 'f32');
+  const y = empty(x.gpu, x.shape);
+  launchElementwise(x.gpu, 'activation/forward', { x, y }, {}, { defines: { [UNARY[op].define]: true } });
+  return y;
+}
+
+/** Gradient of x; `saved` is x or the result, as {@link UNARY} says. */
+export function unaryBackward(op: UnaryOp, saved: Tensor, gradient: Tensor): Tensor {
+  const gpu = checkDevice(op, saved, gradient);
+  checkSame(op, saved, gradient);
+  const dx = empty(gpu, saved.shape);
+  const tensors = { saved, g: gradient, dx };
+  launchElementwise(gpu, 'activation/backward', tensors, {}, { defines: { [UNARY[op].define]: true } });
+  return dx;
+}
+
+/** `silu(gate) * up`; without `up`, gate is [..., 2 * width] and holds both, gate first. */
+export function swigluForward(gate: Tensor, up: Tensor | null): Tensor {
+  const width = checkSwiglu(gate, up);
+  const y = empty(gate.gpu, up ? gate.shape : [...gate.shape.slice(0, -1), width]);
+  launchSwiglu(width, { gate, ...(up ? { up } : {}) }, { y }, up === null, false);
+  return y;
+}
+
+/** Gradients of gate and up (one tensor, and null, where one tensor holds both). */
+export function swigluBackward(gate: Tensor, up: Tensor | null, gradient: Tensor): [Tensor, Tensor | null] {
+  const width = checkSwiglu(gate, up);
+  const gpu = checkDevice('swiglu', gate, gradient);
+  check(gradient.size === (up ? gate.size : gate.size / 2), 'shape', () => {
+    return `swiglu: gradient ${gradient.describe()} does not belong to gate ${gate.describe()}`;
+  });
+  const dgate = empty(gpu, gate.shape);
+  const dup = up ? empty(gpu, up.shape) : null;
+  const inputs = { gate, ...(up ? { up } : {}) };
+  launchSwiglu(width, inputs, { g: gradient, ...(dup ? { dgate, dup } : { dgate }) }, up === null, true);
+  return [dgate, dup];
+}
+
+function checkSwiglu(gate: Tensor, up: Tensor | null): number {
+  checkDtype('swiglu', 'gate', gate, 'f32');
+  if (up) {
+    checkDevice('swiglu', gate, up);
+    checkSame('swiglu', gate, up);
+    checkDtype('swiglu', 'up', up, 'f32');
+    return gate.dim(-1);
+  }
+  check(gate.dim(-1) % 2 === 0, 'shape', () => {
+    return `swiglu: ${gate.describe()} must hold gate and up side by side, so its last dimension must be even`;
+  });
+  return gate.dim(-1) / 2;
+}
+
+function launchSwiglu(
+  width: number,
+  inputs: Readonly<Record<string, Tensor>>,
+  others: Readonly<Record<string, Tensor>>,
+  joint: boolean,
+  backward: boolean,
+): void {
+  const { gpu } = inputs.gate;
+  const rows = inputs.gate.size / (joint ? 2 * width : width);
+  const value = width % 4 === 0 ? 4 : 1;
+  const all = Object.entries({ ...inputs, ...others }).map(([name, tensor]) => {
+    return { name, tensor, elementsPerItem: tensor.size / rows };
+  });
+  for (const { first, count } of windows(gpu, rows, all)) {
+    const bindings = Object.fromEntries(
+      all.map(({ name, tensor, elementsPerItem: e }) => [name, part(tensor, first * e, count * e)]),
+    );
+    const size = (count * width) / value;
+    gpu.launch(
+      'activation/swiglu',
+      bindings,
+      { size, width: width / value },
+      {
+        ...walkGrid(gpu, size),
+        defines: { SILU: true, JOINT: joint, BACKWARD: backward, VEC4: value === 4 },
+      },
+    );
+  }
+}
