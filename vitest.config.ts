@@ -1,4 +1,10 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+// Under the launcher's private C library, `process.execPath` is put right by a preloaded file; vitest starts its worker with
+// options of its own, so that it must be told.
+const preload = path.join(process.execPath, '..', '..', 'exec-path.cjs');
 
 export default defineConfig({
   test: {
@@ -8,6 +14,7 @@ export default defineConfig({
     pool: 'threads',
     maxWorkers: 1,
     isolate: false,
+    execArgv: existsSync(preload) ? ['--require', preload] : [],
     // The first use of a kernel compiles it: up to seconds on a slow machine.
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -30,7 +30,15 @@ export interface Launch {
 }
 
 /** Why no adapter could be provided: one sentence for the user. */
-export class LaunchError extends Error {}
+export class LaunchError extends Error {
+  constructor(
+    message: string,
+    /** 2 for bad settings, 1 where the machine offers nothing. */
+    readonly exitCode: 1 | 2 = 1,
+  ) {
+    super(message);
+  }
+}
 
 /** Device files of GPUs: any of them makes a missing Vulkan loader worth replacing. */
 const GPU_FILES = ['/dev/nvidiactl', '/dev/dri/renderD128', '/dev/kfd', '/dev/dxg'];
@@ -57,7 +65,7 @@ export async function ensureDriver(script: string = process.argv[1]): Promise<vo
   } catch (error) {
     if (!(error instanceof LaunchError)) throw error;
     console.error(`osler: ${error.message}`);
-    process.exit(1);
+    process.exit(error.exitCode);
   }
   const marker = launch.mesa ? `${launch.step}:${launch.mesa}` : launch.step;
   const env = { ...launch.env, OSLER_LAUNCHED: marker, OSLER_NODE: process.execPath };
@@ -73,7 +81,10 @@ export async function ensureDriver(script: string = process.argv[1]): Promise<vo
 export function chooseLaunch(report: (line: string) => void): Launch {
   const wanted = parseDriver(process.env.OSLER_DRIVER);
   if (!wanted) {
-    throw new LaunchError(`OSLER_DRIVER is "${process.env.OSLER_DRIVER}"; use one of ${DRIVERS.join(', ')}`);
+    throw new LaunchError(
+      `OSLER_DRIVER is "${process.env.OSLER_DRIVER}"; use one of ${DRIVERS.join(', ')}`,
+      2,
+    );
   }
   const tuning = softwareTuning();
   const none: Probe = { found: undefined, problem: '', noLoader: false };

@@ -5,10 +5,10 @@
  * apt downloads it with all that it depends on, C library included, checks the signatures, and nothing of it touches the
  * system: Node is started under the folder's own dynamic linker. About 60 MB to download, 190 MB on disk, 10 s.
  */
-import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import path from 'node:path';
 import { type AptRecipe, aptRecipes, parseListFile, parseOsRelease, parseSourcesFile } from './apt.js';
+import { downloadPackages, run } from './apt-download.js';
 import { cacheFolder } from './paths.js';
 
 /** An unpacked Mesa. */
@@ -103,7 +103,12 @@ function install(
     report(
       `fetching a current software Vulkan driver (Mesa, ${recipe.release}) from ${recipe.mirror}: 60 MB, once`,
     );
-    const archives = download(work, recipe);
+    const archives = downloadPackages(
+      path.join(work, 'apt'),
+      recipe,
+      ARCHITECTURES[process.arch].name,
+      PACKAGES,
+    );
     report('unpacking');
     const made = path.join(work, 'mesa');
     arrange(unpack(work, archives), made, recipe, archives);
@@ -120,70 +125,6 @@ function install(
   } finally {
     fs.rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** Lets apt fetch the packages and their dependencies; returns the files. */
-function download(work: string, recipe: AptRecipe): string[] {
-  const apt = path.join(work, 'apt');
-  for (const folder of ['state/lists/partial', 'cache/archives/partial']) {
-    fs.mkdirSync(path.join(apt, folder), { recursive: true });
-  }
-  // An empty list of installed packages makes apt bring the whole closure.
-  fs.writeFileSync(path.join(apt, 'status'), '');
-  const { name } = ARCHITECTURES[process.arch];
-  const lines = recipe.suites.map(
-    (suite) =>
-      `deb [arch=${name} signed-by=${recipe.keyring}] ${recipe.mirror} ${suite} ${recipe.components.join(' ')}\n`,
-  );
-  fs.writeFileSync(path.join(apt, 'sources.list'), lines.join(''));
-  // Read after the machine's own configuration, whose proxies and certificates we want and whose hooks we do not.
-  const config = path.join(apt, 'apt.conf');
-  fs.writeFileSync(config, aptConfiguration(apt, name, recipe));
-  run('apt-get', ['-c', config, '-q', 'update'], apt);
-  run(
-    'apt-get',
-    ['-c', config, '-q', '-y', '--no-install-recommends', '--download-only', 'install', ...PACKAGES],
-    apt,
-  );
-  const archives = path.join(apt, 'cache', 'archives');
-  return fs
-    .readdirSync(archives)
-    .filter((file) => file.endsWith('.deb'))
-    .map((file) => path.join(archives, file));
-}
-
-function aptConfiguration(apt: string, architecture: string, recipe: AptRecipe): string {
-  if (/["\\\n]/.test(apt)) throw new Error(`apt cannot work in a folder of this name: ${apt}`);
-  return `
-#clear APT::Update::Pre-Invoke;
-#clear APT::Update::Post-Invoke;
-#clear APT::Update::Post-Invoke-Success;
-#clear DPkg::Pre-Install-Pkgs;
-#clear DPkg::Pre-Invoke;
-#clear DPkg::Post-Invoke;
-#clear APT::Architectures;
-APT::Architecture "${architecture}";
-APT::Architectures { "${architecture}"; };
-APT::Default-Release "${recipe.release}";
-APT::Update::Error-Mode "any";
-APT::Get::AllowUnauthenticated "false";
-APT::Sandbox::User "root";
-Acquire::AllowInsecureRepositories "false";
-Acquire::Languages "none";
-Acquire::PDiffs "false";
-Acquire::Retries "2";
-Acquire::http::Timeout "20";
-Acquire::https::Timeout "20";
-Debug::NoLocking "true";
-Dir::State "${apt}/state";
-Dir::State::status "${apt}/status";
-Dir::Cache "${apt}/cache";
-Dir::Cache::archives "archives";
-Dir::Etc::sourcelist "${apt}/sources.list";
-Dir::Etc::sourceparts "-";
-Dir::Etc::preferences "-";
-Dir::Etc::preferencesparts "-";
-`;
 }
 
 function unpack(work: string, archives: readonly string[]): string {
@@ -281,20 +222,6 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-function run(command: string, args: readonly string[], home: string, cwd = home): void {
-  const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
-  const { status, error, stderr, stdout } = spawnSync(command, args, {
-    cwd,
-    env,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  if (status === 0) return;
-  const lines = `${stderr ?? ''}\n${stdout ?? ''}`.split('\n');
-  const reason = lines.find((line) => /^(E|Err|dpkg-deb: error|W):?/.test(line)) ?? lines.find(Boolean);
-  throw new Error(`${command} failed (${error?.message ?? reason?.trim() ?? `status ${status}`})`);
 }
 
 function readSources() {
