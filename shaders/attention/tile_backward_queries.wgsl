@@ -55,7 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let stat${i} = stats[min(rows.x + ty + ${i * 8}u, rows.y - 1u) * params.heads + head];
 #endfor
 
-  let ownEnd = select(tile.w, tile.y, params.causal != 0u);
+  let ownEnd = select(tile.w, min(tile.w, tile.y), params.causal != 0u);
   let prefixBlocks = (prefix.y - prefix.x + SEEN - 1u) / SEEN;
   let blocks = prefixBlocks + (ownEnd - tile.z + SEEN - 1u) / SEEN;
   for (var block = 0u; block < blocks; block++) {

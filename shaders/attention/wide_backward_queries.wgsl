@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
 #endfor
 
-  let ownEnd = select(tile.w, rows.y, params.causal != 0u);
+  let ownEnd = select(tile.w, min(tile.w, rows.y), params.causal != 0u);
   let prefixBlocks = (prefix.y - prefix.x + ${KEYS - 1}u) / ${KEYS}u;
   let blocks = prefixBlocks + (ownEnd - tile.z + ${KEYS - 1}u) / ${KEYS}u;
   for (var block = 0u; block < blocks; block++) {

@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
 #endfor
 
-  let ownEnd = select(rows.w, rows.y, params.causal != 0u);
+  let ownEnd = select(rows.w, min(rows.w, rows.y), params.causal != 0u);
   let prefixBlocks = (prefix.y - prefix.x + ${KEYS - 1}u) / ${KEYS}u;
   let blocks = prefixBlocks + (ownEnd - rows.z + ${KEYS - 1}u) / ${KEYS}u;
   for (var block = 0u; block < blocks; block++) {

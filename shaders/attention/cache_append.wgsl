@@ -1,0 +1,34 @@
+// Writes new key and value rows into a KV cache, converting to its dtype (F16, BF16, or f32 without a define).
+//
+//   k, v [N, width] f32; slots u32 [N]; kCache, vCache [capacity, width], width = 4 * fours.
+//
+// Row n goes to slot slots[n]; a slot past the end (4294967295 by convention) means that the row is not kept. Two rows must
+// not name the same slot. One invocation copies four elements of k and of v.
+#include "attention/cache.wgsl"
+#include "common/grid.wgsl"
+
+struct Params { rows: u32, fours: u32, capacity: u32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> k: array<vec4f>;
+@group(0) @binding(1) var<storage, read> v: array<vec4f>;
+@group(0) @binding(2) var<storage, read> slots: array<u32>;
+@group(0) @binding(3) var<storage, read_write> kCache: array<Four>;
+@group(0) @binding(4) var<storage, read_write> vCache: array<Four>;
+
+override WORKGROUP: u32 = 64;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
+  if (at >= params.rows * params.fours) { return; }
+  let slot = slots[at / params.fours];
+  if (slot >= params.capacity) { return; }
+  let to = slot * params.fours + at % params.fours;
+  kCache[to] = packFour(k[at]);
+  vCache[to] = packFour(v[at]);
+}

@@ -1,0 +1,99 @@
+// Attention of a few new tokens per sequence over a KV cache, for software adapters: partial results, which
+// decode_combine.wgsl merges. Bindings and shapes as in decode_tile.wgsl, with 16 * splits parts for each row.
+//
+// A workgroup is one vector of 16 lanes. A lane takes every sixteenth key of the run for ROWS query rows and makes a part
+// of its own: nothing crosses lanes, there is no workgroup memory and no barrier. Loads of keys and values differ between
+// lanes, which is what costs here, so each serves all ROWS rows; queries are the same for all lanes.
+#include "attention/cache.wgsl"
+#include "attention/decode_part.wgsl"
+
+struct Params { heads: u32, kvHeads: u32, queries: u32, splits: u32, blocks: u32, scale: f32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> q: array<vec4f>;
+@group(0) @binding(1) var<storage, read> kCache: array<Four>;
+@group(0) @binding(2) var<storage, read> vCache: array<Four>;
+@group(0) @binding(3) var<storage, read> sequences: array<vec4u>;
+@group(0) @binding(4) var<storage, read_write> parts: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> marks: array<vec2f>;
+
+const LOWEST = -3.0e38;
+const LOG2E = 1.4426950408889634;
+
+@compute @workgroup_size(16)
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let sequence = sequences[group.z / params.blocks];
+  let sharing = params.heads / params.kvHeads;
+  let kvHead = group.y;
+  let scale = params.scale * LOG2E;
+  // Row r of this workgroup is query r / sharing, head r % sharing of those that share the key head.
+  let firstRow = (group.z % params.blocks) * ${ROWS}u;
+  let endRow = sharing * params.queries;
+#for r in 0..ROWS
+  let row${r} = min(firstRow + ${r}u, endRow - 1u);
+  let visible${r} = visibleKeys(sequence, row${r} / sharing, params.queries);
+  let token${r} = (group.z / params.blocks) * params.queries + row${r} / sharing;
+  let at${r} = token${r} * params.heads + kvHead * sharing + row${r} % sharing;
+  var top${r} = LOWEST;
+  var sum${r} = 0.0;
+#for c in 0..D4
+  let q${r}_${c} = q[at${r} * ${D4}u + ${c}u] * scale;
+  var o${r}_${c} = vec4f();
+#endfor
+#endfor
+  let range = keyRange(sequence, group.x, params.splits);
+
+  for (var first = range.x; first < range.y; first += ${16 * KEYS}u) {
+#for i in 0..KEYS
+    let key${i} = first + ${16 * i}u + lane;
+    let from${i} = (slotOf(sequence, min(key${i}, range.y - 1u)) * params.kvHeads + kvHead) * ${D4}u;
+#for r in 0..ROWS
+    var s${r}_${i} = 0.0;
+#endfor
+#for c in 0..D4
+    let k${i}_${c} = unpackFour(kCache[from${i} + ${c}u]);
+#for r in 0..ROWS
+    s${r}_${i} += dot(q${r}_${c}, k${i}_${c});
+#endfor
+#endfor
+#endfor
+#for r in 0..ROWS
+    var next${r} = top${r};
+#for i in 0..KEYS
+    let sees${r}_${i} = key${i} < min(range.y, visible${r});
+    next${r} = max(next${r}, select(LOWEST, s${r}_${i}, sees${r}_${i}));
+#endfor
+    let shrink${r} = exp2(top${r} - next${r});
+    top${r} = next${r};
+    sum${r} *= shrink${r};
+#for i in 0..KEYS
+    let p${r}_${i} = select(0.0, exp2(s${r}_${i} - next${r}), sees${r}_${i});
+    sum${r} += p${r}_${i};
+#endfor
+#endfor
+#for c in 0..D4
+#for i in 0..KEYS
+    let v${i}_${c} = unpackFour(vCache[from${i} + ${c}u]);
+#endfor
+#for r in 0..ROWS
+    {
+      var sum = o${r}_${c} * shrink${r};
+#for i in 0..KEYS
+      sum += p${r}_${i} * v${i}_${c};
+#endfor
+      o${r}_${c} = sum;
+    }
+#endfor
+#endfor
+  }
+
+#for r in 0..ROWS
+  if (firstRow + ${r}u < endRow) {
+    let to = (at${r} * params.splits + group.x) * 16u + lane;
+#for c in 0..D4
+    parts[to * ${D4}u + ${c}u] = o${r}_${c};
+#endfor
+    marks[to] = vec2f(top${r}, sum${r});
+  }
+#endfor
+}
