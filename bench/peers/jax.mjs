@@ -1,6 +1,7 @@
 // jax-js on its WebGPU or WASM device. Everything is jitted, as its documentation advises.
-import { ADAM, GPT, MLP } from './models.mjs';
+
 import { trainingResult } from './items.mjs';
+import { ADAM, GPT, MLP } from './models.mjs';
 
 /**
  * @param {"webgpu" | "wasm"} device

@@ -40,6 +40,8 @@ export function ort(provider) {
       executionProviders: [provider],
       ...(provider === 'webgpu' && { preferredOutputLocation: 'gpu-buffer' }),
     });
+    // Its module sets this global for its threads (all started by now); jax-js would then compile for shared memory.
+    delete globalThis.Worker;
     const tensors = Object.fromEntries(Object.entries(feeds).map(([name, t]) => [name, toTensor(t)]));
     let last;
     return {

@@ -8,7 +8,10 @@ const ratio = (value) => (value === undefined ? '' : `${value.toFixed(2)}x`);
 const COLUMNS = [
   ['item', (row) => row.item],
   ['contestant', (row) => `${row.contestant}${row.peer ? '' : ' *'}`],
-  ['one op, ms', (row) => (row.status === 'ok' ? timing(row.single) : row.status)],
+  [
+    'one op, ms',
+    (row) => (row.status === 'ok' ? `${row.disturbed ? '~' : ''}${timing(row.single)}` : row.status),
+  ],
   ['queued, ms/op', (row) => timing(row.queued)],
   ['GFLOP/s', (row) => number(row.gflops)],
   ['GB/s', (row) => number(row.gbps)],
@@ -29,4 +32,4 @@ export function formatTable(rows) {
 
 export const LEGEND = `median [p10-p90]; "one op": queued, then waited for, without reading back; "queued": several, then awaited once.
 "vs": speed relative to the fastest peer of that kind, from the better of the two medians (2x is twice as fast).
-* not a peer: shown beside, not compared with. "first": set-up, compilation and first run. "error": relative, against float64.`;
+~ other processes disturbed some of it. * not a peer: shown beside, not compared with. "first": set-up, compilation and first run. "error": relative, against float64.`;

@@ -1,8 +1,8 @@
 // TensorFlow.js on its WebGPU or WASM backend. Eager: each operation is queued as it is called.
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import { ADAM, GPT } from './models.mjs';
 import { trainingResult } from './items.mjs';
+import { ADAM, GPT } from './models.mjs';
 
 const require = createRequire(import.meta.url);
 
