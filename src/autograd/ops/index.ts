@@ -4,6 +4,7 @@ export * from './activation.js';
 export * from './attention.js';
 export * from './elementwise.js';
 export * from './embedding.js';
+export * from './layout.js';
 export * from './matmul.js';
 export * from './norm.js';
 export * from './reduce.js';

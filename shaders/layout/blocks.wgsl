@@ -1,0 +1,28 @@
+// Copies `size / length` blocks of `length` words between two strides:
+//   y[yStart + block * yStride + k] = x[xStart + block * xStride + k].
+// Slices, concatenations and their gradients are all this. With ZERO the blocks of y become zeros and there is no x.
+#include "common/grid.wgsl"
+
+struct Params { size: u32, length: u32, xStart: u32, xStride: u32, yStart: u32, yStride: u32 }
+#params Params
+
+#include "layout/word.wgsl"
+
+#if ZERO
+@group(0) @binding(0) var<storage, read_write> y: array<Word>;
+#else
+@group(0) @binding(0) var<storage, read> x: array<Word>;
+@group(0) @binding(1) var<storage, read_write> y: array<Word>;
+#endif
+
+#include "elementwise/walk.wgsl"
+
+fn element(at: u32) {
+  let block = at / params.length;
+  let k = at % params.length;
+#if ZERO
+  y[params.yStart + block * params.yStride + k] = Word(0u);
+#else
+  y[params.yStart + block * params.yStride + k] = x[params.xStart + block * params.xStride + k];
+#endif
+}
