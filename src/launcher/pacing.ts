@@ -14,6 +14,18 @@
  * 2. naps: the thread sleeps for a fraction of the time waited so far, at most 0.2 ms, then polls. The event loop turns
  *    between naps, so timers and I/O are at most a nap late;
  * 3. timers: a poll every millisecond (what `setTimeout` can do), by now a few percent of the time waited.
+ *
+ * Measured on two cores shared with other work, lavapipe (Mesa 26.1), one kernel and a read-back per wait; median time of
+ * a wait, and the CPU time of the waiting thread. "timers" is 0.5 ms of spinning, then a poll every millisecond:
+ *
+ *     work        unpaced         timers          here, software    here, hardware
+ *     0.5 ms      0.57 ms  49 %   0.64 ms  28 %   0.68 ms  24 %     0.58 ms  50 %
+ *     5 ms        8.1 ms   50 %   6.2 ms   11 %   5.3 ms    9 %     7.9 ms   34 %
+ *     50 ms       113 ms   31 %   55 ms     5 %   54 ms     4 %     62 ms     9 %
+ *     750 ms      1672 ms  17 %   737 ms    3 %   828 ms    3 %     872 ms    3 %
+ *
+ * On an idle GPU machine a waiting thread takes 100 % unpaced; the hardware settings spin through waits of up to 4 ms, and
+ * make longer ones at most 0.2 ms (from 20 ms on: 1 ms) late.
  */
 
 /** How waits are paced; times are in milliseconds since the wait began. */
