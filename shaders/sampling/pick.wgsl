@@ -1,0 +1,188 @@
+// Draws one token per row of logits[rows, vocab] by inverting the cumulative distribution in the order of token ids, and
+// reports its log-probability. With l = scale * logit (scale is 1 / temperature):
+//   tokens[row]   the first id at which the cumulative probability exceeds a random number in [0, 1); -1 if a logit was
+//                 NaN or nothing may be chosen
+//   logp[row]     its log-probability among the tokens that may be chosen
+//   rawLogp[row]  its log-probability under softmax(l) of the unprocessed logits, which a trainer computes too
+// PROCESSED: choose by `work` (see sampling/process.wgsl) instead of the logits. LIMITED: only tokens within
+// limits[row] (see sampling/threshold.wgsl). GREEDY: the largest logit, the lowest id among equals; logp is then 0.
+// SEEN: set the token's bit in its row of `seen`. The random number is Philox word 0 at counters[row], whose position
+// (the first word) is advanced, so that a recorded decode step can be replayed.
+//
+// One workgroup per row. Each lane owns a slab of consecutive ids; the slab that holds the drawn number is divided among
+// the lanes again, and the last few ids are walked one by one.
+#if SUBGROUPS
+enable subgroups;
+#endif
+#include "common/grid.wgsl"
+#include "random/philox.wgsl"
+#include "sampling/key.wgsl"
+
+struct Params { rows: u32, vocab: u32, words: u32, seedLow: u32, seedHigh: u32, scale: f32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> counters: array<vec4u>;
+@group(0) @binding(2) var<storage, read_write> tokens: array<i32>;
+@group(0) @binding(3) var<storage, read_write> logp: array<f32>;
+@group(0) @binding(4) var<storage, read_write> rawLogp: array<f32>;
+#if PROCESSED
+@group(0) @binding(5) var<storage, read> work: array<f32>;
+#endif
+#if LIMITED
+@group(0) @binding(${5 + PROCESSED}) var<storage, read> limits: array<vec2u>;
+#endif
+#if SEEN
+@group(0) @binding(${5 + PROCESSED + LIMITED}) var<storage, read_write> seen: array<u32>;
+#endif
+
+override WORKGROUP: u32 = 64;
+
+#include "common/reduce.wgsl"
+
+var<workgroup> masses: array<f32, WORKGROUP>;
+
+const EXPONENT: u32 = 0x7f800000u;
+
+fn candidate(at: u32) -> f32 {
+#if PROCESSED
+  return params.scale * work[at];
+#else
+  return params.scale * logits[at];
+#endif
+}
+
+fn allowed(value: f32, token: u32, limit: vec2u) -> bool {
+#if LIMITED
+  let key = sortKey(value);
+  return key > limit.x || (key == limit.x && token <= limit.y);
+#else
+  return true;
+#endif
+}
+
+// exp(l - largest) of a token that may be chosen, else 0.
+fn mass(base: u32, token: u32, largest: f32, limit: vec2u) -> f32 {
+#if PROCESSED
+  let value = work[base + token];
+#else
+  let value = logits[base + token];
+#endif
+  return select(0.0, exp(params.scale * value - largest), allowed(value, token, limit));
+}
+
+// Where a number falls among parts laid end to end: the part, and the number relative to its start. The last part that
+// is not empty takes what rounding pushed past the end.
+struct Place { part: u32, rest: f32 }
+
+fn place(number: f32) -> Place {
+  var found = Place(0u, 0.0);
+  var before = 0.0;
+  for (var i = 0u; i < WORKGROUP; i++) {
+    let own = masses[i];
+    if (own > 0.0) {
+      found = Place(i, number - before);
+      if (before + own > number) { break; }
+    }
+    before += own;
+  }
+  return found;
+}
+
+fn finish(row: u32, token: u32, ownLogp: f32, rawNormaliser: f32, valid: bool) {
+  let nan = bitcast<f32>(0x7fc00000u + params.rows * 0u);
+  tokens[row] = select(-1, i32(token), valid);
+  logp[row] = select(nan, ownLogp, valid);
+  rawLogp[row] = select(nan, params.scale * logits[row * params.vocab + token] - rawNormaliser, valid);
+#if SEEN
+  if (valid) { seen[row * params.words + (token >> 5u)] |= 1u << (token & 31u); }
+#endif
+  counters[row].x += 1u;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = linearWorkgroup(group, groups);
+  if (row >= params.rows) { return; }
+  let base = row * params.vocab;
+  let slab = (params.vocab + WORKGROUP - 1u) / WORKGROUP;
+  let first = lane * slab;
+  let end = min(first + slab, params.vocab);
+
+  // The raw distribution, with a maximum that follows along.
+  var raw = vec2f(FORBIDDEN, 0.0);
+  var largest = FORBIDDEN;
+  var best = first;
+  for (var token = first; token < end; token++) {
+    let l = params.scale * logits[base + token];
+    if (l > raw.x) { raw = vec2f(l, raw.y * exp(raw.x - l)); }
+    raw.y += exp(l - raw.x);
+#if PROCESSED
+    let c = candidate(base + token);
+#else
+    let c = l;
+#endif
+    if (c > largest) {
+      largest = c;
+      best = token;
+    }
+  }
+  let rawLargest = workgroupMax(raw.x, lane);
+  let rawSum = workgroupSum(raw.y * exp(raw.x - rawLargest), lane);
+  let rawNormaliser = rawLargest + log(rawSum);
+  let finite = (bitcast<u32>(rawSum) & EXPONENT) != EXPONENT;
+  let top = workgroupMax(largest, lane);
+  let possible = finite && top > 0.5 * FORBIDDEN * params.scale;
+
+#if GREEDY
+  let order = select(0.0, f32(WORKGROUP - lane), largest == top && first < end);
+  let winner = workgroupMax(order, lane);
+  if (select(order == winner && order > 0.0, lane == 0u, winner == 0.0)) {
+    finish(row, best, 0.0, rawNormaliser, possible);
+  }
+#else
+#if LIMITED
+  let limit = limits[row];
+#else
+  let limit = vec2u(0u);
+#endif
+  var own = 0.0;
+  for (var token = first; token < end; token++) { own += mass(base, token, top, limit); }
+  workgroupBarrier();
+  masses[lane] = own;
+  workgroupBarrier();
+  var total = 0.0;
+  for (var i = 0u; i < WORKGROUP; i++) { total += masses[i]; }
+  let random = unitFloat(philox4x32(counters[row], vec2u(params.seedLow, params.seedHigh)).x);
+  let outer = place(random * total);
+
+  let begin = outer.part * slab;
+  let stop = min(begin + slab, params.vocab);
+  let share = (slab + WORKGROUP - 1u) / WORKGROUP;
+  own = 0.0;
+  let innerEnd = min(begin + (lane + 1u) * share, stop);
+  for (var token = begin + lane * share; token < innerEnd; token++) { own += mass(base, token, top, limit); }
+  workgroupBarrier();
+  masses[lane] = own;
+  workgroupBarrier();
+  let inner = place(outer.rest);
+
+  if (lane != 0u) { return; }
+  var chosen = begin + inner.part * share;
+  var before = 0.0;
+  let last = min(chosen + share, stop);
+  for (var token = chosen; token < last; token++) {
+    let m = mass(base, token, top, limit);
+    if (m > 0.0) {
+      chosen = token;
+      if (before + m > inner.rest) { break; }
+    }
+    before += m;
+  }
+  finish(row, chosen, candidate(base + chosen) - top - log(total), rawNormaliser, possible && total > 0.0);
+#endif
+}

@@ -1,0 +1,165 @@
+// Which tokens survive top-k, top-p and min-p, without sorting. Under Hugging Face's rules each filter keeps the first
+// so many tokens in the order of falling logit (equal logits by rising id), so the survivors are described by
+//   limits[row] = (key, id): keep a token if its sort key is above `key`, or equal and its id is not above `id`.
+// Order of the filters: top-k (keeps everything that ties with the k-th); top-p on the renormalised rest (keeps a token
+// while the mass before it is below topP); min-p (keeps tokens of at least minP times the largest probability). At least
+// `least` tokens survive. topK 0, topP 1 and minP 0 switch a filter off.
+//
+// A threshold is found digit by digit, four bits at a time: the largest key t such that the weight of tokens with key
+// >= t still reaches a goal. Eight passes over the row, each a deterministic sum for fifteen candidate keys at once. The
+// weight is 1 for a rank, the probability for a mass; the same search over complemented ids finds the n-th of a tie.
+// One workgroup per row of logits[rows, vocab]; the row stays in cache between passes.
+#if SUBGROUPS
+enable subgroups;
+#endif
+#include "common/grid.wgsl"
+#include "sampling/key.wgsl"
+
+struct Params {
+  rows: u32, vocab: u32, topK: u32, least: u32,
+  topP: f32, minP: f32, scale: f32,
+}
+#params Params
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> limits: array<vec2u>;
+
+override WORKGROUP: u32 = 64;
+
+#include "common/reduce.wgsl"
+
+const RANK = 0u;
+const MASS = 1u;
+const TIE = 2u;
+const EVERY_ID = 0xffffffffu;
+
+// What a search goes by: which weight, relative to which logit, among keys from `floor` on (or equal to it, for TIE).
+struct Search { weight: u32, goal: f32, floor: u32, largest: f32 }
+
+fn probability(value: f32, largest: f32) -> f32 {
+  return exp(params.scale * (value - largest));
+}
+
+// The largest t with sum of weights at keys >= t reaching the goal.
+fn search(by: Search, base: u32, lane: u32) -> u32 {
+  var prefix = 0u;
+  for (var digitAt = 32u; digitAt > 0u;) {
+    digitAt -= 4u;
+    var above = 0.0;
+    #for d in 1..16
+    var sum${d} = 0.0;
+    #endfor
+    for (var token = lane; token < params.vocab; token += WORKGROUP) {
+      let value = logits[base + token];
+      var key = sortKey(value);
+      var weight = 1.0;
+      if (by.weight == TIE) {
+        weight = select(0.0, 1.0, key == by.floor);
+        key = ~token;
+      } else if (by.weight == MASS) {
+        weight = select(0.0, probability(value, by.largest), key >= by.floor);
+      }
+      if (key >= prefix) {
+        let digit = (key - prefix) >> digitAt;
+        if (digit > 15u) {
+          above += weight;
+        } else {
+          #for d in 1..16
+          sum${d} += select(0.0, weight, digit >= ${d}u);
+          #endfor
+        }
+      }
+    }
+    let total1 = workgroupSum2(vec2f(above, sum1), lane);
+    var chosen = select(0u, 1u, total1.x + total1.y >= by.goal);
+    #for i in 1..8
+    let pair${i} = workgroupSum2(vec2f(sum${2 * i}, sum${2 * i + 1}), lane) + vec2f(total1.x);
+    if (pair${i}.x >= by.goal) { chosen = ${2 * i}u; }
+    if (pair${i}.y >= by.goal) { chosen = ${2 * i + 1}u; }
+    #endfor
+    prefix += chosen << digitAt;
+  }
+  return prefix;
+}
+
+var<workgroup> flag: u32;
+
+// A condition that all lanes know to be the same, as branches around barriers must be.
+fn uniformly(condition: bool, lane: u32) -> bool {
+  if (lane == 0u) { flag = select(0u, 1u, condition); }
+  return workgroupUniformLoad(&flag) == 1u;
+}
+
+// Weight above a key, and number of tokens at it.
+fn aboveAndTies(by: Search, key: u32, base: u32, lane: u32) -> vec2f {
+  var sums = vec2f(0.0);
+  for (var token = lane; token < params.vocab; token += WORKGROUP) {
+    let value = logits[base + token];
+    let own = sortKey(value);
+    var weight = 1.0;
+    if (by.weight == MASS) { weight = probability(value, by.largest); }
+    sums += vec2f(select(0.0, weight, own > key), select(0.0, 1.0, own == key));
+  }
+  return workgroupSum2(sums, lane);
+}
+
+// The id of the n-th token that ties at a key, given how many there are.
+fn lastTie(key: u32, n: f32, ties: f32, base: u32, lane: u32) -> u32 {
+  var id = EVERY_ID;
+  if (uniformly(n < ties, lane)) { id = ~search(Search(TIE, n, key, 0.0), base, lane); }
+  return id;
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  let row = linearWorkgroup(group, groups);
+  if (row >= params.rows) { return; }
+  let base = row * params.vocab;
+
+  var own = FORBIDDEN;
+  for (var token = lane; token < params.vocab; token += WORKGROUP) { own = max(own, logits[base + token]); }
+  let largest = workgroupMax(own, lane);
+  let top = sortKey(largest);
+
+  var key = 0u;
+  var id = EVERY_ID;
+  if (params.topK > 0u && params.topK < params.vocab) {
+    key = min(top, search(Search(RANK, f32(max(params.topK, params.least)), 0u, largest), base, lane));
+  }
+  if (params.topP < 1.0) {
+    var mass = 0.0;
+    for (var token = lane; token < params.vocab; token += WORKGROUP) {
+      let value = logits[base + token];
+      mass += select(0.0, probability(value, largest), sortKey(value) >= key);
+    }
+    let goal = params.topP * workgroupSum(mass, lane);
+    let by = Search(MASS, goal, key, largest);
+    key = min(top, search(by, base, lane));
+    let at = aboveAndTies(by, key, base, lane);
+    let kept = ceil((goal - at.x) / max(probability(keyValue(key), largest), 1e-38));
+    id = lastTie(key, clamp(kept, 1.0, at.y), at.y, base, lane);
+  }
+  if (params.minP > 0.0) {
+    let least = min(top, sortKey(largest + log(params.minP) / params.scale));
+    if (least > key) {
+      key = least;
+      id = EVERY_ID;
+    }
+  }
+  if (params.least > 1u) {
+    let goal = f32(min(params.least, params.vocab));
+    let by = Search(RANK, goal, 0u, largest);
+    let needed = search(by, base, lane);
+    if (uniformly(needed <= key, lane)) {
+      let at = aboveAndTies(by, needed, base, lane);
+      let last = lastTie(needed, goal - at.x, at.y, base, lane);
+      id = select(last, max(id, last), needed == key);
+      key = needed;
+    }
+  }
+  if (lane == 0u) { limits[row] = vec2u(key, id); }
+}
