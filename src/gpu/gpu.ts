@@ -30,6 +30,8 @@ export interface OpenOptions {
   readonly memoryBudget?: number;
   /** Pretend that the adapter binds at most this many bytes at once (tests of the splitting paths). */
   readonly maxBindingBytes?: number;
+  /** Choose kernel variants as for a software adapter, or not, whatever it is (tests of the variants for the others). */
+  readonly software?: boolean;
   /** Pretend that the adapter has no immediates (tests of the uniform ring). */
   readonly forceUniforms?: boolean;
   /** Called before each wait; the Node launcher paces Dawn's polling with it. */
@@ -77,7 +79,7 @@ export class Gpu {
   #destroyed = false;
 
   private constructor(candidate: Candidate, tier: Tier, device: GPUDevice, options: OpenOptions) {
-    this.info = candidate.info;
+    this.info = { ...candidate.info, software: options.software ?? candidate.info.software };
     this.tier = tier;
     this.device = device;
     this.limits = device.limits;
