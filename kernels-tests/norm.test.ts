@@ -128,6 +128,14 @@ describe.each(KINDS)('%s', (kind) => {
     for (const tier of await testTiers()) await check(await testGpu(tier), kind, 9, 132);
   });
 
+  test('as on a GPU: several subgroups per row', async () => {
+    for (const tier of ['base', (await testTiers()).at(-1)] as const) {
+      const on = await testGpu(tier, { software: false });
+      await check(on, kind, 40, 520);
+      await check(on, kind, 2, 1030);
+    }
+  });
+
   test('tensors over the binding limit', async () => {
     await check(await testGpu(undefined, { maxBindingBytes: 16384 }), kind, 200, 60);
   });

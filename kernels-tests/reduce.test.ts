@@ -98,10 +98,10 @@ describe('reduceAxis', () => {
     }
   });
 
-  test('all tiers agree with float64', async () => {
+  test.each([true, false])('all tiers agree with float64, software %s', async (software) => {
     const x = random(7 * 1001, 3).map((v) => v + 0.5);
     for (const tier of await testTiers()) {
-      const on = await testGpu(tier);
+      const on = await testGpu(tier, { software });
       const [sum, max] = scope(() => {
         const t = tensor(on, x, [7, 1001]);
         return [reduceAxis('sum', t, 1), reduceAxis('max', t, 1)];

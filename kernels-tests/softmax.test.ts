@@ -69,6 +69,15 @@ describe.each(KINDS)('%s', (kind) => {
     for (const tier of await testTiers()) await check(await testGpu(tier), kind, 5, 129);
   });
 
+  test('as on a GPU: several subgroups per row', async () => {
+    for (const tier of ['base', (await testTiers()).at(-1)] as const) {
+      const on = await testGpu(tier, { software: false });
+      await check(on, kind, 3, 520);
+      await check(on, kind, 2, 1030);
+      await check(on, kind, 2, 8200);
+    }
+  });
+
   test('large scores neither overflow nor lose the small ones', async () => {
     await check(gpu, kind, 4, 64, 1e4);
   });
