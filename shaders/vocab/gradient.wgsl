@@ -3,7 +3,7 @@
 //   d logp / d l = onehot(target) - p        d entropy / d l = -p (log p + entropy)
 // LOGP and ENTROPY say which of the two weights there are. logits is [rows, columns], token ids from firstId on. Rows
 // without a target in the vocabulary take no part in the first term.
-// Grid: x over columns, four per invocation; y and z (folded) over rows, so that a row's scalars are uniform.
+// Grid: x over columns, sixteen per invocation; y and z (folded) over rows, so that a row's scalars are uniform.
 struct Params { rows: u32, columns: u32, firstId: u32, vocab: u32, scale: f32 }
 #params Params
 
@@ -20,6 +20,26 @@ struct Params { rows: u32, columns: u32, firstId: u32, vocab: u32, scale: f32 }
 
 override WORKGROUP: u32 = 64;
 
+// What the elements of a row share.
+var<private> normaliser: f32;
+var<private> goal: u32;
+var<private> weight: f32;
+var<private> pull: f32;
+var<private> own: f32;
+
+fn gradient(logit: f32, column: u32) -> f32 {
+  let logProbability = params.scale * logit - normaliser;
+  let p = exp(logProbability);
+  var g = 0.0;
+#if LOGP
+  g += weight * (select(0.0, 1.0, params.firstId + column == goal) - p);
+#endif
+#if ENTROPY
+  g -= pull * p * (logProbability + own);
+#endif
+  return g;
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -28,32 +48,27 @@ fn main(
 ) {
   let row = group.y + group.z * groups.y;
   if (row >= params.rows) { return; }
-  let normaliser = lse[row];
-  let goal = u32(targets[row]);
+  goal = u32(targets[row]);
+  normaliser = lse[row];
 #if LOGP
-  let weight = select(0.0, params.scale * w[row], goal < params.vocab);
+  weight = select(0.0, params.scale * w[row], goal < params.vocab);
 #endif
 #if ENTROPY
-  let pull = params.scale * u[row];
-  let own = entropy[row];
+  pull = params.scale * u[row];
+  own = entropy[row];
 #endif
-  let first = group.x * WORKGROUP * 4u + lane;
-  #for i in 0..4
-  {
-    let column = first + ${i}u * WORKGROUP;
-    if (column < params.columns) {
-      let at = row * params.columns + column;
-      let logProbability = params.scale * logits[at] - normaliser;
-      let p = exp(logProbability);
-      var g = 0.0;
-#if LOGP
-      g += weight * (select(0.0, 1.0, params.firstId + column == goal) - p);
-#endif
-#if ENTROPY
-      g -= pull * p * (logProbability + own);
-#endif
-      logits[at] = g;
-    }
+  let first = group.x * WORKGROUP * 16u + lane;
+  let base = row * params.columns;
+  if (first + 15u * WORKGROUP < params.columns) {
+    #for i in 0..16
+    let l${i} = logits[base + first + ${i}u * WORKGROUP];
+    #endfor
+    #for i in 0..16
+    logits[base + first + ${i}u * WORKGROUP] = gradient(l${i}, first + ${i}u * WORKGROUP);
+    #endfor
+    return;
   }
-  #endfor
+  for (var column = first; column < params.columns; column += WORKGROUP) {
+    logits[base + column] = gradient(logits[base + column], column);
+  }
 }

@@ -107,7 +107,7 @@ export function tokenStatisticsBackward(
         { logits, ...rows },
         { rows: block.count, columns: chunk.count, firstId: chunk.first, vocab, scale: 1 / temperature },
         {
-          groups: [ceilDiv(chunk.count, WORKGROUP * 4), y, z],
+          groups: [ceilDiv(chunk.count, WORKGROUP * 16), y, z],
           defines: { LOGP: logpGrad !== null, ENTROPY: entropyGrad !== null },
           constants: { WORKGROUP },
         },
