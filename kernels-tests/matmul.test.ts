@@ -4,7 +4,7 @@ import type { Gpu } from '../src/gpu/index.js';
 import { type MatmulChoice, type MatmulOptions, matmul } from '../src/kernels/matmul.js';
 import { type DType, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
-import { testGpu } from './support/gpu.js';
+import { testGpu, testTiers } from './support/gpu.js';
 import { activations, type Product, product, rounded } from './support/matmul.js';
 
 let gpu: Gpu;
@@ -16,21 +16,29 @@ interface Case extends Product {
   readonly dtype?: DType;
 }
 
-/** Leaves NaN in the pool where the next tensors of this size will be. */
+/** Leaves NaN in the pool where the next tensor of this size will be. */
 function poison(device: Gpu, size: number): void {
   tensor(device, new Float32Array(size).fill(Number.NaN)).dispose();
 }
 
-function inputs(device: Gpu, c: Case): { a: Tensor; b: Tensor; expected: Float64Array } {
+function inputs(
+  device: Gpu,
+  c: Case,
+): { a: Tensor; b: Tensor; valuesA: Float32Array; valuesB: Float32Array } {
   const { M, N, K, batch = 1, dtype = 'f32' } = c;
   const lead = (shared?: boolean) => (batch > 1 && !shared ? [batch] : []);
-  const a = random((c.sharedA ? 1 : batch) * M * K, 1);
-  const b = random((c.sharedB ? 1 : batch) * K * N, 2);
-  const expected = product(a, rounded(b, dtype), c);
+  const valuesA = random((c.sharedA ? 1 : batch) * M * K, 1);
+  const valuesB = random((c.sharedB ? 1 : batch) * K * N, 2);
   return {
-    a: tensor(device, a, [...lead(c.sharedA), ...(c.transposeA ? [K, M] : [M, K])]),
-    b: fromHost(device, encode(b, dtype), [...lead(c.sharedB), ...(c.transposeB ? [N, K] : [K, N])], dtype),
-    expected,
+    a: tensor(device, valuesA, [...lead(c.sharedA), ...(c.transposeA ? [K, M] : [M, K])]),
+    b: fromHost(
+      device,
+      encode(valuesB, dtype),
+      [...lead(c.sharedB), ...(c.transposeB ? [N, K] : [K, N])],
+      dtype,
+    ),
+    valuesA,
+    valuesB: rounded(valuesB, dtype),
   };
 }
 
@@ -39,10 +47,12 @@ async function expectProduct(
   c: Case,
   options: MatmulOptions = {},
   tolerance = 1e-5,
+  operandDtype: DType = 'f32',
 ): Promise<void> {
-  const { a, b, expected } = inputs(device, c);
+  const { a, b, valuesA, valuesB } = inputs(device, c);
   poison(device, (c.batch ?? 1) * c.M * c.N);
   const y = matmul(a, b, { transposeA: c.transposeA, transposeB: c.transposeB, ...options });
+  const expected = product(rounded(valuesA, operandDtype), rounded(valuesB, operandDtype), c);
   await expectClose(y, expected, tolerance);
   for (const t of [a, b, y]) t.dispose();
 }
@@ -52,46 +62,231 @@ const LAYOUTS = [
   ['NT', { transposeB: true }],
   ['TN', { transposeA: true }],
 ] as const;
+const SIZES = [
+  [1, 1, 1],
+  [33, 17, 41],
+  [40, 48, 528],
+  [7, 130, 5],
+] as const;
 const CHOICES: readonly MatmulChoice[] = [
-  { variant: 'tile', tile: 32 },
   { variant: 'tile', tile: 64 },
-  { variant: 'tile', tile: 128 },
   { variant: 'wide', packed: false },
   { variant: 'wide', packed: true },
 ];
 
-test.each(['base', 'subgroups'] as const)('gemv, tier %s', async (tier) => {
-  const device = await testGpu(tier);
-  const choice: MatmulChoice = { variant: 'gemv' };
-  for (const layout of [{}, { transposeB: true }]) {
-    for (const dtype of ['f32', 'f16', 'bf16'] as const) {
-      for (const [M, N, K] of [[1, 9, 35], [3, 64, 600], [16, 20, 8]]) {
-        await expectProduct(device, { M, N, K, dtype, ...layout }, { choice });
-      }
-      await expectProduct(device, { M: 1, N: 20, K: 1000, dtype, ...layout }, { choice: { ...choice, splits: 3 } });
-    }
-  }
-});
-
 describe.each(CHOICES)('%j', (choice) => {
   test.each(LAYOUTS)('%s, any size', async (_, layout) => {
-    for (const [M, N, K] of [
-      [1, 1, 1],
-      [33, 17, 41],
-      [64, 48, 300],
-      [7, 130, 5],
-    ]) {
-      await expectProduct(gpu, { M, N, K, ...layout }, { choice });
-    }
+    for (const [M, N, K] of SIZES) await expectProduct(gpu, { M, N, K, ...layout }, { choice });
   });
-  test.each(['f16', 'bf16'] as const)('B in %s', async (dtype) => {
-    for (const [, layout] of LAYOUTS) {
+
+  test('B in f16 and bf16, rows aligned or not', async () => {
+    for (const [dtype, layout] of [
+      ['f16', {}],
+      ['bf16', { transposeB: true }],
+    ] as const) {
       await expectProduct(gpu, { M: 20, N: 35, K: 37, dtype, ...layout }, { choice });
       await expectProduct(gpu, { M: 20, N: 36, K: 40, dtype, ...layout }, { choice });
     }
   });
+
   test('split K', async () => {
-    for (const [, layout] of LAYOUTS)
-      await expectProduct(gpu, { M: 20, N: 35, K: 150, ...layout }, { choice: { ...choice, splits: 4 } });
+    const split = { choice: { ...choice, splits: 4 } };
+    for (const [, layout] of LAYOUTS) await expectProduct(gpu, { M: 20, N: 35, K: 150, ...layout }, split);
+  });
+});
+
+test('tiles of 32 and 128', async () => {
+  for (const tile of [32, 128] as const) {
+    await expectProduct(gpu, { M: 150, N: 133, K: 40 }, { choice: { variant: 'tile', tile } });
+  }
+});
+
+test.each(['base', 'subgroups'] as const)('gemv, tier %s', async (tier) => {
+  if (!(await testTiers()).includes(tier)) return;
+  const device = await testGpu(tier);
+  const choice: MatmulChoice = { variant: 'gemv' };
+  for (const [dtype, transposeB] of [
+    ['f32', false],
+    ['f32', true],
+    ['f16', true],
+    ['bf16', false],
+    ['bf16', true],
+  ] as const) {
+    for (const [M, N, K] of [
+      [1, 9, 35],
+      [3, 64, 600],
+    ]) {
+      await expectProduct(device, { M, N, K, dtype, transposeB }, { choice });
+    }
+  }
+  await expectProduct(device, { M: 16, N: 19, K: 8, transposeB: true }, { choice });
+  await expectProduct(device, { M: 1, N: 20, K: 1000 }, { choice: { ...choice, splits: 3 } });
+});
+
+test.each([
+  ['NN', 'f16', {}],
+  ['NT', 'f16', { transposeB: true }],
+  ['NT', 'bf16', { transposeB: true }],
+  ['TN', 'f32', { transposeA: true }],
+] as const)('matrix units, %s, B in %s', async (_, dtype, layout) => {
+  if (!(await testTiers()).includes('subgroup-matrix')) return;
+  const device = await testGpu('subgroup-matrix');
+  const options: MatmulOptions = { choice: { variant: 'matrix', tile: 32 }, precision: 'f16' };
+  await expectProduct(device, { M: 32, N: 64, K: 48, dtype, ...layout }, options, 1e-4, 'f16');
+  await expectProduct(device, { M: 33, N: 37, K: 41, dtype, ...layout }, options, 1e-4, 'f16');
+});
+
+test('whatever variant is chosen, any shape', async () => {
+  const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 41, max: 90 }));
+  const shape = fc.record({
+    M: size,
+    N: size,
+    K: size,
+    batch: fc.constantFrom(1, 1, 3),
+    layout: fc.constantFrom(...LAYOUTS.map(([, layout]) => layout)),
+    dtype: fc.constantFrom('f32', 'f16', 'bf16'),
+    shared: fc.constantFrom('a', 'b', 'none'),
+  });
+  await fc.assert(
+    fc.asyncProperty(shape, async ({ layout, shared, dtype, ...c }) => {
+      const sharing = { sharedA: shared === 'a' && c.batch > 1, sharedB: shared === 'b' && c.batch > 1 };
+      await expectProduct(gpu, { ...c, ...layout, ...sharing, dtype: dtype as DType });
+    }),
+    { numRuns: 25, seed: 11 },
+  );
+});
+
+test('long sums', async () => {
+  await expectProduct(gpu, { M: 5, N: 7, K: 20000 }, {}, 1e-4);
+  await expectProduct(gpu, { M: 5, N: 7, K: 20000, transposeA: true }, {}, 1e-4);
+});
+
+describe('epilogue', () => {
+  const c = { M: 19, N: 37, K: 23, transposeB: true };
+  const variants: readonly MatmulChoice[] = [
+    { variant: 'wide' },
+    { variant: 'tile', tile: 32 },
+    { variant: 'wide', packed: true, splits: 2 },
+  ];
+
+  test.each(variants)('bias, activation, residual, scale: %j', async (choice) => {
+    const names = choice.variant === 'wide' && !choice.splits ? Object.keys(activations) : ['gelu'];
+    for (const activation of names as (keyof typeof activations)[]) {
+      const { a, b, valuesA, valuesB } = inputs(gpu, c);
+      const bias = random(c.N, 3);
+      const residual = random(c.M * c.N, 4);
+      const y = matmul(a, b, {
+        transposeB: true,
+        bias: tensor(gpu, bias),
+        residual: tensor(gpu, residual, [c.M, c.N]),
+        activation,
+        scale: 0.75,
+        choice,
+      });
+      const expected = product(valuesA, valuesB, c).map(
+        (v, i) => activations[activation](0.75 * v + bias[i % c.N]) + residual[i],
+      );
+      await expectClose(y, expected);
+    }
+  });
+
+  test.each(variants)('adds into an existing tensor: %j', async (choice) => {
+    const { a, b, valuesA, valuesB } = inputs(gpu, c);
+    const before = random(c.M * c.N, 5);
+    const expected = product(valuesA, valuesB, c);
+    for (const beta of [undefined, 0.5, 0]) {
+      const into = tensor(gpu, beta === 0 ? before.map(() => Number.NaN) : before, [c.M, c.N]);
+      const version = into.storage.version;
+      expect(matmul(a, b, { transposeB: true, into, beta, scale: 2, choice })).toBe(into);
+      expect(into.storage.version).toBe(version + 1);
+      const kept = beta ?? 1;
+      await expectClose(
+        into,
+        expected.map((v, i) => 2 * v + (kept === 0 ? 0 : kept * before[i])),
+      );
+    }
+  });
+
+  test('views at any offset', async () => {
+    const { b, valuesB } = inputs(gpu, c);
+    const whole = random(25 * c.K, 6);
+    const view = (t: Tensor, first: number, rows: number) =>
+      t.alias([rows, t.shape[1]], t.offset + first * t.shape[1] * 4);
+    const a = view(tensor(gpu, whole, [25, c.K]), 3, c.M);
+    const residuals = random(25 * c.N, 7);
+    const residual = view(tensor(gpu, residuals, [25, c.N]), 1, c.M);
+    const y = matmul(a, b, { transposeB: true, residual });
+    const expected = product(whole.subarray(3 * c.K, (3 + c.M) * c.K), valuesB, c);
+    await expectClose(
+      y,
+      expected.map((v, i) => v + residuals[c.N + i]),
+    );
+  });
+});
+
+test('NaN and infinity reach the results that they belong to, and no others', async () => {
+  for (const choice of [...CHOICES, { variant: 'gemv' } as const]) {
+    const b = random(20 * 9, 8);
+    b[3] = Number.NaN;
+    b[5 * 9 + 4] = Number.POSITIVE_INFINITY;
+    const a = tensor(gpu, new Float32Array(20).fill(1), [1, 20]);
+    const y = await matmul(a, tensor(gpu, b, [20, 9]), { choice }).data();
+    expect(Array.from(y, (v, n) => (Number.isFinite(v) ? null : n)).filter((n) => n !== null)).toEqual([
+      3, 4,
+    ]);
+    expect(y[3]).toBeNaN();
+    expect(y[4]).toBe(Number.POSITIVE_INFINITY);
+  }
+});
+
+test('tensors over the binding limit are bound in pieces', async () => {
+  const small = await testGpu(undefined, { maxBindingBytes: 8192 });
+  const shapes: readonly Case[] = [
+    { M: 30, N: 200, K: 64, transposeB: true },
+    { M: 30, N: 200, K: 63, transposeB: true, dtype: 'bf16' },
+    { M: 20, N: 60, K: 130 },
+    { M: 200, N: 30, K: 64 },
+    { M: 40, N: 30, K: 200, transposeA: true },
+    { M: 20, N: 21, K: 22, batch: 9 },
+    { M: 60, N: 61, K: 62, batch: 2 },
+  ];
+  for (const shape of shapes) await expectProduct(small, shape);
+  const c = shapes[2];
+  const { a, b, valuesA, valuesB } = inputs(small, c);
+  const bias = random(c.N, 3);
+  const y = matmul(a, b, { bias: tensor(small, bias), activation: 'silu' });
+  await expectClose(
+    y,
+    product(valuesA, valuesB, c).map((v, i) => activations.silu(v + bias[i % c.N])),
+  );
+});
+
+test('reruns agree bit for bit', async () => {
+  for (const choice of [...CHOICES.map((c) => ({ ...c, splits: 3 })), undefined]) {
+    const { a, b } = inputs(gpu, { M: 37, N: 45, K: 600 });
+    const first = await matmul(a, b, { choice }).data();
+    const second = await matmul(a, b, { choice }).data();
+    expect(second).toEqual(first);
+  }
+});
+
+test('explains mistakes', () => {
+  scope(() => {
+    const make = (shape: number[], dtype: DType = 'f32') =>
+      tensor(gpu, new Float32Array(shape.reduce((n, d) => n * d, 1)), shape, { dtype });
+    expect(() => matmul(make([2, 3]), make([4, 5]))).toThrow(
+      'matmul: shapes [2, 3] and [4, 5] do not fit (K is 3 and 4); expected [..., M, K] and [..., K, N]',
+    );
+    expect(() => matmul(make([2, 3]), make([3]))).toThrow('are not matrices');
+    expect(() => matmul(make([2, 2, 3]), make([4, 3, 5]))).toThrow('differ in batch');
+    expect(() => matmul(make([2, 3], 'f16'), make([3, 5]))).toThrow('a is f16[2, 3], expected f32');
+    expect(() => matmul(make([3, 2]), make([5, 3]), { transposeA: true, transposeB: true })).toThrow(
+      'transposing both operands is not supported',
+    );
+    expect(() => matmul(make([2, 3]), make([3, 5]), { bias: make([4]) })).toThrow('expected shape [5]');
+    expect(() => matmul(make([2, 3]), make([3, 5]), { into: make([5, 2]) })).toThrow('expected shape [2, 5]');
+    expect(() => matmul(make([20, 3]), make([3, 5]), { choice: { variant: 'gemv' } })).toThrow(
+      'at most 16 rows',
+    );
   });
 });

@@ -6,28 +6,9 @@
 // an operand that is contiguous along K is transposed in registers, 4 x 4 at a time, on the way. The global loads of the
 // next step are issued before the arithmetic of this one and hide behind it.
 //
-// VEC_A, VEC_B: the row length, the base and the batch stride of that operand are multiples of 4, so it is loaded in
-// vec4s. B is f32, F16 or BF16 (two to a u32). Rows and columns outside the matrices are clamped on loading and skipped on
-// storing; K is padded with zeros.
+// Rows and columns outside the matrices are clamped on loading and skipped on storing; K is padded with zeros.
 #include "matmul/epilogue.wgsl"
-#include "common/pack.wgsl"
-
-#if VEC_A
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
-#else
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-#endif
-#if F16 || BF16
-#if VEC_B
-@group(0) @binding(1) var<storage, read> b: array<vec2u>;
-#else
-@group(0) @binding(1) var<storage, read> b: array<u32>;
-#endif
-#elif VEC_B
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
-#else
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-#endif
+#include "matmul/operands.wgsl"
 
 const TILE_M = ${TILE_M}u;
 const TILE_N = ${TILE_N}u;
@@ -42,52 +23,6 @@ const BLOCKS_B = TILE_N * DEPTH / 16u;
 
 var<workgroup> tileA: array<vec4f, DEPTH * ROW_A>;
 var<workgroup> tileB: array<vec4f, DEPTH * ROW_B>;
-
-#if !VEC_B && (F16 || BF16)
-fn scalarB(at: u32) -> f32 {
-  let word = b[at >> 1u];
-#if F16
-  let pair = unpack2x16float(word);
-#else
-  let pair = unpackBf16(word);
-#endif
-  return select(pair.x, pair.y, (at & 1u) == 1u);
-}
-#elif !VEC_B
-fn scalarB(at: u32) -> f32 {
-  return b[at];
-}
-#endif
-
-// Four elements of A from element `at` on; `count` of them exist.
-fn fourA(at: u32, count: u32) -> vec4f {
-#if VEC_A
-  return a[at >> 2u];
-#else
-  let last = max(count, 1u) - 1u;
-  return vec4f(a[at], a[at + min(1u, last)], a[at + min(2u, last)], a[at + min(3u, last)]);
-#endif
-}
-
-fn fourB(at: u32, count: u32) -> vec4f {
-#if VEC_B && F16
-  let words = b[at >> 2u];
-  return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
-#elif VEC_B && BF16
-  let words = b[at >> 2u];
-  return vec4f(unpackBf16(words.x), unpackBf16(words.y));
-#elif VEC_B
-  return b[at >> 2u];
-#else
-  let last = max(count, 1u) - 1u;
-  return vec4f(scalarB(at), scalarB(at + min(1u, last)), scalarB(at + min(2u, last)), scalarB(at + min(3u, last)));
-#endif
-}
-
-// Zeroes what lies past the end of K.
-fn insideK(values: vec4f, k: u32, K: u32) -> vec4f {
-  return select(vec4f(), values, vec4u(k, k + 1u, k + 2u, k + 3u) < vec4u(K));
-}
 
 // A 4 x 4 block of A: column j holds four rows (from m on) at k + j.
 fn blockA(z: u32, m: u32, k: u32, K: u32) -> mat4x4f {

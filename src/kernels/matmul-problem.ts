@@ -24,6 +24,8 @@ export interface Problem {
   readonly scale: number;
   readonly beta: number;
   readonly activation: Activation | null;
+  /** Whether f32 operands may be rounded to f16 for matrix units. */
+  readonly precision: 'f32' | 'f16';
 }
 
 /** A matrix (or batch of matrices) within a binding, in elements. */
@@ -146,5 +148,6 @@ function piece(p: Problem, w: Window): Piece {
     column: w.n,
     scale: p.scale,
     beta: w.k > 0 ? 1 : p.beta,
+    precision: p.precision,
   };
 }

@@ -1,35 +1,18 @@
-/** The ways to compute a matrix product: what each launch needs, and the rule of thumb that picks one. */
-import type { Bindable, Defines } from '../gpu/index.js';
+/** The ways to compute a matrix product: what each launch needs. */
+import { type Bindable, check, type Defines, type Gpu, type MatrixConfig } from '../gpu/index.js';
 import { empty, type Tensor } from '../tensor/index.js';
 import type { Operand, Piece } from './matmul-problem.js';
 import { ceilDiv, fold } from './support.js';
 
 /** A variant with its parameters; plain data, so that it can be recorded. */
 export interface MatmulChoice {
-  readonly variant: 'tile' | 'wide' | 'gemv';
-  /** `tile`: rows and columns of y per workgroup. */
+  readonly variant: 'tile' | 'wide' | 'matrix' | 'gemv';
+  /** `tile`, `matrix`: rows and columns of y per workgroup. */
   readonly tile?: 32 | 64 | 128;
   /** `wide`: whether B is packed first. */
   readonly packed?: boolean;
   /** Pieces that K is cut into; their sums are added by a second pass. Single products only. */
   readonly splits?: number;
-}
-
-/** The rule of thumb: what a shape gets unless it was measured. */
-export function rule(p: Piece): MatmulChoice {
-  if (p.gpu.info.software) {
-    if (p.M === 1 && p.transposeB && p.gpu.has.subgroups) return { variant: 'gemv' };
-    return { variant: 'wide', packed: p.M > (p.transposeB ? 192 : 48) };
-  }
-  if (p.M <= GEMV_ROWS && !p.transposeA) return { variant: 'gemv' };
-  const tile = Math.min(p.M, p.N) >= 512 ? 128 : 64;
-  return { variant: 'tile', tile, splits: splitsFor(p, tile) };
-}
-
-/** Cuts K where the tiles alone would leave most of a GPU idle. */
-function splitsFor(p: Piece, tile: number): number {
-  const workgroups = ceilDiv(p.M, tile) * ceilDiv(p.N, tile) * p.batch;
-  return Math.max(1, Math.min(Math.floor(128 / workgroups), Math.floor(p.K / 512), 16));
 }
 
 /** Records the launches of one piece. */
@@ -71,6 +54,7 @@ export function runPiece(p: Piece, choice: MatmulChoice): void {
 
 function runVariant(p: Piece, choice: MatmulChoice, defines: Defines, kEnd = p.K): void {
   if (choice.variant === 'wide') wide(p, choice, defines, kEnd);
+  else if (choice.variant === 'matrix') matrix(p, choice, defines, kEnd);
   else if (choice.variant === 'gemv') gemv(p, defines, kEnd);
   else tile(p, choice, defines, kEnd);
 }
@@ -158,11 +142,84 @@ function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
   });
 }
 
+/** Subgroup grid and the part of the tile that each subgroup owns. */
+const MATRIX_TILES = {
+  32: { gridM: 2, gridN: 2, partM: 16, partN: 16 },
+  64: { gridM: 2, gridN: 2, partM: 32, partN: 32 },
+  128: { gridM: 2, gridN: 4, partM: 64, partN: 32 },
+} as const;
+
+/** The largest matrix shape that the adapter multiplies from f16 into f32, as far as it divides the tiles. */
+function matrixConfig(gpu: Gpu): MatrixConfig | undefined {
+  return gpu.info.matrixConfigs
+    .filter(
+      (c) => c.component === 'f16' && c.result === 'f32' && [c.M, c.N, c.K].every((d) => d === 8 || d === 16),
+    )
+    .sort((x, y) => y.M * y.N * y.K - x.M * x.N * x.K)[0];
+}
+
+/** Whether this device can run the matrix variant with a tile size. */
+export function matrixSupported(gpu: Gpu, size: 32 | 64 | 128): boolean {
+  const config = matrixConfig(gpu);
+  const subgroup = gpu.info.subgroupSize;
+  if (!gpu.has.subgroupMatrix || !config || !subgroup) return false;
+  const { gridM, gridN } = MATRIX_TILES[size];
+  const sameSize = subgroup.min === subgroup.max;
+  // Both operands padded by 8 columns at most, and a fragment of f32 per subgroup.
+  const bytes = 2 * 2 * 32 * (size + 8) + 2 * 2 * 8 * size + 4 * gridM * gridN * config.M * config.N;
+  return (
+    (sameSize || gpu.device.features.has('subgroup-size-control' as GPUFeatureName)) &&
+    gridM * gridN * subgroup.max <= gpu.limits.maxComputeInvocationsPerWorkgroup &&
+    bytes <= gpu.limits.maxComputeWorkgroupStorageSize
+  );
+}
+
+function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): void {
+  const { gpu } = p;
+  const size = choice.tile ?? 64;
+  const { gridM, gridN, partM, partN } = MATRIX_TILES[size];
+  const config = matrixConfig(gpu);
+  const subgroup = gpu.info.subgroupSize;
+  check(matrixSupported(gpu, size) && config && subgroup, 'adapter', () => {
+    return `matmul: the matrix variant with tiles of ${size} does not run on this device in tier ${gpu.tier}`;
+  });
+  const depth = size === 32 ? 16 : 32;
+  const threads = gridM * gridN * subgroup.max;
+  const units = ceilDiv((size * depth) / 4, threads);
+  const plain = !p.bias && !p.residual && !p.activation && p.scale === 1 && p.beta === 0;
+  gpu.launch('matmul/subgroup_matrix', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
+    groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
+    defines: {
+      ...epilogue(p),
+      ...layout(p),
+      ...defines,
+      VEC_A: inSteps(p.a, 4),
+      VEC_B: inSteps(p.b, 4),
+      M: config.M,
+      N: config.N,
+      K: config.K,
+      GRID_M: gridM,
+      GRID_N: gridN,
+      FRAGS_M: partM / config.M,
+      FRAGS_N: partN / config.N,
+      DEPTH: depth,
+      SUBGROUP: subgroup.max,
+      FIXED_SIZE: subgroup.min !== subgroup.max,
+      UNITS_A: units,
+      UNITS_B: units,
+      PLAIN: plain,
+    },
+  });
+}
+
 /** Rows of A that `gemv` can take. */
 export const GEMV_ROWS = 16;
 
 function gemv(p: Piece, defines: Defines, kEnd: number): void {
   const { gpu } = p;
+  check(p.M <= GEMV_ROWS && !p.transposeA, 'value', () => {
+    return `matmul: the gemv variant takes at most ${GEMV_ROWS} rows of an A that is not transposed; it got ${p.M}`;
+  });
   const rows = 2 ** Math.ceil(Math.log2(p.M));
   const bindings = { a: p.a, b: p.b, ...outputs(p) };
   const common = { ...epilogue(p), ...layout(p), ...defines, ROWS: rows };

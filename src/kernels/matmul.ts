@@ -5,8 +5,9 @@
 import { check, type Purpose } from '../gpu/index.js';
 import { empty, numel, type Shape, sameShape, showShape, type Tensor } from '../tensor/index.js';
 import { copyOf } from './elementwise.js';
+import { choose } from './matmul-choice.js';
 import { type Activation, type Problem, pieces } from './matmul-problem.js';
-import { type MatmulChoice, rule, runPiece } from './matmul-variants.js';
+import { type MatmulChoice, runPiece } from './matmul-variants.js';
 import { checkDevice, checkDtype, checkShapeIs } from './support.js';
 
 export type { Activation } from './matmul-problem.js';
@@ -30,6 +31,11 @@ export interface MatmulOptions {
   readonly into?: Tensor;
   /** Factor of what `into` held; 1 by default, 0 overwrites it. */
   readonly beta?: number;
+  /**
+   * 'f16' allows f32 operands to be rounded to f16 (sums stay f32) where matrix units make that faster: relative errors of
+   * about 1e-3, and values beyond 65504 saturate. B in f16 or bf16 allows it anyway.
+   */
+  readonly precision?: 'f32' | 'f16';
   /** Accounting of a new result; `activations` by default. */
   readonly purpose?: Purpose;
   /** Forces a variant (tests and benchmarks). */
@@ -82,8 +88,9 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     scale,
     beta: into ? (options.beta ?? 1) : 0,
     activation,
+    precision: options.precision ?? 'f32',
   };
-  for (const piece of pieces(problem)) runPiece(piece, options.choice ?? rule(piece));
+  for (const piece of pieces(problem)) runPiece(piece, options.choice ?? choose(piece));
   if (ownBias !== bias) ownBias?.dispose();
   if (ownResidual !== residual) ownResidual?.dispose();
   into?.touch();

@@ -1,0 +1,212 @@
+// Matrix product on matrix units (tensor cores): f16 operands, f32 sums. Needs the subgroup-matrix tier.
+//
+// A workgroup computes TILE_M x TILE_N of y. Its subgroups form a GRID_M x GRID_N grid, and each owns FRAGS_M x FRAGS_N
+// fragments of M x N elements, a shape that the adapter reported for f16 operands and f32 results. Both operands are
+// staged as f16 in workgroup memory, DEPTH of K at a time, in the order in which they lie in memory: a fragment load can
+// read either order. Rows are padded by 8 elements against bank conflicts. The loads of the next step are issued before
+// the arithmetic of this one.
+//
+// f32 and BF16 values are rounded to f16; finite ones beyond +-65504 become +-65504 (an infinity would poison whole rows),
+// NaN stays NaN, and values below 6e-8 become 0. F16 weights are copied as they are.
+//
+// Fragments cannot be indexed, so results pass through a slot of workgroup memory per subgroup; with PLAIN (no epilogue)
+// tiles that lie inside y are stored directly.
+enable f16;
+enable subgroups;
+enable chromium_experimental_subgroup_matrix;
+#if FIXED_SIZE
+enable subgroup_size_control;
+#endif
+diagnostic(off, chromium.subgroup_matrix_uniformity);
+diagnostic(off, subgroup_uniformity);
+#include "matmul/epilogue.wgsl"
+#include "matmul/operands.wgsl"
+
+alias Left = subgroup_matrix_left<f16, ${K}, ${M}>;
+alias Right = subgroup_matrix_right<f16, ${N}, ${K}>;
+alias Result = subgroup_matrix_result<f32, ${N}, ${M}>;
+
+const TILE_M = ${GRID_M * FRAGS_M * M}u;
+const TILE_N = ${GRID_N * FRAGS_N * N}u;
+const DEPTH = ${DEPTH}u;
+const SUBGROUP = ${SUBGROUP}u;
+const THREADS = ${GRID_M * GRID_N * SUBGROUP}u;
+#if TRANSPOSE_A
+const ROW_A = TILE_M + 8u;
+const ROWS_A = DEPTH;
+#else
+const ROW_A = DEPTH + 8u;
+const ROWS_A = TILE_M;
+#endif
+#if TRANSPOSE_B
+const ROW_B = DEPTH + 8u;
+const ROWS_B = TILE_N;
+#else
+const ROW_B = TILE_N + 8u;
+const ROWS_B = DEPTH;
+#endif
+const SLOT = ${M * N}u;
+
+// Staged as vec4s, so that a thread stores four values at once; offsets and strides of fragment loads then count vec4s.
+var<workgroup> tileA: array<vec4h, ROWS_A * ROW_A / 4u>;
+var<workgroup> tileB: array<vec4h, ROWS_B * ROW_B / 4u>;
+var<workgroup> slots: array<f32, ${GRID_M * GRID_N} * SLOT>;
+
+fn toHalf(x: vec4f) -> vec4h {
+  let bounded = clamp(x, vec4f(-65504.0), vec4f(65504.0));
+  let isNan = (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  return vec4h(select(bounded, x, isNan));
+}
+
+// Four elements of B on their way: as stored where that is f16 already, else widened.
+#if F16 && VEC_B
+alias FourB = vec2u;
+fn fetchFourB(at: u32, count: u32, inside: bool) -> FourB {
+  return select(vec2u(), b[at >> 2u], inside);
+}
+fn halfB(raw: FourB) -> vec4h {
+  return bitcast<vec4h>(raw);
+}
+#else
+alias FourB = vec4f;
+fn fetchFourB(at: u32, count: u32, inside: bool) -> FourB {
+  return select(vec4f(), fourB(at, count), inside);
+}
+fn halfB(raw: FourB) -> vec4h {
+  return toHalf(raw);
+}
+#endif
+
+// Staging unit s: four neighbours in memory. Its row and first column within the tile.
+fn unitA(s: u32) -> vec2u {
+  return vec2u(s / ((ROW_A - 8u) / 4u), s % ((ROW_A - 8u) / 4u) * 4u);
+}
+
+fn unitB(s: u32) -> vec2u {
+  return vec2u(s / ((ROW_B - 8u) / 4u), s % ((ROW_B - 8u) / 4u) * 4u);
+}
+
+fn fetchA(z: u32, s: u32, m0: u32, k0: u32, K: u32) -> vec4f {
+  let at = unitA(s);
+#if TRANSPOSE_A
+  let k = k0 + at.x;
+  let m = min(m0 + at.y, params.M - 1u);
+  return select(vec4f(), fourA(indexA(z, m, min(k, K - 1u)), params.M - m), k < K);
+#else
+  let k = min(k0 + at.y, K - 1u);
+  return insideK(fourA(indexA(z, min(m0 + at.x, params.M - 1u), k), K - k), k0 + at.y, K);
+#endif
+}
+
+fn fetchB(z: u32, s: u32, n0: u32, k0: u32, K: u32) -> FourB {
+  let at = unitB(s);
+#if TRANSPOSE_B
+  let k = min(k0 + at.y, K - 1u);
+  let place = indexB(z, k, min(n0 + at.x, params.N - 1u));
+#if F16 && VEC_B
+  // Aligned rows need not end at a multiple of four.
+  let whole = fetchFourB(place, 4u, k0 + at.y < K);
+  return vec2u(
+    select(whole.x & select(0xffffu, 0xffffffffu, k0 + at.y + 1u < K), 0u, k0 + at.y >= K),
+    select(whole.y & select(0xffffu, 0xffffffffu, k0 + at.y + 3u < K), 0u, k0 + at.y + 2u >= K),
+  );
+#else
+  return insideK(fetchFourB(place, K - k, true), k0 + at.y, K);
+#endif
+#else
+  let n = min(n0 + at.y, params.N - 1u);
+  let k = k0 + at.x;
+  return fetchFourB(indexB(z, min(k, K - 1u), n), params.N - n, k < K);
+#endif
+}
+
+#if FIXED_SIZE
+@compute @workgroup_size(THREADS) @subgroup_size(SUBGROUP)
+#else
+@compute @workgroup_size(THREADS)
+#endif
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  let z = group.z;
+  let K = depth(z);
+  let m0 = group.y * TILE_M;
+  let n0 = group.x * TILE_N;
+  let subgroup = thread / SUBGROUP;
+  let fragM = subgroup / ${GRID_N}u * ${FRAGS_M * M}u;
+  let fragN = subgroup % ${GRID_N}u * ${FRAGS_N * N}u;
+#for i in 0..FRAGS_M
+#for j in 0..FRAGS_N
+  var c${i}_${j} = Result(0.0);
+#endfor
+#endfor
+#for q in 0..UNITS_A
+  var nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, 0u, K);
+#endfor
+#for q in 0..UNITS_B
+  var nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, 0u, K);
+#endfor
+  for (var k = 0u; k < K; k += DEPTH) {
+    workgroupBarrier();
+#for q in 0..UNITS_A
+    {
+      let at = unitA(thread + ${q}u * THREADS);
+      if (at.x < ROWS_A) { tileA[(at.x * ROW_A + at.y) / 4u] = toHalf(nextA${q}); }
+    }
+#endfor
+#for q in 0..UNITS_B
+    {
+      let at = unitB(thread + ${q}u * THREADS);
+      if (at.x < ROWS_B) { tileB[(at.x * ROW_B + at.y) / 4u] = halfB(nextB${q}); }
+    }
+#endfor
+    workgroupBarrier();
+    if (k + DEPTH < K) {
+#for q in 0..UNITS_A
+      nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, k + DEPTH, K);
+#endfor
+#for q in 0..UNITS_B
+      nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, k + DEPTH, K);
+#endfor
+    }
+#for step in 0..DEPTH / K
+#for j in 0..FRAGS_N
+#if TRANSPOSE_B
+    let right${step}_${j} = subgroupMatrixLoad<Right, col_major>(&tileB, ((fragN + ${j * N}u) * ROW_B + ${step * K}u) / 4u, ROW_B / 4u);
+#else
+    let right${step}_${j} = subgroupMatrixLoad<Right, row_major>(&tileB, (${step * K}u * ROW_B + fragN + ${j * N}u) / 4u, ROW_B / 4u);
+#endif
+#endfor
+#for i in 0..FRAGS_M
+#if TRANSPOSE_A
+    let left${step}_${i} = subgroupMatrixLoad<Left, col_major>(&tileA, (${step * K}u * ROW_A + fragM + ${i * M}u) / 4u, ROW_A / 4u);
+#else
+    let left${step}_${i} = subgroupMatrixLoad<Left, row_major>(&tileA, ((fragM + ${i * M}u) * ROW_A + ${step * K}u) / 4u, ROW_A / 4u);
+#endif
+#for j in 0..FRAGS_N
+    c${i}_${j} = subgroupMatrixMultiplyAccumulate(left${step}_${i}, right${step}_${j}, c${i}_${j});
+#endfor
+#endfor
+#endfor
+  }
+#if PLAIN
+  if (m0 + TILE_M <= params.M && n0 + TILE_N <= params.N) {
+#for i in 0..FRAGS_M
+#for j in 0..FRAGS_N
+    subgroupMatrixStore<row_major>(&y, indexC(z, m0 + fragM + ${i * M}u, n0 + fragN + ${j * N}u), c${i}_${j}, params.ldc);
+#endfor
+#endfor
+    return;
+  }
+#endif
+#for i in 0..FRAGS_M
+#for j in 0..FRAGS_N
+  workgroupBarrier();
+  subgroupMatrixStore<row_major>(&slots, subgroup * SLOT, c${i}_${j}, ${N}u);
+  workgroupBarrier();
+  for (var e = thread % SUBGROUP; e < SLOT; e += SUBGROUP) {
+    let m = m0 + fragM + ${i * M}u + e / ${N}u;
+    let n = n0 + fragN + ${j * N}u + e % ${N}u;
+    if (m < params.M && n < params.N) { emit(slots[subgroup * SLOT + e], indexC(z, m, n), n); }
+  }
+#endfor
+#endfor
+}

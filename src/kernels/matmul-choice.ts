@@ -1,0 +1,140 @@
+/** Which variant computes a product: the rule of thumb, and what the tuner may measure. */
+import type { Gpu } from '../gpu/index.js';
+import { type DType, empty, type Tensor } from '../tensor/index.js';
+import { full } from './elementwise.js';
+import { type Piece, pieces } from './matmul-problem.js';
+import { GEMV_ROWS, type MatmulChoice, matrixSupported, runPiece } from './matmul-variants.js';
+import { ceilDiv } from './support.js';
+import { bucket, type Task, tunerFor } from './tuner.js';
+
+/** All that a choice may depend on; sizes that vary from step to step are rounded up to powers of two. */
+interface Spec {
+  readonly batch: number;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly dtypeB: DType;
+  readonly rounding: boolean;
+}
+
+/** The way to compute a piece. */
+export function choose(p: Piece): MatmulChoice {
+  // Tokens are the rows of A, or where A is transposed (weight gradients) what is summed over.
+  const spec: Spec = {
+    batch: bucket(p.batch),
+    M: p.transposeA ? p.M : bucket(p.M),
+    N: p.N,
+    K: p.transposeA ? bucket(p.K) : p.K,
+    transposeA: p.transposeA,
+    transposeB: p.transposeB,
+    dtypeB: p.dtypeB,
+    rounding: p.dtypeB !== 'f32' || p.precision === 'f16',
+  };
+  const layout = spec.transposeA ? 'TN' : spec.transposeB ? 'NT' : 'NN';
+  const key = `matmul/${layout}/${p.dtypeB}${p.precision === 'f16' ? '-f16' : ''}/${spec.batch}x${spec.M}x${spec.N}x${spec.K}`;
+  return tunerFor(p.gpu).choose(key, () => task(p.gpu, spec));
+}
+
+function task(gpu: Gpu, spec: Spec): Task<MatmulChoice> {
+  return {
+    rule: rule(gpu, spec),
+    candidates: candidates(gpu, spec),
+    prepare: () => scratch(gpu, spec),
+  };
+}
+
+/** What a shape gets unless it was measured. */
+export function rule(gpu: Gpu, s: Spec): MatmulChoice {
+  const { M, N, transposeB } = s;
+  if (gpu.info.software) {
+    if (M === 1 && transposeB && gpu.has.subgroups) return { variant: 'gemv' };
+    // Two cores; a product of one block of rows and columns would use one of them.
+    const splits = M * N <= 320 && s.K >= 2048 ? 4 : 1;
+    return { variant: 'wide', packed: M > (transposeB ? 192 : 48), splits };
+  }
+  if (M <= GEMV_ROWS && !s.transposeA) {
+    return { variant: 'gemv', splits: transposeB ? 1 : splitsFor(s, ceilDiv(N, 128)) };
+  }
+  const matrix = s.rounding && matrixSupported(gpu, 64);
+  const tiles = (size: number) => ceilDiv(M, size) * ceilDiv(N, size) * s.batch;
+  const tile = tiles(128) >= 64 && (!matrix || matrixSupported(gpu, 128)) ? 128 : 64;
+  return { variant: matrix ? 'matrix' : 'tile', tile, splits: splitsFor(s, tiles(tile)) };
+}
+
+/** Cuts K where the workgroups alone would leave most of a GPU idle. */
+function splitsFor(s: Spec, workgroups: number): number {
+  if (s.batch > 1) return 1;
+  return Math.max(1, Math.min(Math.floor(128 / workgroups), Math.floor(s.K / 512), 16));
+}
+
+function candidates(gpu: Gpu, s: Spec): MatmulChoice[] {
+  const list: MatmulChoice[] = [rule(gpu, s)];
+  const add = (choice: MatmulChoice) => {
+    const text = JSON.stringify(choice);
+    if (!list.some((c) => JSON.stringify(c) === text)) list.push(choice);
+  };
+  if (gpu.info.software) {
+    const { splits } = { splits: 1, ...list[0] };
+    add({ variant: 'wide', packed: false, splits });
+    if (s.M >= 8) add({ variant: 'wide', packed: true, splits });
+    if (s.M <= 4 && s.transposeB) add({ variant: 'gemv' });
+    return list;
+  }
+  if (s.M <= GEMV_ROWS && !s.transposeA) {
+    for (const splits of s.transposeB ? [1] : [1, splitsFor(s, ceilDiv(s.N, 128))]) {
+      add({ variant: 'gemv', splits });
+    }
+  }
+  for (const tile of [32, 64, 128] as const) {
+    const workgroups = ceilDiv(s.M, tile) * ceilDiv(s.N, tile) * s.batch;
+    for (const splits of [1, splitsFor(s, workgroups)]) {
+      add({ variant: 'tile', tile, splits });
+      if (s.rounding && matrixSupported(gpu, tile)) add({ variant: 'matrix', tile, splits });
+    }
+  }
+  return list;
+}
+
+function scratch(gpu: Gpu, s: Spec): { run(choice: MatmulChoice): void; dispose(): void } {
+  const dims = (rows: number, columns: number) => [s.batch, rows, columns];
+  const a = full(gpu, s.transposeA ? dims(s.K, s.M) : dims(s.M, s.K), 0.5, 'scratch');
+  const b = empty(gpu, s.transposeB ? dims(s.N, s.K) : dims(s.K, s.N), {
+    dtype: s.dtypeB,
+    purpose: 'scratch',
+  });
+  gpu.clear(b.range);
+  const y = empty(gpu, dims(s.M, s.N), { purpose: 'scratch' });
+  const made: Tensor[] = [a, b, y];
+  const product = [
+    ...pieces({
+      gpu,
+      a,
+      b,
+      y,
+      bias: null,
+      residual: null,
+      batch: s.batch,
+      M: s.M,
+      N: s.N,
+      K: s.K,
+      sharedA: false,
+      sharedB: false,
+      transposeA: s.transposeA,
+      transposeB: s.transposeB,
+      scale: 1,
+      beta: 0,
+      activation: null,
+      precision: s.rounding ? 'f16' : 'f32',
+    }),
+  ];
+  return {
+    run: (choice) => {
+      for (const piece of product) runPiece(piece, choice);
+    },
+    dispose: () => {
+      for (const t of made) t.dispose();
+    },
+  };
+}
