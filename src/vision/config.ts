@@ -1,0 +1,154 @@
+/** How a checkpoint wants its images: `preprocessor_config.json`. */
+import { ImageError, reason } from './errors.js';
+
+/** Settings of the Qwen-VL image processor. */
+export interface ImageConfig {
+  /** Fewest pixels after resizing: smaller images are enlarged. */
+  readonly minPixels: number;
+  /** Most pixels after resizing: larger images are shrunk. */
+  readonly maxPixels: number;
+  /** Side of a patch in pixels. */
+  readonly patchSize: number;
+  /** Frames in a patch; a still image is repeated. */
+  readonly temporalPatchSize: number;
+  /** Patches that the tower merges to one token, along each side. */
+  readonly mergeSize: number;
+  /** What a byte is multiplied with. */
+  readonly rescaleFactor: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+/** What the published Qwen2-VL and Qwen2.5-VL checkpoints say. */
+export const DEFAULT_IMAGE_CONFIG: ImageConfig = {
+  minPixels: 56 * 56,
+  maxPixels: 28 * 28 * 16384,
+  patchSize: 14,
+  temporalPatchSize: 2,
+  mergeSize: 2,
+  rescaleFactor: 1 / 255,
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+};
+
+/** Resampling filter 3 of Pillow. */
+const BICUBIC = 3;
+
+/** Settings whose other value is not implemented, as no Qwen-VL checkpoint has it. */
+const ALWAYS = ['do_resize', 'do_rescale', 'do_normalize', 'do_convert_rgb'] as const;
+
+/**
+ * Reads `preprocessor_config.json`. Missing fields take the published values; `min_pixels` and `max_pixels` win over
+ * `size`, as in transformers.
+ *
+ * @param file what error messages call it.
+ */
+export function parseImageConfig(bytes: Uint8Array, file = 'preprocessor_config.json'): ImageConfig {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new ImageError(file, `is not valid JSON (${reason(error)})`);
+  }
+  if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+    throw new ImageError(file, 'is JSON but not an object');
+  }
+  let config = json as Record<string, unknown>;
+  // transformers 5 may keep the processors of one model together.
+  if (typeof config.image_processor === 'object' && config.image_processor !== null) {
+    config = config.image_processor as Record<string, unknown>;
+  }
+  const size = (config.size ?? {}) as Record<string, unknown>;
+  const base = DEFAULT_IMAGE_CONFIG;
+  for (const key of ALWAYS) {
+    if (config[key] === false) throw new ImageError(file, `has ${key}: false, which is not supported`);
+  }
+  if (config.resample !== undefined && config.resample !== BICUBIC) {
+    throw new ImageError(file, `has resample ${String(config.resample)}; only 3 (bicubic) is supported`);
+  }
+  const number = (name: string, value: unknown, fallback: number, whole: boolean): number => {
+    const v = value ?? fallback;
+    if (typeof v !== 'number' || !(v > 0) || !Number.isFinite(v) || (whole && !Number.isSafeInteger(v))) {
+      throw new ImageError(
+        file,
+        `has the ${name} ${JSON.stringify(v)}, which is no positive ${whole ? 'whole ' : ''}number`,
+      );
+    }
+    return v;
+  };
+  return checkImageConfig(
+    {
+      minPixels: number(
+        'min_pixels',
+        config.min_pixels ?? size.min_pixels ?? size.shortest_edge,
+        base.minPixels,
+        true,
+      ),
+      maxPixels: number(
+        'max_pixels',
+        config.max_pixels ?? size.max_pixels ?? size.longest_edge,
+        base.maxPixels,
+        true,
+      ),
+      patchSize: number('patch_size', config.patch_size, base.patchSize, true),
+      temporalPatchSize: number(
+        'temporal_patch_size',
+        config.temporal_patch_size,
+        base.temporalPatchSize,
+        true,
+      ),
+      mergeSize: number('merge_size', config.merge_size, base.mergeSize, true),
+      rescaleFactor: number('rescale_factor', config.rescale_factor, base.rescaleFactor, false),
+      mean: triple(config.image_mean ?? base.mean, 'image_mean', file),
+      std: triple(config.image_std ?? base.std, 'image_std', file),
+    },
+    file,
+  );
+}
+
+/** The same settings within other limits, as a run's config asks for. */
+export function withPixelLimits(
+  config: ImageConfig,
+  limits: { minPixels?: number | undefined; maxPixels?: number | undefined },
+): ImageConfig {
+  return checkImageConfig(
+    {
+      ...config,
+      minPixels: limits.minPixels ?? config.minPixels,
+      maxPixels: limits.maxPixels ?? config.maxPixels,
+    },
+    'the image settings',
+  );
+}
+
+/** The settings as `preprocessor_config.json`, for a checkpoint that is made. */
+export function imageConfigJson(config: ImageConfig): Record<string, unknown> {
+  return {
+    min_pixels: config.minPixels,
+    max_pixels: config.maxPixels,
+    patch_size: config.patchSize,
+    temporal_patch_size: config.temporalPatchSize,
+    merge_size: config.mergeSize,
+    image_mean: config.mean,
+    image_std: config.std,
+    image_processor_type: 'Qwen2VLImageProcessor',
+    processor_class: 'Qwen2VLProcessor',
+  };
+}
+
+function checkImageConfig(config: ImageConfig, file: string): ImageConfig {
+  if (config.minPixels > config.maxPixels) {
+    throw new ImageError(file, `has min_pixels ${config.minPixels} over max_pixels ${config.maxPixels}`);
+  }
+  if (config.patchSize * config.mergeSize > 1024 || config.temporalPatchSize > 16) {
+    throw new ImageError(file, 'has patches of a size that no checkpoint has');
+  }
+  return config;
+}
+
+function triple(value: unknown, name: string, file: string): readonly [number, number, number] {
+  if (!Array.isArray(value) || value.length !== 3 || !value.every((v) => Number.isFinite(v))) {
+    throw new ImageError(file, `has ${JSON.stringify(value)} for ${name}; it is three numbers`);
+  }
+  return value as [number, number, number];
+}

@@ -1,0 +1,15 @@
+/**
+ * Images: decoding, and what the vision tower takes. Files come in as bytes; only `decodeImage` on other formats than
+ * DICOM needs Node (sharp, loaded when first used).
+ */
+export * from './config.js';
+export * from './decode.js';
+export type { FrameChoice } from './dicom/index.js';
+export { ImageError } from './errors.js';
+export type { RgbImage } from './image.js';
+export * from './patches.js';
+export { resizeBicubic } from './resample.js';
+export { roundHalfEven, type Size, smartResize } from './smart-resize.js';
+export { type ImageFormat, imageFormat } from './sniff.js';
+export { ImageTally, type SkippedImage } from './tally.js';
+export type { Window } from './window.js';
