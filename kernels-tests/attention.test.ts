@@ -13,7 +13,12 @@ import {
 } from '../src/kernels/attention.js';
 import { full } from '../src/kernels/elementwise.js';
 import { scope, type Tensor, tensor } from '../src/tensor/index.js';
-import { type AttentionSizes, attentionInputs, referenceAttention } from './support/attention.js';
+import {
+  type AttentionInputs,
+  type AttentionSizes,
+  attentionInputs,
+  referenceAttention,
+} from './support/attention.js';
 import { expectClose, random, relativeError } from './support/compare.js';
 import { fixture } from './support/fixture.js';
 import { testGpu } from './support/gpu.js';
@@ -31,6 +36,19 @@ function poison(device: Gpu, ...sizes: readonly number[]): void {
   for (const t of dirty) t.dispose();
 }
 
+/** What padding holds must not matter. */
+function spoilPadding({ tokens }: AttentionSizes, inputs: AttentionInputs, list: readonly Segment[]): void {
+  const used = new Uint8Array(tokens);
+  for (const { start, end, prefixStart = 0, prefixEnd = 0 } of list) {
+    used.fill(1, start, end);
+    used.fill(1, prefixStart, prefixEnd);
+  }
+  for (const x of Object.values(inputs) as Float32Array[]) {
+    const width = x.length / tokens;
+    for (let row = 0; row < tokens; row++) if (!used[row]) x.fill(Number.NaN, row * width, (row + 1) * width);
+  }
+}
+
 /** Runs forward and backward and compares with float64. */
 async function check(
   sizes: AttentionSizes,
@@ -40,6 +58,7 @@ async function check(
 ): Promise<void> {
   const { tokens, heads, kvHeads, dim } = sizes;
   const inputs = attentionInputs(sizes);
+  spoilPadding(sizes, inputs, list);
   const expected = referenceAttention(sizes, inputs, list, options.causal ?? true, options.scale);
   const segments = new Segments(device, tokens, list);
   const full = [tokens, heads, dim];
@@ -71,6 +90,11 @@ const MIXED: readonly Segment[] = [
   { start: 70, end: 71 },
   { start: 75, end: 108 },
 ];
+const LONG: readonly Segment[] = [
+  { start: 0, end: 300 },
+  { start: 300, end: 301 },
+  { start: 301, end: 331 },
+];
 const SHARED: readonly Segment[] = [
   { start: 0, end: 37 },
   { start: 37, end: 38, prefixStart: 0, prefixEnd: 37 },
@@ -85,6 +109,7 @@ describe.each(VARIANTS)('%s kernels', (variant) => {
     ['one token', { tokens: 1, heads: 2, kvHeads: 2, dim: 20 }, ONE],
     ['packed lengths with padding, GQA 7', { tokens: 110, heads: 7, kvHeads: 1, dim: 20 }, MIXED],
     ['shared prefixes, GQA 2', { tokens: 100, heads: 4, kvHeads: 2, dim: 20 }, SHARED],
+    ['long beside short', { tokens: 331, heads: 1, kvHeads: 1, dim: 20 }, LONG],
     ['dim 64', { tokens: 100, heads: 2, kvHeads: 1, dim: 64 }, SHARED],
     ['dim 80', { tokens: 100, heads: 1, kvHeads: 1, dim: 80 }, SHARED],
     ['dim 128', { tokens: 110, heads: 2, kvHeads: 1, dim: 128 }, MIXED],
@@ -118,6 +143,21 @@ describe.each(VARIANTS)('%s kernels', (variant) => {
       ),
       { numRuns: 8, seed: 11 },
     );
+  });
+
+  test('a NaN in a query stays in its row', async () => {
+    const sizes = { tokens: 80, heads: 1, kvHeads: 1, dim: 20 };
+    const { q, k, v } = attentionInputs(sizes);
+    q[33 * 20 + 7] = Number.NaN;
+    const segments = Segments.fromLengths(gpu, [80]);
+    const { out, lse } = scope(() => {
+      const [tq, tk, tv] = [q, k, v].map((x) => tensor(gpu, x, [80, 1, 20]));
+      return attentionForward(tq, tk, tv, segments, { variant });
+    });
+    const data = await out.data();
+    for (let row = 0; row < 80; row++) expect(Number.isNaN(data[row * 20 + 3])).toBe(row === 33);
+    expect((await lse.data())[33]).toBeNaN();
+    for (const t of [out, lse, segments]) t.dispose();
   });
 
   test('reruns are bit-identical', async () => {

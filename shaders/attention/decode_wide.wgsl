@@ -43,47 +43,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
   let range = keyRange(sequence, group.x, params.splits);
 
-  for (var first = range.x; first < range.y; first += ${16 * KEYS}u) {
-#for i in 0..KEYS
-    let key${i} = first + ${16 * i}u + lane;
-    let from${i} = (slotOf(sequence, min(key${i}, range.y - 1u)) * params.kvHeads + kvHead) * ${D4}u;
+  for (var first = range.x; first < range.y; first += 16u) {
+    let key = first + lane;
+    let keyAt = (slotOf(sequence, min(key, range.y - 1u)) * params.kvHeads + kvHead) * ${D4}u;
 #for r in 0..ROWS
-    var s${r}_${i} = 0.0;
+    var s${r} = 0.0;
 #endfor
 #for c in 0..D4
-    let k${i}_${c} = unpackFour(kCache[from${i} + ${c}u]);
-#for r in 0..ROWS
-    s${r}_${i} += dot(q${r}_${c}, k${i}_${c});
-#endfor
-#endfor
-#endfor
-#for r in 0..ROWS
-    var next${r} = top${r};
-#for i in 0..KEYS
-    let sees${r}_${i} = key${i} < min(range.y, visible${r});
-    next${r} = max(next${r}, select(LOWEST, s${r}_${i}, sees${r}_${i}));
-#endfor
-    let shrink${r} = exp2(top${r} - next${r});
-    top${r} = next${r};
-    sum${r} *= shrink${r};
-#for i in 0..KEYS
-    let p${r}_${i} = select(0.0, exp2(s${r}_${i} - next${r}), sees${r}_${i});
-    sum${r} += p${r}_${i};
-#endfor
-#endfor
-#for c in 0..D4
-#for i in 0..KEYS
-    let v${i}_${c} = unpackFour(vCache[from${i} + ${c}u]);
-#endfor
-#for r in 0..ROWS
     {
-      var sum = o${r}_${c} * shrink${r};
-#for i in 0..KEYS
-      sum += p${r}_${i} * v${i}_${c};
+      let k = unpackFour(kCache[keyAt + ${c}u]);
+#for r in 0..ROWS
+      s${r} += dot(q${r}_${c}, k);
 #endfor
-      o${r}_${c} = sum;
     }
 #endfor
+#for r in 0..ROWS
+    let sees${r} = key < min(range.y, visible${r});
+    let next${r} = max(top${r}, select(LOWEST, s${r}, sees${r}));
+    let shrink${r} = exp2(top${r} - next${r});
+    let p${r} = select(0.0, exp2(s${r} - next${r}), sees${r});
+    top${r} = next${r};
+    sum${r} = sum${r} * shrink${r} + p${r};
+#endfor
+#for c in 0..D4
+    {
+      let v = unpackFour(vCache[keyAt + ${c}u]);
+#for r in 0..ROWS
+      o${r}_${c} = o${r}_${c} * shrink${r} + p${r} * v;
+#endfor
+    }
 #endfor
   }
 

@@ -123,7 +123,7 @@ export function decodeAttention(
     { heads, kvHeads, queries, splits, blocks, scale },
     {
       groups: [splits, kvHeads, count * blocks],
-      defines: { ...storage(cache), ROWS, D4: dim / 4, ...(wide ? { KEYS: 2 } : {}) },
+      defines: { ...storage(cache), ROWS, D4: dim / 4 },
     },
   );
   gpu.launch(

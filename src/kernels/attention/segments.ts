@@ -4,17 +4,16 @@
  */
 import { check, type Gpu } from '../../gpu/index.js';
 import { fromHost, type Tensor } from '../../tensor/index.js';
-
-/**
- * A run of tokens [start, end) that attend among themselves (causally or fully) and, fully, to the tokens
- * [prefixStart, prefixEnd); an empty prefix may be left out.
- */
-export interface Segment {
-  readonly start: number;
-  readonly end: number;
-  readonly prefixStart?: number;
-  readonly prefixEnd?: number;
-}
+import {
+  checkSegment,
+  cut,
+  type FullSegment,
+  independentRuns,
+  moved,
+  type Range,
+  type Segment,
+  withPrefix,
+} from './segment.js';
 
 /** A prompt and the completions that share it, as token counts. */
 export interface SharedPrefixGroup {
@@ -35,11 +34,6 @@ export interface Span {
   readonly segments: Segments;
 }
 
-interface Range {
-  readonly from: number;
-  readonly to: number;
-}
-
 interface KeyTile extends Range {
   readonly visitors: number[][];
 }
@@ -51,7 +45,7 @@ interface KeyTile extends Range {
 export class Segments {
   readonly gpu: Gpu;
   readonly tokens: number;
-  readonly list: readonly Required<Segment>[];
+  readonly list: readonly FullSegment[];
   /** The most keys that any row attends to (without a causal mask). */
   readonly widest: number;
   readonly #queryTiles = new Map<number, Tiles>();
@@ -191,7 +185,7 @@ export class Segments {
   }
 
   #cut(most: number, step: number): Span[] {
-    const units = [...this.#independent()];
+    const units = [...independentRuns(this.list, this.tokens)];
     const spans: Span[] = [];
     for (let u = 0; u < units.length; ) {
       const { from } = units[u];
@@ -207,31 +201,6 @@ export class Segments {
       u = end;
     }
     return spans;
-  }
-
-  /** The smallest runs of tokens that attend to nothing outside, in order, covering all tokens; padding one by one. */
-  *#independent(): Generator<Range & { list: Required<Segment>[] }> {
-    const groups: (Range & { list: Required<Segment>[] })[] = [];
-    for (const segment of this.list) {
-      const { start, end, prefixStart, prefixEnd } = segment;
-      const alone = prefixEnd === prefixStart;
-      let from = alone ? start : Math.min(start, prefixStart);
-      let to = alone ? end : Math.max(end, prefixEnd);
-      const list = [segment];
-      for (let last = groups.at(-1); last && last.to > from; last = groups.at(-1)) {
-        from = Math.min(from, last.from);
-        to = Math.max(to, last.to);
-        list.unshift(...last.list);
-        groups.pop();
-      }
-      groups.push({ from, to, list });
-    }
-    let next = 0;
-    for (const group of [...groups, { from: this.tokens, to: this.tokens, list: [] }]) {
-      for (; next < group.from; next++) yield { from: next, to: next + 1, list: [] };
-      if (group.to > group.from) yield group;
-      next = group.to;
-    }
   }
 
   /** Frees the work lists. */
@@ -275,46 +244,8 @@ export class Segments {
   }
 }
 
-function withPrefix({ start, end, prefixStart = 0, prefixEnd = prefixStart }: Segment): Required<Segment> {
-  return { start, end, prefixStart, prefixEnd };
-}
-
-function moved(segment: Required<Segment>, by: number): Segment {
-  const { start, end, prefixStart, prefixEnd } = segment;
-  if (prefixEnd === prefixStart) return { start: start + by, end: end + by };
-  return { start: start + by, end: end + by, prefixStart: prefixStart + by, prefixEnd: prefixEnd + by };
-}
-
-function show({ start, end, prefixStart, prefixEnd }: Required<Segment>): string {
-  const prefix = prefixEnd > prefixStart ? ` with prefix [${prefixStart}, ${prefixEnd})` : '';
-  return `[${start}, ${end})${prefix}`;
-}
-
-function checkSegment(segment: Required<Segment>, next: Required<Segment> | undefined, tokens: number): void {
-  const { start, end, prefixStart, prefixEnd } = segment;
-  check([start, end, prefixStart, prefixEnd].every(Number.isInteger), 'value', () => {
-    return `segments: ${show(segment)} has a bound that is not an integer`;
-  });
-  check(start >= 0 && start < end && end <= tokens, 'value', () => {
-    return `segments: ${show(segment)} is empty or outside the ${tokens} tokens`;
-  });
-  check(prefixStart >= 0 && prefixStart <= prefixEnd && prefixEnd <= tokens, 'value', () => {
-    return `segments: the prefix of ${show(segment)} is reversed or outside the ${tokens} tokens`;
-  });
-  check(prefixEnd === prefixStart || prefixEnd <= start || prefixStart >= end, 'value', () => {
-    return `segments: ${show(segment)} overlaps its own prefix; its tokens would count twice`;
-  });
-  check(!next || end <= next.start, 'value', () => {
-    return `segments: ${show(segment)} overlaps ${show(next!)}`;
-  });
-}
-
-function* cut({ from, to }: Range, size: number): Generator<Range> {
-  for (let at = from; at < to; at += size) yield { from: at, to: Math.min(at + size, to) };
-}
-
 /** Completions stand side by side: neighbours that see the same keys become one visitor. */
-function addPrefixVisitors(tiles: readonly KeyTile[], segment: Required<Segment>): void {
+function addPrefixVisitors(tiles: readonly KeyTile[], segment: FullSegment): void {
   const { start, end, prefixStart, prefixEnd } = segment;
   for (const tile of tiles) {
     const from = Math.max(tile.from, prefixStart);

@@ -1,0 +1,129 @@
+/** Attention forward, backward and decoding, at the shapes of the peers' table and of a Qwen2-VL-2B micro-batch. */
+import type { Gpu } from '../src/gpu/index.js';
+import { attentionBackward, attentionForward, decodeAttention, Segments } from '../src/kernels/attention.js';
+import { type DType, fromHost, scope, tensor, zeros } from '../src/tensor/index.js';
+
+interface Sizes {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly dim: number;
+}
+
+interface Packed extends Sizes {
+  readonly name: string;
+  /** A prompt alone, or one with completions that share it. */
+  readonly prompt: number;
+  readonly completions?: readonly number[];
+  /** Give every completion a prompt of its own, which is what sharing saves. */
+  readonly copies?: boolean;
+  readonly causal?: boolean;
+  readonly backward?: boolean;
+}
+
+const PEER: Sizes = { heads: 8, kvHeads: 8, dim: 64 };
+const QWEN: Sizes = { heads: 12, kvHeads: 2, dim: 128 };
+const VISION: Sizes = { heads: 16, kvHeads: 16, dim: 80 };
+const GROUP = [64, 40, 96, 24];
+
+/** Not random, but without structure that hardware could profit from. */
+function values(gpu: Gpu, ...shape: number[]) {
+  const size = shape.reduce((a, b) => a * b);
+  const data = Float32Array.from({ length: size }, (_, i) => Math.sin(i * 1.618));
+  return tensor(gpu, data, shape).keep();
+}
+
+function segmentsOf(gpu: Gpu, { prompt, completions = [], copies }: Packed): Segments {
+  if (!copies) return Segments.fromGroups(gpu, [{ prompt, completions }]);
+  return Segments.fromLengths(
+    gpu,
+    completions.map((length) => prompt + length),
+  );
+}
+
+/** Two products per query-key pair that attends, five more in the backward pass. */
+function costOf({ prompt, completions = [], copies, causal = true, backward, heads, kvHeads, dim }: Packed) {
+  const triangle = (n: number) => (causal ? (n * (n + 1)) / 2 : n * n);
+  const each = completions.map((n) => triangle(n) + n * prompt);
+  const prompts = copies ? completions.length : 1;
+  const pairs = each.reduce((a, b) => a + b, prompts * triangle(prompt));
+  const tokens = completions.reduce((a, b) => a + b, prompts * prompt);
+  const rows = tokens * dim * 4 * (2 * heads + 2 * kvHeads);
+  return { tokens, flops: 2 * dim * heads * pairs * (backward ? 7 : 2), bytes: backward ? 3 * rows : rows };
+}
+
+function packedCase(options: Packed) {
+  const { name, heads, kvHeads, dim, causal = true } = options;
+  const { tokens, flops, bytes } = costOf(options);
+  return {
+    name: `attention ${name}`,
+    shape: `T ${tokens}, H ${heads}/${kvHeads}, D ${dim}`,
+    flops,
+    bytes,
+    setup(gpu: Gpu) {
+      const [q, gradOut] = [0, 1].map(() => values(gpu, tokens, heads, dim));
+      const [k, v] = [0, 1].map(() => values(gpu, tokens, kvHeads, dim));
+      const segments = segmentsOf(gpu, options);
+      const run = () => {
+        const forward = attentionForward(q, k, v, segments, { causal });
+        if (options.backward) attentionBackward(gradOut, q, k, v, forward, segments, { causal });
+      };
+      return {
+        run: () => scope(run),
+        dispose: () => [q, k, v, gradOut, segments].forEach((t) => void t.dispose()),
+      };
+    },
+  };
+}
+
+function decodeCase(samples: number, prompt: number, own: number, dtype: DType) {
+  const { heads, kvHeads, dim } = QWEN;
+  const slots = prompt + samples * own;
+  const width = dtype === 'f32' ? 4 : 2;
+  return {
+    name: `attention decode ${dtype}`,
+    shape: `${samples} samples of ${prompt} + ${own} keys, H ${heads}/${kvHeads}, D ${dim}`,
+    flops: 4 * samples * (prompt + own) * heads * dim,
+    bytes: 2 * samples * (prompt + own) * kvHeads * dim * width,
+    setup(gpu: Gpu) {
+      const [k, v] = [0, 1].map(() => zeros(gpu, [slots, kvHeads, dim], { dtype, purpose: 'kv' }).keep());
+      const q = values(gpu, samples, heads, dim);
+      const rows = Array.from({ length: samples }, (_, s) => [
+        0,
+        prompt,
+        prompt + s * own,
+        prompt + s * own + own,
+      ]);
+      const sequences = fromHost(gpu, Uint32Array.from(rows.flat()), [samples, 4], 'u32').keep();
+      return {
+        run: () => decodeAttention(q, { k, v }, sequences, { maxKeys: prompt + own }).dispose(),
+        dispose: () => [q, k, v, sequences].forEach((t) => void t.dispose()),
+      };
+    },
+  };
+}
+
+export default [
+  packedCase({ name: 'forward', ...PEER, prompt: 256 }),
+  packedCase({ name: 'forward', ...PEER, prompt: 512 }),
+  packedCase({ name: 'forward, not causal', ...PEER, prompt: 512, causal: false }),
+  packedCase({ name: 'forward + backward', ...PEER, prompt: 512, backward: true }),
+  packedCase({ name: 'forward', ...QWEN, prompt: 512 }),
+  packedCase({ name: 'forward, not causal', ...VISION, prompt: 512, causal: false }),
+  packedCase({
+    name: 'shared prompt, forward + backward',
+    ...QWEN,
+    prompt: 256,
+    completions: GROUP,
+    backward: true,
+  }),
+  packedCase({
+    name: 'copied prompt, forward + backward',
+    ...QWEN,
+    prompt: 256,
+    completions: GROUP,
+    copies: true,
+    backward: true,
+  }),
+  decodeCase(8, 512, 256, 'bf16'),
+  decodeCase(8, 512, 256, 'f32'),
+];
