@@ -8,4 +8,5 @@ export * from './layout.js';
 export * from './matmul.js';
 export * from './norm.js';
 export * from './reduce.js';
+export * from './rotary.js';
 export * from './vocab.js';

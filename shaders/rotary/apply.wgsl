@@ -1,0 +1,30 @@
+// Rotary embedding, in the rotate-half convention of Qwen and Llama: elements j and j + D/2 of each head of
+// x[T, H, D] form a pair that is rotated by the angle whose cosine and sine stand in cosines, sines [T, D/2]:
+//   y[j] = x[j] * cos - direction * x[j + D/2] * sin,   y[j + D/2] = x[j + D/2] * cos + direction * x[j] * sin.
+// direction is 1, or -1 for the gradient (a rotation's transpose is the rotation back).
+#include "common/grid.wgsl"
+
+// `half` is D/2 in Values; `size` counts pairs of them.
+struct Params { size: u32, half: u32, heads: u32, direction: f32 }
+#params Params
+
+@group(0) @binding(0) var<storage, read> x: array<Value>;
+@group(0) @binding(1) var<storage, read> cosines: array<Value>;
+@group(0) @binding(2) var<storage, read> sines: array<Value>;
+@group(0) @binding(3) var<storage, read_write> y: array<Value>;
+
+#include "elementwise/walk.wgsl"
+
+fn element(at: u32) {
+  let head = at / params.half;
+  let j = at % params.half;
+  let angle = head / params.heads * params.half + j;
+  let low = head * 2u * params.half + j;
+  let high = low + params.half;
+  let c = cosines[angle];
+  let s = params.direction * sines[angle];
+  let a = x[low];
+  let b = x[high];
+  y[low] = a * c - b * s;
+  y[high] = b * c + a * s;
+}
