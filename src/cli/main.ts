@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { bench } from './bench.js';
 import { exitCodeOf, UsageError } from './common.js';
 import { doctor } from './doctor.js';
+import { init } from './init.js';
 import { inspect } from './inspect.js';
 
 async function main(): Promise<void> {
@@ -12,6 +13,7 @@ async function main(): Promise<void> {
     .scriptName('osler')
     .usage('$0 <command>\n\nTrains medical vision-language models to reason, on any GPU that speaks WebGPU.')
     .command(doctor)
+    .command(init)
     .command(inspect)
     .command(bench)
     .demandCommand(1, 'Name a command; `osler --help` lists them.')

@@ -1,0 +1,70 @@
+/** `osler init`: a randomly initialised checkpoint of a named architecture. */
+import { readdir } from 'node:fs/promises';
+import type { CommandModule } from 'yargs';
+import type { StoredDtype } from '../models/config.js';
+import { ARCHITECTURES, initModel } from '../models/init/init.js';
+import { parameterCount } from '../models/inventory.js';
+import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+
+interface Args extends CommonArgs {
+  readonly arch: string;
+  readonly seed: number;
+  readonly out: string;
+  readonly dtype?: StoredDtype;
+  readonly overwrite: boolean;
+}
+
+/** Initialising over somebody's weights would lose them. */
+async function assertFree(dir: string): Promise<void> {
+  const entries = await readdir(dir).catch(() => []);
+  if (entries.some((name) => name.endsWith('.safetensors'))) {
+    throw new UsageError(`${dir} already holds weights; choose another --out, or pass --overwrite`);
+  }
+}
+
+/** The yargs command. */
+export const init: CommandModule<object, Args> = {
+  command: 'init',
+  describe: 'Write a randomly initialised checkpoint, with a tokenizer, for tests and speed runs',
+  builder: (yargs) =>
+    commonOptions(yargs)
+      .option('arch', {
+        type: 'string',
+        demandOption: true,
+        choices: ARCHITECTURES,
+        describe: 'What to build; tiny and small are Qwen2.5-VL in miniature',
+      })
+      .option('seed', { type: 'number', default: 0, describe: 'Equal seeds give equal files' })
+      .option('out', { type: 'string', demandOption: true, describe: 'Folder to write' })
+      .option('dtype', {
+        choices: ['float32', 'float16', 'bfloat16'] as const,
+        describe: "Dtype of the weights; the architecture's own by default",
+      })
+      .option('overwrite', { type: 'boolean', default: false, describe: 'Replace weights that are there' })
+      .example('$0 init --arch tiny --seed 0 --out models/tiny', 'a model that trains on a laptop')
+      .example('$0 init --arch qwen2-vl-2b --out models/random-2b', 'the real sizes, for speed runs'),
+  handler: async (args) => {
+    if (!args.overwrite) await assertFree(args.out);
+    const start = performance.now();
+    let shown = 0;
+    const config = await initModel(args.out, {
+      arch: args.arch,
+      seed: args.seed,
+      dtype: args.dtype,
+      onProgress: ({ parametersDone, parameters }) => {
+        if (!process.stderr.isTTY || performance.now() - shown < 200) return;
+        shown = performance.now();
+        process.stderr.write(`\r${((100 * parametersDone) / parameters).toFixed(0)}%`);
+      },
+    });
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    const parameters = parameterCount(config);
+    const seconds = (performance.now() - start) / 1000;
+    if (args.json)
+      printJson({ arch: args.arch, seed: args.seed, out: args.out, dtype: config.dtype, parameters });
+    else
+      console.log(
+        `${args.out}: ${args.arch}, ${parameters} parameters in ${config.dtype}, ${seconds.toFixed(1)} s`,
+      );
+  },
+};

@@ -1,0 +1,169 @@
+/**
+ * Weights from file to GPU. One chunk of a tensor is in host memory at a time: it is read, converted where the storage
+ * differs from the file, and written to the tensor's place on the device.
+ */
+import type { Gpu } from '../gpu/index.js';
+import type { Checkpoint } from '../io/checkpoint.js';
+import { asBytes, dtypeBytes, type FloatDtype, fromF32, isFloatDtype, toF32 } from '../io/dtypes.js';
+import { part } from '../kernels/support.js';
+import { Parameters } from '../nn/parameters.js';
+import { type DType, empty, sameShape, showShape, type Tensor } from '../tensor/index.js';
+import { modelError } from './errors.js';
+import type { ParameterSpec } from './inventory.js';
+import { canonicalName } from './names.js';
+
+/** How matrices are stored on the device; `auto` keeps what the file has. Norms and biases are always f32. */
+export type WeightDtype = 'auto' | 'f32' | 'f16' | 'bf16';
+
+/** How far loading is. */
+export interface LoadProgress {
+  readonly tensor: string;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+}
+
+/** Options of {@link loadWeights}. */
+export interface LoadWeightsOptions {
+  readonly dtype?: WeightDtype;
+  /** Bytes of a tensor that are in host memory at once. */
+  readonly chunkBytes?: number;
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+/** Uploads that the driver may hold in staging memory before we wait for them. */
+const UPLOAD_BYTES = 64 * 1024 * 1024;
+const CHUNK_BYTES = 16 * 1024 * 1024;
+
+const FILE_DTYPE = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
+const DEVICE_DTYPE: Readonly<Record<FloatDtype, DType>> = {
+  F32: 'f32',
+  F64: 'f32',
+  F16: 'f16',
+  BF16: 'bf16',
+};
+
+/** Weights, and what was odd about the files. */
+export interface LoadedWeights {
+  readonly parameters: Parameters;
+  readonly warnings: readonly string[];
+}
+
+/** Loads what `specs` list from a checkpoint in any name layout. */
+export async function loadWeights(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  specs: readonly ParameterSpec[],
+  options: LoadWeightsOptions = {},
+): Promise<LoadedWeights> {
+  const { names, unused } = matchNames(checkpoint, specs);
+  const warnings = [...checkpoint.warnings];
+  if (unused.length > 0) warnings.push(`${checkpoint.path}: unused tensors: ${listed(unused)}`);
+  const parameters = new Parameters();
+  // Forward order for whoever iterates; disk order for reading.
+  const order = new Map(checkpoint.names().map((name, i) => [name, i]));
+  const bySpec = new Map(specs.map((spec) => [spec.name, spec]));
+  const plan = [...names].sort((a, b) => (order.get(a[1]) ?? 0) - (order.get(b[1]) ?? 0));
+  const bytesTotal = plan.reduce((sum, [, file]) => sum + checkpoint.info(file).bytes, 0);
+  const loaded = new Map<string, Tensor>();
+  let bytesDone = 0;
+  let unsynced = 0;
+  try {
+    for (const [name, file] of plan) {
+      const spec = bySpec.get(name) as ParameterSpec;
+      const target = allocate(gpu, checkpoint, file, spec, options.dtype ?? 'auto');
+      loaded.set(name, target);
+      for await (const bytes of fill(checkpoint, file, target, options.chunkBytes ?? CHUNK_BYTES)) {
+        bytesDone += bytes;
+        unsynced += bytes;
+        if (unsynced >= UPLOAD_BYTES) {
+          await gpu.sync();
+          unsynced = 0;
+        }
+        options.onProgress?.({ tensor: file, bytesDone, bytesTotal });
+      }
+    }
+    await gpu.sync();
+  } catch (error) {
+    for (const tensor of loaded.values()) tensor.dispose();
+    throw error;
+  }
+  for (const { name } of specs) parameters.set(name, loaded.get(name) as Tensor);
+  return { parameters, warnings };
+}
+
+/** File names of the wanted tensors by canonical name. */
+function matchNames(
+  checkpoint: Checkpoint,
+  specs: readonly ParameterSpec[],
+): { names: Map<string, string>; unused: string[] } {
+  const wanted = new Set(specs.map(({ name }) => name));
+  const names = new Map<string, string>();
+  const unused: string[] = [];
+  for (const file of checkpoint.names()) {
+    const name = canonicalName(file);
+    if (name === null || !wanted.has(name)) {
+      // A tied head may be stored all the same, and rotary tables follow from the config.
+      const expected = name === 'lm_head.weight' || file.endsWith('rotary_emb.inv_freq');
+      if (!expected) unused.push(file);
+      continue;
+    }
+    const other = names.get(name);
+    if (other)
+      throw modelError(checkpoint.path, `has both "${other}" and "${file}", two names of one weight`);
+    names.set(name, file);
+  }
+  const missing = [...wanted].filter((name) => !names.has(name));
+  if (missing.length > 0) {
+    const hint = missing.includes('lm_head.weight')
+      ? '; set "tie_word_embeddings": true in config.json if the embedding is the head'
+      : '; do config.json and the weights belong together?';
+    throw modelError(checkpoint.path, `lacks ${listed(missing)}${hint}`);
+  }
+  return { names, unused };
+}
+
+function allocate(
+  gpu: Gpu,
+  checkpoint: Checkpoint,
+  file: string,
+  spec: ParameterSpec,
+  dtype: WeightDtype,
+): Tensor {
+  const info = checkpoint.info(file);
+  if (!sameShape(info.shape, spec.shape)) {
+    const expected = `but config.json makes it ${showShape(spec.shape)}`;
+    throw modelError(`${info.file}: tensor "${file}"`, `has shape ${showShape(info.shape)}, ${expected}`);
+  }
+  if (!isFloatDtype(info.dtype)) {
+    const known = 'BF16, F16, F32 and F64 can be loaded';
+    throw modelError(`${info.file}: tensor "${file}"`, `has dtype ${info.dtype}; ${known}`);
+  }
+  const large = spec.role === 'matrix' || spec.role === 'embedding';
+  const stored = !large ? 'f32' : dtype === 'auto' ? DEVICE_DTYPE[info.dtype] : dtype;
+  return empty(gpu, spec.shape, { dtype: stored, purpose: 'weights' }).keep();
+}
+
+/** Streams a file tensor into a device tensor; yields the file bytes of each step. */
+export async function* fill(
+  checkpoint: Checkpoint,
+  file: string,
+  target: Tensor,
+  chunkBytes: number = CHUNK_BYTES,
+): AsyncGenerator<number> {
+  const from = checkpoint.info(file).dtype as FloatDtype;
+  const to = FILE_DTYPE[target.dtype as 'f32' | 'f16' | 'bf16'];
+  let element = 0;
+  for await (const chunk of checkpoint.chunks(file, chunkBytes)) {
+    const count = chunk.byteLength / dtypeBytes(from);
+    const bytes = from === to ? chunk : asBytes(fromF32(toF32(chunk, from), to));
+    target.gpu.write(part(target, element, count).range, bytes);
+    element += count;
+    yield chunk.byteLength;
+  }
+  target.touch();
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 3).map((name) => `"${name}"`);
+  return names.length > 3 ? `${shown.join(', ')} and ${names.length - 3} more` : shown.join(', ');
+}
