@@ -12,3 +12,5 @@ export {
   withGrad,
 } from './graph.js';
 export * from './ops/index.js';
+
+import './methods.js';
