@@ -183,6 +183,13 @@ describe('global norm', () => {
     expect(loose[1]).toBe(2);
   });
 
+  test('in the variant for hardware adapters', async () => {
+    const hardware = await testGpu(undefined, { software: false });
+    const g = random(300_001, 4);
+    const [norm] = await gradientNorm([tensor(hardware, g)]).data();
+    expect(Math.abs(norm / norm64([g]) - 1)).toBeLessThan(1e-6);
+  });
+
   test('gradients over the binding limit', async () => {
     const small = await testGpu(undefined, { maxBindingBytes: 4096 });
     const g = random(10_001, 4);

@@ -133,12 +133,13 @@ describe('sample', () => {
     expect(kept).toBeGreaterThan(100);
   });
 
-  test('every tier', async () => {
+  test.each([true, false])('every tier, software %s', async (software) => {
     const run = { rows: 4, vocab: 3001, logits: tiedLogits(4 * 3001, 4) };
     for (const tier of await testTiers()) {
-      const on = await testGpu(tier);
+      const on = await testGpu(tier, { software });
       await expectReference(on, run);
       await expectReference(on, { ...run, options: { topK: 900, topP: 0.7, minTokensToKeep: 2 } });
+      await expectReference(on, { ...run, options: { temperature: 0 } });
     }
   });
 

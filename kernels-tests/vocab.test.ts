@@ -125,9 +125,10 @@ describe('tokenLogProbs', () => {
     );
   });
 
-  test('every tier', async () => {
+  test.each([true, false])('every tier, software %s', async (software) => {
     for (const tier of await testTiers()) {
-      await expectAgreement(await testGpu(tier), setting(20, 24, 3000, 0.9, 'bf16'), 1 << 16);
+      const on = await testGpu(tier, { software });
+      await expectAgreement(on, setting(20, 24, 3000, 0.9, 'bf16'), 1 << 16);
     }
   });
 

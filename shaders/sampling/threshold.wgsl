@@ -8,7 +8,8 @@
 // A threshold is found digit by digit, four bits at a time: the largest key t such that the weight of tokens with key
 // >= t still reaches a goal. Eight passes over the row, each a deterministic sum for fifteen candidate keys at once. The
 // weight is 1 for a rank, the probability for a mass; the same search over complemented ids finds the n-th of a tie.
-// One workgroup per row of logits[rows, vocab]; the row stays in cache between passes.
+// One workgroup per row of logits[rows, vocab]; the row stays in cache between passes. SKIP branches around tokens below
+// the candidates, most of them after the first digits: a gain on GPUs, a loss on software drivers, which run both sides.
 #if SUBGROUPS
 enable subgroups;
 #endif
@@ -45,35 +46,39 @@ fn search(by: Search, base: u32, lane: u32) -> u32 {
   var prefix = 0u;
   for (var digitAt = 32u; digitAt > 0u;) {
     digitAt -= 4u;
-    var above = 0.0;
     #for d in 1..16
     var sum${d} = 0.0;
     #endfor
-    for (var token = lane; token < params.vocab; token += WORKGROUP) {
-      let value = logits[base + token];
-      var key = sortKey(value);
-      var weight = 1.0;
+    for (var start = 0u; start < params.vocab; start += 4u * WORKGROUP) {
+      #for i in 0..4
+      let token${i} = start + ${i}u * WORKGROUP + lane;
+      let value${i} = logits[base + min(token${i}, params.vocab - 1u)];
+      #endfor
+      #for i in 0..4
+      let own${i} = sortKey(value${i});
+      var key${i} = own${i};
+      var weight${i} = select(0.0, 1.0, token${i} < params.vocab);
       if (by.weight == TIE) {
-        weight = select(0.0, 1.0, key == by.floor);
-        key = ~token;
+        weight${i} = select(0.0, weight${i}, own${i} == by.floor);
+        key${i} = ~token${i};
       } else if (by.weight == MASS) {
-        weight = select(0.0, probability(value, by.largest), key >= by.floor);
+        weight${i} = select(0.0, weight${i} * probability(value${i}, by.largest), own${i} >= by.floor);
       }
-      if (key >= prefix) {
-        let digit = (key - prefix) >> digitAt;
-        if (digit > 15u) {
-          above += weight;
-        } else {
-          #for d in 1..16
-          sum${d} += select(0.0, weight, digit >= ${d}u);
-          #endfor
-        }
+      let digit${i} = select(0u, (key${i} - prefix) >> digitAt, key${i} >= prefix);
+#if SKIP
+      if (digit${i} > 0u) {
+#endif
+      #for d in 1..16
+      sum${d} += select(0.0, weight${i}, digit${i} >= ${d}u);
+      #endfor
+#if SKIP
       }
+#endif
+      #endfor
     }
-    let total1 = workgroupSum2(vec2f(above, sum1), lane);
-    var chosen = select(0u, 1u, total1.x + total1.y >= by.goal);
+    var chosen = select(0u, 1u, workgroupSum(sum1, lane) >= by.goal);
     #for i in 1..8
-    let pair${i} = workgroupSum2(vec2f(sum${2 * i}, sum${2 * i + 1}), lane) + vec2f(total1.x);
+    let pair${i} = workgroupSum2(vec2f(sum${2 * i}, sum${2 * i + 1}), lane);
     if (pair${i}.x >= by.goal) { chosen = ${2 * i}u; }
     if (pair${i}.y >= by.goal) { chosen = ${2 * i + 1}u; }
     #endfor

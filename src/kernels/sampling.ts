@@ -113,7 +113,7 @@ export function sample(state: SamplingState, options: SamplingOptions = {}): Sam
         'sampling/threshold',
         { logits: work ?? own, limits },
         { rows: count, vocab, topK, least: minTokensToKeep, topP, minP, scale },
-        { groups, defines: launch.defines, constants },
+        { groups, defines: { ...launch.defines, SKIP: !gpu.info.software }, constants },
       );
     }
     gpu.launch(
