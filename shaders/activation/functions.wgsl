@@ -2,6 +2,7 @@
 // function (its argument x or its result y). One define names the function. NaN goes through all of them. activateAll
 // and slopeAll work on a Value of elementwise/walk.wgsl.
 #include "common/activation.wgsl"
+#include "common/precise.wgsl"
 
 // WGSL's tanh may be as inaccurate as its sinh / cosh. Near zero the polynomial of Cephes; beyond 10 it is one.
 fn preciseTanh(x: f32) -> f32 {
@@ -11,14 +12,6 @@ fn preciseTanh(x: f32) -> f32 {
   let far = 1.0 - 2.0 / (exp(2.0 * abs(x)) + 1.0);
   let magnitude = select(far, 1.0, abs(x) > 10.0);
   return select(sign(x) * magnitude, x + x * z * p, abs(x) < 0.625);
-}
-
-// WGSL bounds log near 1 only absolutely; log(x) = 2 artanh((x - 1) / (x + 1)) keeps the relative accuracy there.
-fn preciseLog(x: f32) -> f32 {
-  let r = (x - 1.0) / (x + 1.0);
-  let z = r * r;
-  let near = 2.0 * r * (1.0 + z * (1.0 / 3.0 + z * (1.0 / 5.0 + z * (1.0 / 7.0 + z * (1.0 / 9.0)))));
-  return select(log(x), near, abs(x - 1.0) < 0.3);
 }
 
 fn activate(x: f32) -> f32 {

@@ -1,4 +1,7 @@
 /** Counter-based random numbers: Philox4x32-10, the same bits as shaders/random/philox.wgsl gives on the device. */
+import { check, type Gpu, type Purpose } from '../gpu/index.js';
+import { empty, type Shape, type Tensor } from '../tensor/index.js';
+import { checkDtype, launchElementwise } from './support.js';
 
 /** Where a random number lives. Equal addresses give equal numbers, whatever was drawn before. */
 export interface RandomAddress {
@@ -53,4 +56,74 @@ export function randomWords(address: RandomAddress, block = 0): Words4 {
 /** A random word as a number in [0, 1), a multiple of 2^-24. */
 export function unitFloat(word: number): number {
   return (word >>> 8) * 2 ** -24;
+}
+
+/** The address of a tensor of random numbers; its elements are the positions. */
+export type RandomStream = Omit<RandomAddress, 'position'>;
+
+function streamParams({ seed, stream, step }: RandomStream): Record<string, number> {
+  const [key0, key1] = philoxKey(seed);
+  return { key0, key1, stream, step };
+}
+
+function fill(
+  gpu: Gpu,
+  shape: Shape,
+  address: RandomStream,
+  params: { a: number; b: number },
+  normal: boolean,
+  purpose: Purpose,
+): Tensor {
+  const y = empty(gpu, shape, { purpose });
+  launchElementwise(
+    gpu,
+    'random/fill',
+    { y },
+    { ...params, ...streamParams(address) },
+    { defines: { NORMAL: normal }, window: (first) => ({ first }) },
+  );
+  return y;
+}
+
+/** Where uniform numbers lie: [low, high), up to rounding at the upper end. */
+export interface UniformRange {
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/** A tensor of uniform numbers, by default in [0, 1). Element i comes from word i % 4 of position i / 4. */
+export function randomUniform(
+  gpu: Gpu,
+  shape: Shape,
+  address: RandomStream,
+  { low = 0, high = 1 }: UniformRange = {},
+  purpose: Purpose = 'activations',
+): Tensor {
+  return fill(gpu, shape, address, { a: low, b: high - low }, false, purpose);
+}
+
+/** A tensor of normal numbers, by default with mean 0 and deviation 1. */
+export function randomNormal(
+  gpu: Gpu,
+  shape: Shape,
+  address: RandomStream,
+  { mean = 0, std = 1 }: { readonly mean?: number; readonly std?: number } = {},
+  purpose: Purpose = 'activations',
+): Tensor {
+  return fill(gpu, shape, address, { a: mean, b: std }, true, purpose);
+}
+
+/** Zeroes each element with probability p and scales the others by 1 / (1 - p). Its gradient is itself on the gradient. */
+export function dropout(x: Tensor, p: number, address: RandomStream): Tensor {
+  checkDtype('dropout', 'x', x, 'f32');
+  check(p >= 0 && p < 1, 'value', () => `dropout: probability ${p} is not in [0, 1)`);
+  const y = empty(x.gpu, x.shape);
+  launchElementwise(
+    x.gpu,
+    'random/dropout',
+    { x, y },
+    { p, scale: 1 / (1 - p), ...streamParams(address) },
+    { window: (first) => ({ first }) },
+  );
+  return y;
 }

@@ -7,6 +7,7 @@ export * from './embedding.js';
 export * from './layout.js';
 export * from './matmul.js';
 export * from './norm.js';
+export * from './random.js';
 export * from './reduce.js';
 export * from './rotary.js';
 export * from './vocab.js';
