@@ -2,7 +2,8 @@
  * Checks the two rules on imports in src/ (DESIGN, section 1), as part of `npm run lint`:
  * - imports point one way, down the table below;
  * - only the folders of `NODE` use Node's modules or packages that need Node; everything else runs in a browser as well.
- * Tests, benchmarks and scripts may import anything.
+ * Tests (`*.test.ts`, and `test-*.ts` for what they share), benchmarks and scripts may import anything; but benchmarks are
+ * built apart from src/ and must name it `#osler/`.
  */
 import * as fs from 'node:fs';
 import { isBuiltin } from 'node:module';
@@ -63,7 +64,7 @@ const src = fileURLToPath(new URL('../src/', import.meta.url));
 const problems = [];
 
 for (const file of fs.readdirSync(src, { recursive: true }).sort()) {
-  if (!file.endsWith('.ts') || file.endsWith('.test.ts') || !file.includes(path.sep)) continue;
+  if (!file.endsWith('.ts') || isTest(file) || !file.includes(path.sep)) continue;
   const folder = file.split(path.sep)[0];
   if (!MAY_IMPORT[folder]) {
     problems.push(
@@ -78,10 +79,26 @@ for (const file of fs.readdirSync(src, { recursive: true }).sort()) {
   }
 }
 
+const bench = path.join(src, '..', 'bench');
+for (const file of fs.readdirSync(bench).filter((name) => name.endsWith('.ts'))) {
+  for (const { specifier, line } of imports(
+    withoutComments(fs.readFileSync(path.join(bench, file), 'utf8')),
+  )) {
+    if (!specifier.startsWith('../src/')) continue;
+    problems.push(
+      `bench/${file}:${line}: imports ${specifier}; write ${specifier.replace('../src/', '#osler/')}`,
+    );
+  }
+}
+
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) {
   console.error(`check-imports: ${problems.length} import(s) against the rules`);
   process.exit(1);
+}
+
+function isTest(file) {
+  return file.endsWith('.test.ts') || path.basename(file).startsWith('test-');
 }
 
 function judge(folder, file, specifier) {
