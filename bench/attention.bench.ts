@@ -1,7 +1,8 @@
 /** Attention forward, backward and decoding, at the shapes of the peers' table and of a Qwen2-VL-2B micro-batch. */
-import type { Gpu } from '../src/gpu/index.js';
-import { attentionBackward, attentionForward, decodeAttention, Segments } from '../src/kernels/attention.js';
-import { type DType, fromHost, scope, tensor, zeros } from '../src/tensor/index.js';
+import type { Gpu } from '#osler/gpu/index.js';
+import { attentionBackward, attentionForward, decodeAttention, Segments } from '#osler/kernels/attention.js';
+import { type DType, fromHost, scope, tensor, zeros } from '#osler/tensor/index.js';
+import { type BenchCase, disposeAll } from './case.js';
 
 interface Sizes {
   readonly heads: number;
@@ -51,7 +52,7 @@ function costOf({ prompt, completions = [], copies, causal = true, backward, hea
   return { tokens, flops: 2 * dim * heads * pairs * (backward ? 7 : 2), bytes: backward ? 3 * rows : rows };
 }
 
-function packedCase(options: Packed) {
+function packedCase(options: Packed): BenchCase {
   const { name, heads, kvHeads, dim, causal = true } = options;
   const { tokens, flops, bytes } = costOf(options);
   return {
@@ -59,7 +60,7 @@ function packedCase(options: Packed) {
     shape: `T ${tokens}, H ${heads}/${kvHeads}, D ${dim}`,
     flops,
     bytes,
-    setup(gpu: Gpu) {
+    setup(gpu) {
       const [q, gradOut] = [0, 1].map(() => values(gpu, tokens, heads, dim));
       const [k, v] = [0, 1].map(() => values(gpu, tokens, kvHeads, dim));
       const segments = segmentsOf(gpu, options);
@@ -69,13 +70,16 @@ function packedCase(options: Packed) {
       };
       return {
         run: () => scope(run),
-        dispose: () => [q, k, v, gradOut, segments].forEach((t) => void t.dispose()),
+        dispose() {
+          disposeAll(q, k, v, gradOut);
+          segments.dispose();
+        },
       };
     },
   };
 }
 
-function decodeCase(samples: number, prompt: number, own: number, dtype: DType) {
+function decodeCase(samples: number, prompt: number, own: number, dtype: DType): BenchCase {
   const { heads, kvHeads, dim } = QWEN;
   const slots = prompt + samples * own;
   const width = dtype === 'f32' ? 4 : 2;
@@ -84,7 +88,7 @@ function decodeCase(samples: number, prompt: number, own: number, dtype: DType) 
     shape: `${samples} samples of ${prompt} + ${own} keys, H ${heads}/${kvHeads}, D ${dim}`,
     flops: 4 * samples * (prompt + own) * heads * dim,
     bytes: 2 * samples * (prompt + own) * kvHeads * dim * width,
-    setup(gpu: Gpu) {
+    setup(gpu) {
       const [k, v] = [0, 1].map(() => zeros(gpu, [slots, kvHeads, dim], { dtype, purpose: 'kv' }).keep());
       const q = values(gpu, samples, heads, dim);
       const rows = Array.from({ length: samples }, (_, s) => [
@@ -96,7 +100,7 @@ function decodeCase(samples: number, prompt: number, own: number, dtype: DType) 
       const sequences = fromHost(gpu, Uint32Array.from(rows.flat()), [samples, 4], 'u32').keep();
       return {
         run: () => decodeAttention(q, { k, v }, sequences, { maxKeys: prompt + own }).dispose(),
-        dispose: () => [q, k, v, sequences].forEach((t) => void t.dispose()),
+        dispose: () => disposeAll(q, k, v, sequences),
       };
     },
   };

@@ -147,9 +147,12 @@ function launchWide(
   });
   const headsAtOnce = Math.min(kvHeads, Math.max(1, Math.floor(budget / (rowBytes * count))));
   const rowsAtOnce = Math.min(count, Math.floor(budget / (rowBytes * headsAtOnce)));
-  const ROWS = dim <= 64 ? 2 : 1;
-  const keyTiles = segments.keyTiles(16 * ROWS);
-  const queryTiles = segments.queryTiles(16 * ROWS);
+  // Keys keep four vectors of D numbers per row of lanes, queries one.
+  const keyRows = dim <= 64 ? 2 : 1;
+  const queryRows = 2;
+  const D4 = dim / 4;
+  const keyTiles = segments.keyTiles(16 * keyRows);
+  const queryTiles = segments.queryTiles(16 * queryRows);
   const params = { heads, kvHeads, causal: Number(shape.causal), scale, width };
   const inputs = bind(all, span, 'q', 'k', 'v', 'gradOut', 'stats', 'dk', 'dv');
   const { dq } = bind(all, span, 'dq');
@@ -162,14 +165,14 @@ function launchWide(
         'attention/wide_backward_keys',
         { ...inputs, table: keyTiles.table, ds },
         { ...params, tiles: keyTiles.count, firstKvHead, firstRow, endRow },
-        { groups: [keyTiles.count, portion], defines: { ROWS, QUERIES: 1, D4: dim / 4 } },
+        { groups: [keyTiles.count, portion], defines: { ROWS: keyRows, QUERIES: dim <= 32 ? 2 : 1, D4 } },
       );
       if (!needsQ) continue;
       gpu.launch(
         'attention/wide_backward_queries',
         { k: inputs.k, ds, tiles: queryTiles.table, dq },
         { ...params, firstHead: firstKvHead * sharing, firstRow, endRow },
-        { groups: [queryTiles.count, portion * sharing], defines: { ROWS, KEYS: 4, D4: dim / 4 } },
+        { groups: [queryTiles.count, portion * sharing], defines: { ROWS: queryRows, KEYS: 4, D4 } },
       );
     }
   }
