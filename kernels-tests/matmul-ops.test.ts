@@ -1,0 +1,133 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { backward, gradcheck, gradients, linear, matmul, noGrad } from '../src/autograd/index.js';
+import type { Gpu } from '../src/gpu/index.js';
+import { type Activation, matmul as matmulKernel } from '../src/kernels/matmul.js';
+import { type DType, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
+import { expectClose, random } from './support/compare.js';
+import { fixture } from './support/fixture.js';
+import { testGpu } from './support/gpu.js';
+import { product } from './support/matmul.js';
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await testGpu();
+});
+
+const leaf = (shape: number[], seed: number) =>
+  tensor(
+    gpu,
+    random(
+      shape.reduce((n, d) => n * d, 1),
+      seed,
+    ),
+    shape,
+  ).requireGrad();
+
+describe('like PyTorch', () => {
+  const cases = fixture('matmul');
+  const load = (name: string, dtype: DType = 'f32') =>
+    fromHost(gpu, encode(cases[name].data, dtype), cases[name].shape, dtype);
+
+  test.each(['f32', 'bf16', 'f16'] as const)('linear, weight in %s', async (dtype) => {
+    const x = load(`linear.${dtype}.x`).requireGrad();
+    const weight = load(`linear.${dtype}.weight`, dtype).requireGrad();
+    const bias = load(`linear.${dtype}.bias`).requireGrad();
+    const y = linear(x, weight, bias);
+    await expectClose(y, cases[`linear.${dtype}.y`].data);
+    backward(y, { gradient: load(`linear.${dtype}.grad.y`) });
+    await expectClose(x.grad!, cases[`linear.${dtype}.grad.x`].data);
+    await expectClose(weight.grad!, cases[`linear.${dtype}.grad.weight`].data);
+    await expectClose(bias.grad!, cases[`linear.${dtype}.grad.bias`].data);
+    expect(weight.grad!.dtype).toBe('f32');
+  });
+
+  test('batched product', async () => {
+    const [a, b] = [load('batched.a').requireGrad(), load('batched.b').requireGrad()];
+    const y = matmul(a, b);
+    await expectClose(y, cases['batched.y'].data);
+    backward(y, { gradient: load('batched.grad.y') });
+    await expectClose(a.grad!, cases['batched.grad.a'].data);
+    await expectClose(b.grad!, cases['batched.grad.b'].data);
+  });
+
+  test.each(['gelu', 'gelu-tanh', 'quick-gelu', 'silu', 'relu'] as Activation[])(
+    'fused %s',
+    async (activation) => {
+      const [bias, residual] = [load('epilogue.bias'), load('epilogue.residual')];
+      const options = { transposeB: true, bias, residual, activation };
+      const y = matmulKernel(load('epilogue.x'), load('epilogue.weight'), options);
+      await expectClose(y, cases[`epilogue.${activation}`].data);
+    },
+  );
+});
+
+describe('gradients against finite differences', () => {
+  test.each([
+    ['matrices', [4, 3], [3, 5]],
+    ['batched', [2, 4, 3], [2, 3, 5]],
+    ['b shared', [2, 4, 3], [3, 5]],
+    ['a shared', [4, 3], [2, 3, 5]],
+  ])('matmul, %s', async (_, shapeA, shapeB) => {
+    await gradcheck(matmul, [leaf(shapeA, 1), leaf(shapeB, 2)]);
+  });
+
+  test('linear', async () => {
+    await gradcheck((x, w, b) => linear(x, w, b), [leaf([2, 3, 4], 1), leaf([5, 4], 2), leaf([5], 3)]);
+  });
+});
+
+test('weight gradients accumulate in place', async () => {
+  const [x, w] = [leaf([6, 4], 1), leaf([5, 4], 2)];
+  const gradient = tensor(gpu, random(30, 3), [6, 5]);
+  backward(linear(x, w), { gradient });
+  const first = w.grad;
+  backward(linear(x, w), { gradient });
+  expect(w.grad).toBe(first);
+  const once = product(random(30, 3), random(24, 1), { M: 5, N: 4, K: 6, transposeA: true });
+  await expectClose(
+    w.grad!,
+    once.map((v) => 2 * v),
+  );
+});
+
+test('an existing gradient stays out of gradients()', async () => {
+  const [x, w] = [leaf([6, 4], 1), leaf([5, 4], 2)];
+  const gradient = tensor(gpu, random(30, 3), [6, 5]);
+  backward(linear(x, w), { gradient });
+  const before = await w.grad!.data();
+  const [dw] = gradients(linear(x, w), [w], { gradient });
+  expect(await dw.data()).toEqual(before);
+  expect(await w.grad!.data()).toEqual(before);
+});
+
+test('frozen operands cost neither work nor memory', async () => {
+  const x = leaf([300, 64], 1);
+  const w = tensor(gpu, random(32 * 64, 2), [32, 64]);
+  const gradient = tensor(gpu, random(300 * 32, 3), [300, 32]);
+  const live = () => gpu.memory().liveTotal;
+  // A frozen weight: x itself is not kept for the backward pass.
+  const before = live();
+  const frozen = scope(() => {
+    const hidden = linear(x, w);
+    return linear(hidden, tensor(gpu, random(32 * 32, 4), [32, 32]));
+  });
+  const kept = live() - before;
+  expect(kept).toBeLessThan(2 * 4 * 300 * 32);
+  backward(frozen, { gradient });
+  expect(w.grad).toBeNull();
+  frozen.dispose();
+  // Nothing tracked: no graph.
+  const y = noGrad(() => linear(x, w));
+  expect(y.tracked).toBe(false);
+});
+
+test('linear explains mistakes', () => {
+  scope(() => {
+    const make = (...shape: number[]): Tensor => leaf(shape, 1);
+    expect(() => linear(make(2, 3), make(4, 5))).toThrow(
+      'linear: x [2, 3] and weight [4, 5] do not fit; expected [..., in] and [out, in]',
+    );
+    expect(() => linear(make(3), make(4, 3))).toThrow('linear: x [3] and weight [4, 3] do not fit');
+    expect(() => linear(make(2, 3), make(4, 3), make(3))).toThrow('expected shape [4]');
+  });
+});
