@@ -40,15 +40,20 @@ export interface CodecImage extends FrameInfo {
   readonly isSigned: boolean;
 }
 
-// Their reports go to the console otherwise; what matters comes as an exception.
-const SILENT = { print: () => {}, printErr: () => {} };
+/**
+ * Their reports go to the console otherwise; what matters comes as an exception. A new object for each module, since the
+ * module is built on it.
+ */
+const silent = () => ({ print: () => {}, printErr: () => {} });
 
 let openJpeg: Promise<WasmModule<'J2KDecoder'>> | undefined;
 let charls: Promise<WasmModule<'JpegLSDecoder'>> | undefined;
 
 /** Decodes a JPEG 2000 codestream. */
 export async function decodeJpeg2000(stream: Uint8Array): Promise<CodecImage> {
-  openJpeg ??= import('@cornerstonejs/codec-openjpeg/decodewasmjs').then((module) => module.default(SILENT));
+  openJpeg ??= import('@cornerstonejs/codec-openjpeg/decodewasmjs').then((module) =>
+    module.default(silent()),
+  );
   const module = await openJpeg;
   return decodeWith(
     () => new module.J2KDecoder(),
@@ -61,7 +66,7 @@ export async function decodeJpeg2000(stream: Uint8Array): Promise<CodecImage> {
 
 /** Decodes a JPEG-LS stream. */
 export async function decodeJpegLs(stream: Uint8Array): Promise<CodecImage> {
-  charls ??= import('@cornerstonejs/codec-charls/decodewasmjs').then((module) => module.default(SILENT));
+  charls ??= import('@cornerstonejs/codec-charls/decodewasmjs').then((module) => module.default(silent()));
   const module = await charls;
   return decodeWith(
     () => new module.JpegLSDecoder(),

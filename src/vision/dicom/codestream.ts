@@ -50,6 +50,17 @@ export function jpeg2000Stream(bytes: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
+/**
+ * Whether a JPEG 2000 codestream reaches its end marker. OpenJPEG takes a stream that is cut off for one of lower quality
+ * and says nothing.
+ */
+export function jpeg2000IsWhole(stream: Uint8Array): boolean {
+  let end = stream.length;
+  // Fragments are padded to an even length.
+  while (end > 2 && stream[end - 1] === 0) end--;
+  return stream[end - 2] === 0xff && stream[end - 1] === 0xd9;
+}
+
 /** Reads the SIZ marker of a JPEG 2000 codestream; `undefined` if there is none or it is inconsistent. */
 export function jpeg2000Size(stream: Uint8Array): CodestreamSize | undefined {
   if (stream.length < 45) return undefined;

@@ -115,6 +115,31 @@ describe('decodeDicom', () => {
         const cut = whole.subarray(0, whole.length - missing);
         await expect(decodeFrames(cut, { name }), `${name} less ${missing}`).rejects.toThrow(ImageError);
       }
+      // A decoder that has failed once is replaced.
+      await expect(decodeFrames(whole, { name })).resolves.toBeDefined();
+    }
+  });
+
+  it('refuses a codestream that is cut off within a whole file', async () => {
+    for (const name of [
+      'u12-lossless-1',
+      'u12-ls',
+      'u12-j2k',
+      'jpeg',
+      'jpeg-colour',
+      'j2k-lossy',
+      'u12-rle',
+    ]) {
+      const bytes = file(name);
+      // The last item loses its end; the end of the sequence, eight bytes, stays.
+      const missing = 60;
+      const item = Buffer.from(bytes).lastIndexOf(Buffer.from([0xfe, 0xff, 0x00, 0xe0]));
+      const cut = new Uint8Array(bytes.length - missing);
+      cut.set(bytes.subarray(0, cut.length - 8));
+      cut.set(bytes.subarray(-8), cut.length - 8);
+      const view = new DataView(cut.buffer);
+      view.setUint32(item + 4, view.getUint32(item + 4, true) - missing, true);
+      await expect(decodeFrames(cut, { name }), name).rejects.toThrow(ImageError);
     }
   });
 

@@ -55,5 +55,5 @@ export function transferSyntax(uid: string): TransferSyntax | string {
   if (coding !== undefined) return { coding, bigEndian: suffix === '.2', deflated: suffix === '.1.99' };
   const name = suffix === undefined ? undefined : NAMES.find(([start]) => suffix.startsWith(start))?.[1];
   const kind = name === undefined ? 'an unknown transfer syntax' : name;
-  return `is stored as ${kind} (${uid.slice(0, 64)}), which is not supported; convert it with gdcmconv --raw`;
+  return `is stored as ${kind} (${uid.slice(0, 64).replace(/[^0-9.]+/g, '?')}), which is not supported; convert it with gdcmconv --raw`;
 }
