@@ -1,6 +1,7 @@
 /**
  * PNG, JPEG, WebP, TIFF and GIF, decoded by sharp (libvips) to what Pillow's `exif_transpose` and `convert('RGB')` give:
- * upright, alpha dropped, palette and grey expanded, CMYK by Pillow's formula, colour profiles ignored.
+ * upright, alpha dropped, palette and grey expanded, CMYK by Pillow's formula, colour profiles ignored. One difference is
+ * known: transparent pixels of a GIF are black, as libvips does not tell their palette colour.
  */
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { ImageError, reason } from './errors.js';
