@@ -114,14 +114,14 @@ export default [
   packedCase({ name: 'forward', ...QWEN, prompt: 512 }),
   packedCase({ name: 'forward, not causal', ...VISION, prompt: 512, causal: false }),
   packedCase({
-    name: 'shared prompt, forward + backward',
+    name: 'shared, fwd + bwd',
     ...QWEN,
     prompt: 256,
     completions: GROUP,
     backward: true,
   }),
   packedCase({
-    name: 'copied prompt, forward + backward',
+    name: 'copied, fwd + bwd',
     ...QWEN,
     prompt: 256,
     completions: GROUP,

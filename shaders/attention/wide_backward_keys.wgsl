@@ -68,10 +68,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let q${i}_${c} = q[from${i} + ${c}u];
         let g${i}_${c} = gradOut[from${i} + ${c}u];
 #for r in 0..ROWS
-#for e in 0..4
-        s${r}_${i} += k${r}_${c}[${e}] * q${i}_${c}[${e}];
-        dp${r}_${i} += v${r}_${c}[${e}] * g${i}_${c}[${e}];
-#endfor
+        s${r}_${i} += dot(k${r}_${c}, q${i}_${c});
+        dp${r}_${i} += dot(v${r}_${c}, g${i}_${c});
 #endfor
 #endfor
 #endfor

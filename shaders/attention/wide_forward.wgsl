@@ -67,10 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     {
       let key = k[j${i} + ${c}u];
 #for r in 0..ROWS
-      s${r}_${i} += q${r}_${c}.x * key.x;
-      s${r}_${i} += q${r}_${c}.y * key.y;
-      s${r}_${i} += q${r}_${c}.z * key.z;
-      s${r}_${i} += q${r}_${c}.w * key.w;
+      s${r}_${i} += dot(q${r}_${c}, key);
 #endfor
     }
 #endfor
@@ -92,16 +89,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #for c in 0..D4
     {
 #for r in 0..ROWS
-      var sum${r} = o${r}_${c} * shrink${r};
+      var next${r} = o${r}_${c} * shrink${r};
 #endfor
 #for i in 0..KEYS
       let value${i} = v[j${i} + ${c}u];
 #for r in 0..ROWS
-      sum${r} += p${r}_${i} * value${i};
+      next${r} += p${r}_${i} * value${i};
 #endfor
 #endfor
 #for r in 0..ROWS
-      o${r}_${c} = sum${r};
+      o${r}_${c} = next${r};
 #endfor
     }
 #endfor
