@@ -7,6 +7,7 @@ import { exitCodeOf, UsageError } from './common.js';
 import { doctor } from './doctor.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
+import { parity } from './parity.js';
 
 async function main(): Promise<void> {
   const cli = yargs(hideBin(process.argv))
@@ -15,6 +16,7 @@ async function main(): Promise<void> {
     .command(doctor)
     .command(init)
     .command(inspect)
+    .command(parity)
     .command(bench)
     .demandCommand(1, 'Name a command; `osler --help` lists them.')
     .strict()

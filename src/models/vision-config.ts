@@ -73,7 +73,7 @@ export function visionConfig(kind: VisionConfig['kind'], raw: JsonObject, file: 
   return {
     ...common,
     intermediateSize: fields.count('intermediate_size', 3420),
-    activation: fields.word('hidden_act', ACTIVATIONS, 'silu'),
+    activation: fields.word('hidden_act', ['silu'], 'silu'),
     outSize: fields.count('out_hidden_size', 3584),
     windowCells,
     fullAttentionBlocks: fields.integers('fullatt_block_indexes', [7, 15, 23, 31]),

@@ -1,0 +1,121 @@
+"""Makes the tiny random checkpoints and parity fixtures in kernels-tests/fixtures/models/.
+
+All weights are random, norms and biases too, so that nothing can be forgotten unnoticed. Patches are 2 pixels wide and
+windows 16, which keeps the files small and the windows ragged.
+
+    python reference/make_model_fixtures.py
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from make_fixture import make_fixture, parser
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+ROOT = Path(__file__).parent.parent / "kernels-tests" / "fixtures" / "models"
+
+TEXT = dict(
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    intermediate_size=48,
+    vocab_size=90,
+    rms_norm_eps=1e-6,
+    rope_theta=1000000.0,
+    hidden_act="silu",
+    max_position_embeddings=512,
+    bos_token_id=80,
+    eos_token_id=81,
+    use_sliding_window=False,
+    tie_word_embeddings=False,
+)
+IDS = dict(
+    vision_start_token_id=82, vision_end_token_id=83, vision_token_id=84, image_token_id=85, video_token_id=86
+)
+ROPE = dict(rope_scaling={"type": "mrope", "mrope_section": [1, 1, 2]})
+PATCHES = dict(in_channels=3, patch_size=2, spatial_patch_size=2, spatial_merge_size=2, temporal_patch_size=2)
+
+MODELS = {
+    "qwen2-vl": dict(
+        model_type="qwen2_vl",
+        architectures=["Qwen2VLForConditionalGeneration"],
+        **{**TEXT, "tie_word_embeddings": True},
+        **IDS,
+        **ROPE,
+        vision_config=dict(depth=2, embed_dim=16, mlp_ratio=2, num_heads=2, hidden_size=32, **PATCHES),
+    ),
+    "qwen2.5-vl": dict(
+        model_type="qwen2_5_vl",
+        architectures=["Qwen2_5_VLForConditionalGeneration"],
+        **TEXT,
+        **IDS,
+        **ROPE,
+        vision_config=dict(
+            depth=3,
+            hidden_size=16,
+            intermediate_size=28,
+            num_heads=2,
+            out_hidden_size=32,
+            window_size=16,
+            fullatt_block_indexes=[1],
+            tokens_per_second=2,
+            hidden_act="silu",
+            **PATCHES,
+        ),
+    ),
+    "qwen2": dict(
+        model_type="qwen2", architectures=["Qwen2ForCausalLM"], **{**TEXT, "tie_word_embeddings": True}
+    ),
+    "llama": dict(model_type="llama", architectures=["LlamaForCausalLM"], attention_bias=False, **TEXT),
+}
+
+GRIDS = "1x20x12,1x4x4;1x6x10"
+FIXTURES = [
+    # model, kind, padding, images, seed
+    ("qwen2-vl", "sft", "left", GRIDS, 1),
+    ("qwen2-vl", "forward", "right", GRIDS, 2),
+    ("qwen2.5-vl", "sft", "right", GRIDS, 3),
+    ("qwen2.5-vl", "forward", "left", "1x10x12,1x4x6;", 4),
+    ("qwen2", "sft", "left", "", 5),
+    ("qwen2", "forward", "right", "", 6),
+    ("llama", "sft", "right", "", 7),
+]
+
+
+def make_model(name, config, new_layout):
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    torch.manual_seed(sum(map(ord, name)))
+    parsed = AutoConfig.from_pretrained(folder)
+    auto = AutoModelForImageTextToText if "vision_config" in config else AutoModelForCausalLM
+    model = auto.from_config(parsed).float()
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            parameter.normal_(0, 0.15)
+            if "norm" in key or "ln_q.weight" in key:
+                parameter.add_(1 if key.endswith("weight") else 0)
+    # bf16 on disk loses nothing that the reference sees: it loads this file.
+    model = model.to(torch.bfloat16) if name in ("qwen2.5-vl", "llama") else model
+    model.save_pretrained(folder, save_original_format=not new_layout)
+    if not new_layout:
+        dtype = "bfloat16" if name == "llama" else "float32"
+        (folder / "config.json").write_text(json.dumps({**config, "torch_dtype": dtype}, indent=2) + "\n")
+    (folder / "generation_config.json").unlink(missing_ok=True)
+
+
+def main():
+    for name, config in MODELS.items():
+        make_model(name, config, new_layout=name == "qwen2.5-vl")
+    for name, kind, padding, grids, seed in FIXTURES:
+        out = ROOT / f"{name}.{kind}.safetensors"
+        arguments = ["--model", str(ROOT / name), "--out", str(out), "--kind", kind, "--padding", padding]
+        make_fixture(parser().parse_args([*arguments, "--grids", grids, "--seed", str(seed)]))
+
+
+if __name__ == "__main__":
+    main()

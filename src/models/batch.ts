@@ -1,0 +1,59 @@
+/** A packed batch on the device: what all layers of a pass share. */
+import { attention } from '../autograd/index.js';
+import type { Gpu } from '../gpu/index.js';
+import { Segments } from '../kernels/attention.js';
+import { type RotaryTable, rotaryTable } from '../kernels/rotary.js';
+import type { AttentionContext } from '../nn/attention.js';
+import { fromHost, type Tensor } from '../tensor/index.js';
+import type { ModelConfig } from './config.js';
+import { modelError } from './errors.js';
+import type { PackedBatch } from './packing.js';
+import { textRotaryAngles } from './text-rotary.js';
+
+/** Token ids with -1 at the rows that features will fill; such rows embed to zeros and send no gradient back. */
+export function uploadIds(gpu: Gpu, batch: Pick<PackedBatch, 'ids' | 'featureRows'>): Tensor {
+  const ids = batch.ids.slice();
+  for (const row of batch.featureRows) ids[row] = -1;
+  return fromHost(gpu, ids, [ids.length], 'i32').keep();
+}
+
+/** The rotary table of a batch's positions. */
+export function uploadRotary(
+  gpu: Gpu,
+  config: ModelConfig,
+  positions: PackedBatch['positions'],
+): RotaryTable {
+  const table = rotaryTable(gpu, textRotaryAngles(config.text, positions), config.text.headDim);
+  table.cos.keep();
+  table.sin.keep();
+  return table;
+}
+
+/** Make one per batch; it must live until the backward pass has run, then be disposed. */
+export class DeviceBatch {
+  readonly tokens: number;
+  readonly ids: Tensor;
+  readonly featureRows: Int32Array;
+  readonly segments: Segments;
+  readonly context: AttentionContext;
+
+  /** Uploads a packed batch for a model. */
+  constructor(gpu: Gpu, config: ModelConfig, batch: PackedBatch) {
+    this.tokens = batch.ids.length;
+    if (this.tokens === 0) throw modelError('the batch', 'has no tokens');
+    this.featureRows = batch.featureRows;
+    this.segments = new Segments(gpu, this.tokens, batch.segments);
+    this.ids = uploadIds(gpu, batch);
+    this.context = {
+      rotary: uploadRotary(gpu, config, batch.positions),
+      attend: (_, q, k, v) => attention(q, k, v, this.segments, { causal: true }),
+    };
+  }
+
+  /** Frees the batch. */
+  dispose(): void {
+    this.segments.dispose();
+    const { cos, sin } = this.context.rotary;
+    for (const tensor of [this.ids, cos, sin]) tensor.dispose();
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * A language model, with or without eyes.
+ *
+ * A training or scoring step packs its sequences (`packSequences`, `packGroups`), uploads them (`prepare`), encodes images
+ * (`encodeImages`), runs `hidden`, and hands the hidden states and `head` to `tokenLogProbs` or `crossEntropy`, which never
+ * hold all logits. Generation calls `embed` and `decoder.forward` with an attention context of its own.
+ */
+import { concat, embedding, linear, narrow, reshape, scatterRows } from '../autograd/index.js';
+import type { Gpu } from '../gpu/index.js';
+import type { AttentionContext } from '../nn/attention.js';
+import type { Linear } from '../nn/linear.js';
+import type { Parameters } from '../nn/parameters.js';
+import { fromHost, scope, type Tensor } from '../tensor/index.js';
+import { DeviceBatch } from './batch.js';
+import { LayerBuilder } from './builder.js';
+import type { ModelConfig } from './config.js';
+import { Decoder } from './decoder.js';
+import { modelError } from './errors.js';
+import { type Grid, gridPatches, gridTokens, patchValues } from './grid.js';
+import type { PackedBatch } from './packing.js';
+import { type VisionPass, VisionTower } from './vision-tower.js';
+
+/** Options of a pass through layers. */
+export interface PassOptions {
+  /** Compute each layer's intermediates again in the backward pass instead of keeping them. */
+  readonly recompute?: boolean;
+}
+
+/** Images through the tower: features [cells, width] in the order of the images. */
+export interface EncodedImages {
+  readonly features: Tensor;
+  /** Frees what the backward pass through the tower needs, and the features. */
+  dispose(): void;
+}
+
+/** Most patches that go through the tower at once; whole images, so one may be larger. */
+const PATCHES_PER_PASS = 16384;
+
+/** A loaded model. */
+export class Model {
+  readonly gpu: Gpu;
+  readonly config: ModelConfig;
+  readonly parameters: Parameters;
+  readonly decoder: Decoder;
+  readonly vision: VisionTower | null;
+  /** Every linear layer by path; adapters attach to them. The output head is not among them. */
+  readonly linears: ReadonlyMap<string, Linear>;
+  /** What was odd about the files that the model came from. */
+  readonly warnings: readonly string[];
+
+  /** Takes over parameters that were loaded for this config. */
+  constructor(gpu: Gpu, config: ModelConfig, parameters: Parameters, warnings: readonly string[] = []) {
+    this.gpu = gpu;
+    this.config = config;
+    this.parameters = parameters;
+    this.warnings = warnings;
+    const build = new LayerBuilder(parameters);
+    this.vision = config.vision ? new VisionTower(config.vision, build) : null;
+    this.decoder = new Decoder(config.text, build);
+    this.linears = build.linears;
+  }
+
+  /** The embedding [V, D]. */
+  get embeddings(): Tensor {
+    return this.parameters.get('model.embed_tokens.weight');
+  }
+
+  /** The output weights [V, D]: the embedding again where they are tied. */
+  get head(): Tensor {
+    return this.config.text.tied ? this.embeddings : this.parameters.get('lm_head.weight');
+  }
+
+  /** Uploads a packed batch. */
+  prepare(batch: PackedBatch): DeviceBatch {
+    return new DeviceBatch(this.gpu, this.config, batch);
+  }
+
+  /**
+   * Features of images (or videos) from their patches [N, values], in the image processor's order, and grids.
+   */
+  encodeImages(
+    pixels: Float32Array | Tensor,
+    grids: readonly Grid[],
+    options: PassOptions = {},
+  ): EncodedImages {
+    const tower = this.vision;
+    if (!tower)
+      throw modelError(`a ${this.config.family} model`, 'cannot see images; use a Qwen2-VL or Qwen2.5-VL');
+    const patches = grids.reduce((sum, grid) => sum + gridPatches(grid), 0);
+    const width = patchValues(tower.config);
+    const size = 'isTensor' in pixels ? pixels.size : pixels.length;
+    if (size !== patches * width) {
+      throw modelError(
+        'the pixel values',
+        `are ${size} numbers; the grids need ${patches} patches of ${width}`,
+      );
+    }
+    const passes: VisionPass[] = [];
+    const features = scope(() => {
+      let first = 0;
+      const parts = portions(grids).map((own) => {
+        const pass = tower.pass(own);
+        passes.push(pass);
+        const count = pass.layout.patches;
+        const share =
+          'isTensor' in pixels
+            ? narrow(reshape(pixels, [patches, width]), 0, first, count)
+            : fromHost(
+                this.gpu,
+                pixels.subarray(first * width, (first + count) * width),
+                [count, width],
+                'f32',
+              );
+        first += count;
+        return tower.forward(share, pass, options.recompute);
+      });
+      return parts.length === 1 ? parts[0] : concat(parts, 0);
+    });
+    return {
+      features,
+      dispose: () => {
+        for (const pass of passes) pass.dispose();
+        features.dispose();
+      },
+    };
+  }
+
+  /** Embedded tokens [T, D], with features in the rows that are theirs. */
+  embed(ids: Tensor, featureRows: Int32Array, features: Tensor | null = null): Tensor {
+    const got = features?.shape[0] ?? 0;
+    if (got !== featureRows.length) {
+      const hint = 'each image takes one placeholder per merged cell';
+      throw modelError(
+        'the batch',
+        `has ${featureRows.length} placeholder tokens and ${got} image features; ${hint}`,
+      );
+    }
+    return scope(() => {
+      const x = embedding(this.embeddings, ids);
+      return features ? scatterRows(x, features, featureRows) : x;
+    });
+  }
+
+  /** Hidden states after the final norm [T, D], at the packed positions. */
+  hidden(batch: DeviceBatch, features: Tensor | null = null, options: PassOptions = {}): Tensor {
+    return this.hiddenWith(batch.ids, batch.featureRows, features, batch.context, options);
+  }
+
+  /** The same with any kind of attention, such as one over a KV cache. */
+  hiddenWith(
+    ids: Tensor,
+    featureRows: Int32Array,
+    features: Tensor | null,
+    context: AttentionContext,
+    options: PassOptions = {},
+  ): Tensor {
+    return scope(() =>
+      this.decoder.forward(this.embed(ids, featureRows, features), context, options.recompute),
+    );
+  }
+
+  /** Logits [T, V] of hidden states [T, D]: for a few rows, such as those to sample from. */
+  logits(hidden: Tensor): Tensor {
+    return linear(hidden, this.head);
+  }
+
+  /** Number of features that an image's grid gives. */
+  imageTokens(grid: Grid): number {
+    return gridTokens(grid, this.config.vision?.mergeSize ?? 1);
+  }
+
+  /** Frees all weights. */
+  dispose(): void {
+    this.parameters.dispose();
+  }
+}
+
+/** Runs of images of at most {@link PATCHES_PER_PASS} patches. */
+function portions(grids: readonly Grid[]): Grid[][] {
+  const out: Grid[][] = [];
+  let patches = Number.POSITIVE_INFINITY;
+  for (const grid of grids) {
+    const more = gridPatches(grid);
+    if (patches + more > PATCHES_PER_PASS) {
+      out.push([]);
+      patches = 0;
+    }
+    out[out.length - 1].push(grid);
+    patches += more;
+  }
+  return out;
+}

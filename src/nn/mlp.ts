@@ -1,0 +1,45 @@
+/** Feed-forward blocks. */
+import { swiglu } from '../autograd/index.js';
+import type { Tensor } from '../tensor/index.js';
+import type { Linear } from './linear.js';
+
+/** Anything that maps rows to rows of the same width. */
+export interface Block {
+  forward(x: Tensor): Tensor;
+}
+
+/** `down(silu(gate(x)) * up(x))`. */
+export class GatedMlp implements Block {
+  readonly gate: Linear;
+  readonly up: Linear;
+  readonly down: Linear;
+
+  constructor(gate: Linear, up: Linear, down: Linear) {
+    this.gate = gate;
+    this.up = up;
+    this.down = down;
+  }
+
+  /** Applies the block. */
+  forward(x: Tensor): Tensor {
+    return this.down.forward(swiglu(this.gate.forward(x), this.up.forward(x)));
+  }
+}
+
+/** `second(activation(first(x)))`. */
+export class PlainMlp implements Block {
+  readonly first: Linear;
+  readonly second: Linear;
+  readonly activation: (x: Tensor) => Tensor;
+
+  constructor(first: Linear, second: Linear, activation: (x: Tensor) => Tensor) {
+    this.first = first;
+    this.second = second;
+    this.activation = activation;
+  }
+
+  /** Applies the block. */
+  forward(x: Tensor): Tensor {
+    return this.second.forward(this.activation(this.first.forward(x)));
+  }
+}
