@@ -1,5 +1,5 @@
 /** Drawing tokens from logits, wholly on the device: tokens stay there for the next decode step. */
-import { check, type Gpu } from '../gpu/index.js';
+import { type Bindable, check, type Gpu } from '../gpu/index.js';
 import { empty, fromHost, type Tensor, zeros } from '../tensor/index.js';
 import { philoxCounter, philoxKey, type RandomAddress } from './random.js';
 import { rowLaunch } from './rows.js';
@@ -87,25 +87,14 @@ export function sample(state: SamplingState, options: SamplingOptions = {}): Sam
     const own = part(logits, first * vocab, count * vocab);
     const history = seen && part(seen, first * words, count * words);
     const groups = fold(gpu, count);
-    let work: Tensor | undefined;
-    if (processed) {
-      work = empty(gpu, [count, vocab], { purpose: 'scratch' });
-      gpu.launch(
-        'sampling/process',
-        {
-          logits: own,
-          work,
-          ...(penalised && history ? { seen: history } : {}),
-          ...(forbidden ? { forbidden } : {}),
-        },
-        { rows: count, vocab, words, penalty: repetitionPenalty, inversePenalty: 1 / repetitionPenalty },
-        {
-          groups: [ceilDiv(vocab, WORKGROUP * 4), ...groups],
-          defines: { PENALTY: penalised, MASK: forbidden !== undefined },
-          constants: { WORKGROUP },
-        },
-      );
-    }
+    const work = processed
+      ? process(
+          { logits: own, seen: penalised ? history : undefined, forbidden },
+          gpu,
+          { count, vocab, words },
+          repetitionPenalty,
+        )
+      : undefined;
     let limits: Tensor | undefined;
     if (limited) {
       limits = empty(gpu, [count, 2], { dtype: 'u32', purpose: 'scratch' });
@@ -147,6 +136,27 @@ export function sample(state: SamplingState, options: SamplingOptions = {}): Sam
   counters.touch();
   seen?.touch();
   return { tokens, logp, rawLogp };
+}
+
+/** Logits after the repetition penalty and without forbidden tokens; scratch of the caller. */
+function process(
+  { logits, seen, forbidden }: { logits: Bindable; seen?: Bindable; forbidden?: Bindable },
+  gpu: Gpu,
+  { count, vocab, words }: { count: number; vocab: number; words: number },
+  penalty: number,
+): Tensor {
+  const work = empty(gpu, [count, vocab], { purpose: 'scratch' });
+  gpu.launch(
+    'sampling/process',
+    { logits, work, ...(seen ? { seen } : {}), ...(forbidden ? { forbidden } : {}) },
+    { rows: count, vocab, words, penalty, inversePenalty: 1 / penalty },
+    {
+      groups: [ceilDiv(vocab, WORKGROUP * 4), ...fold(gpu, count)],
+      defines: { PENALTY: seen !== undefined, MASK: forbidden !== undefined },
+      constants: { WORKGROUP },
+    },
+  );
+  return work;
 }
 
 /** Random-number counters, one row per sequence, as {@link sample} wants them. */
