@@ -1,19 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  asBytes,
-  bf16ToF32,
-  DTYPES,
-  dtypeBytes,
-  elementCount,
-  f16ToF32,
-  f32ToBf16,
-  f32ToF16,
-  fromF32,
-  isDtype,
-  toF32,
-  viewAs,
-} from './dtypes.js';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../tensor/half.js';
+import { asBytes, DTYPES, dtypeBytes, elementCount, fromF32, isDtype, toF32, viewAs } from './dtypes.js';
 
 const ALL = Uint16Array.from({ length: 65536 }, (_, i) => i);
 const bits = (values: Float32Array) => new Uint32Array(values.buffer);
