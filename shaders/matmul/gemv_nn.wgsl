@@ -1,8 +1,10 @@
-// y = A B with few rows of A (ROWS, 1 to 16) and B a K x N matrix in f32, F16 or BF16, for GPUs. Bound by reading B, so
-// every element is read once, coalesced, and used for all rows of A.
+// y = A B with few rows of A (ROWS, 1 to 16) and B a K x N matrix in f32, F16 or BF16. Bound by reading B, so every
+// element is read once and used for all rows of A.
 //
-// A workgroup has LANES lanes along N, WIDTH columns each (4 where rows of B are aligned), times SLICES slices of K that
-// take turns row by row; the slices are added up through workgroup memory at the end.
+// A workgroup has LANES lanes along N, times SLICES slices of K that take turns; the slices are added up through workgroup
+// memory at the end. A lane has GROUPS groups of WIDTH neighbouring columns (4 where rows of B are aligned), LANES * WIDTH
+// apart. GPUs use many slices and one group, so that loads are coalesced and many are in flight. Software adapters use one
+// slice (no barriers) and several groups: a long run of each row of B, for the sake of their caches.
 #include "matmul/epilogue.wgsl"
 #include "common/pack.wgsl"
 
@@ -17,15 +19,17 @@
 @group(0) @binding(1) var<storage, read> b: array<f32>;
 #endif
 
-const LANES = 32u;
-const SLICES = 8u;
+const LANES = ${LANES}u;
+const SLICES = ${SLICES}u;
 #if WIDTH == 4
 alias Columns = vec4f;
 #else
 alias Columns = f32;
 #endif
 
+#if SLICES > 1
 var<workgroup> parts: array<Columns, LANES * SLICES>;
+#endif
 
 fn widen(word: u32) -> vec2f {
 #if F16
@@ -49,38 +53,59 @@ fn loadB(at: u32) -> Columns {
 #endif
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES * SLICES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let z = group.z;
   let K = depth(z);
   let lane = thread % LANES;
   let slice = thread / LANES;
-  let n = (group.x * LANES + lane) * ${WIDTH}u;
-  let column = min(n, params.N - ${WIDTH}u);
+#for g in 0..GROUPS
+  let n${g} = ((group.x * ${GROUPS}u + ${g}u) * LANES + lane) * ${WIDTH}u;
+  let column${g} = min(n${g}, params.N - ${WIDTH}u);
 #for m in 0..ROWS
-  var c${m} = Columns();
+  var c${m}_${g} = Columns();
 #endfor
-  for (var k = slice; k < K; k += SLICES) {
-    let w = loadB(indexB(z, k, column));
+#endfor
+  for (var k = slice * ${UNROLL}u; k < K; k += SLICES * ${UNROLL}u) {
+#for q in 0..UNROLL
+    let k${q} = min(k + ${q}u, K - 1u);
 #for m in 0..ROWS
-    c${m} += a[indexA(z, min(${m}u, params.M - 1u), k)] * w;
+    let a${q}_${m} = a[indexA(z, min(${m}u, params.M - 1u), k${q})];
+#endfor
+#for g in 0..GROUPS
+    let b${q}_${g} = select(Columns(), loadB(indexB(z, k${q}, column${g})), k + ${q}u < K);
+#for m in 0..ROWS
+    c${m}_${g} += a${q}_${m} * b${q}_${g};
+#endfor
+#endfor
 #endfor
   }
 #for m in 0..ROWS
-  workgroupBarrier();
-  parts[thread] = c${m};
-  workgroupBarrier();
-  if (slice == ${m % 8}u && n < params.N && ${m}u < params.M) {
+#for g in 0..GROUPS
+  {
+#if SLICES > 1
+    workgroupBarrier();
+    parts[thread] = c${m}_${g};
+    workgroupBarrier();
+    // The slices share the rows of y.
+    let mine = slice == ${m % SLICES}u;
     var sum = parts[lane];
     for (var s = 1u; s < SLICES; s++) { sum += parts[s * LANES + lane]; }
-    let at = indexC(z, ${m}u, n);
+#else
+    let mine = true;
+    let sum = c${m}_${g};
+#endif
+    if (mine && n${g} < params.N && ${m}u < params.M) {
+      let at = indexC(z, ${m}u, n${g});
 #for j in 0..WIDTH
 #if WIDTH == 4
-    emit(sum[${j}], at + ${j}u, n + ${j}u);
+      emit(sum[${j}], at + ${j}u, n${g} + ${j}u);
 #else
-    emit(sum, at, n);
+      emit(sum, at, n${g});
 #endif
 #endfor
+    }
   }
+#endfor
 #endfor
 }

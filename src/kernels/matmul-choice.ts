@@ -49,10 +49,15 @@ function task(gpu: Gpu, spec: Spec): Task<MatmulChoice> {
 export function rule(gpu: Gpu, s: Spec): MatmulChoice {
   const { M, N, transposeB } = s;
   if (gpu.info.software) {
-    if (M === 1 && transposeB && gpu.has.subgroups) return { variant: 'gemv' };
+    if (M === 1 && transposeB && gpu.has.subgroups) return { variant: 'gemv', single: true };
+    // Work for every core, in long runs of each row of B.
+    if (M === 1 && !transposeB && !s.transposeA) {
+      const splits = Math.max(1, Math.floor(Math.min(4096 / N, s.K / 128)));
+      return { variant: 'gemv', single: true, splits };
+    }
     // Two cores; a product of one block of rows and columns would use one of them.
     const splits = M * N <= 320 && s.K >= 2048 ? 4 : 1;
-    return { variant: 'wide', packed: M > (transposeB ? 192 : 48), splits };
+    return { variant: 'wide', packed: M > (transposeB ? 192 : 16), splits };
   }
   if (M <= GEMV_ROWS && !s.transposeA) {
     return { variant: 'gemv', splits: transposeB ? 1 : splitsFor(s, ceilDiv(N, 128)) };
@@ -79,7 +84,7 @@ function candidates(gpu: Gpu, s: Spec): MatmulChoice[] {
     const { splits } = { splits: 1, ...list[0] };
     add({ variant: 'wide', packed: false, splits });
     if (s.M >= 8) add({ variant: 'wide', packed: true, splits });
-    if (s.M <= 4 && s.transposeB) add({ variant: 'gemv' });
+    if (s.M <= 4 && s.transposeB && gpu.has.subgroups) add({ variant: 'gemv', single: true });
     return list;
   }
   if (s.M <= GEMV_ROWS && !s.transposeA) {

@@ -9,6 +9,8 @@ export interface MatmulChoice {
   readonly variant: 'tile' | 'wide' | 'matrix' | 'gemv';
   /** `tile`, `matrix`: rows and columns of y per workgroup. */
   readonly tile?: 32 | 64 | 128;
+  /** `gemv`: workgroups of a single subgroup, which suits software adapters. */
+  readonly single?: boolean;
   /** `wide`: whether B is packed first. */
   readonly packed?: boolean;
   /** Pieces that K is cut into; their sums are added by a second pass. Single products only. */
@@ -20,7 +22,7 @@ export function runPiece(p: Piece, choice: MatmulChoice): void {
   const splits = p.batch === 1 ? (choice.splits ?? 1) : 1;
   // Slabs are multiples of 16 so that each starts as well aligned as the first; rounding up may leave fewer of them.
   const slab = ceilDiv(ceilDiv(p.K, splits), 16) * 16;
-  if (slab >= p.K) {
+  if (slab >= p.K || ceilDiv(p.K, slab) * p.M * p.N * 4 > p.gpu.maxBindingBytes) {
     runVariant(p, choice, {});
     return;
   }
@@ -55,7 +57,7 @@ export function runPiece(p: Piece, choice: MatmulChoice): void {
 function runVariant(p: Piece, choice: MatmulChoice, defines: Defines, kEnd = p.K): void {
   if (choice.variant === 'wide') wide(p, choice, defines, kEnd);
   else if (choice.variant === 'matrix') matrix(p, choice, defines, kEnd);
-  else if (choice.variant === 'gemv') gemv(p, defines, kEnd);
+  else if (choice.variant === 'gemv') gemv(p, choice, defines, kEnd);
   else tile(p, choice, defines, kEnd);
 }
 
@@ -215,7 +217,7 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
 /** Rows of A that `gemv` can take. */
 export const GEMV_ROWS = 16;
 
-function gemv(p: Piece, defines: Defines, kEnd: number): void {
+function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd: number): void {
   const { gpu } = p;
   check(p.M <= GEMV_ROWS && !p.transposeA, 'value', () => {
     return `matmul: the gemv variant takes at most ${GEMV_ROWS} rows of an A that is not transposed; it got ${p.M}`;
@@ -225,17 +227,19 @@ function gemv(p: Piece, defines: Defines, kEnd: number): void {
   const common = { ...epilogue(p), ...layout(p), ...defines, ROWS: rows };
   if (!p.transposeB) {
     const width = p.N % 4 === 0 && inSteps(p.b, 4) ? 4 : 1;
+    const shape = single
+      ? { LANES: 16, SLICES: 1, GROUPS: rows > 1 ? 2 : width === 4 ? 8 : 16, UNROLL: 4 }
+      : { LANES: 32, SLICES: 8, GROUPS: 1, UNROLL: rows > 4 ? 2 : 4 };
     gpu.launch('matmul/gemv_nn', bindings, params(p, kEnd), {
-      groups: [ceilDiv(p.N, 32 * width), 1, p.batch],
-      defines: { ...common, WIDTH: width },
+      groups: [ceilDiv(p.N, shape.LANES * shape.GROUPS * width), 1, p.batch],
+      defines: { ...common, ...shape, WIDTH: width },
     });
     return;
   }
   const most = p.dtypeB === 'f32' ? 4 : 8;
   const aligned = p.K % most === 0 && kEnd % most === 0 && inSteps(p.a, 4) && inSteps(p.b, most);
-  // On software adapters a workgroup is one subgroup: a second one would only add barriers.
-  const lanes = gpu.info.software ? (gpu.info.subgroupSize?.max ?? 16) : 128;
-  const columns = rows > 4 ? 2 : gpu.info.software && rows === 1 && lanes >= 8 ? 8 : 4;
+  const lanes = single ? (gpu.info.subgroupSize?.max ?? 16) : 128;
+  const columns = rows > 4 ? 2 : single && rows === 1 && lanes >= 8 ? 8 : 4;
   const teams = gpu.has.subgroups ? Math.max(1, lanes / (gpu.info.subgroupSize?.max ?? lanes)) : 1;
   const workgroups = ceilDiv(p.N, columns * teams);
   gpu.launch('matmul/gemv_nt', bindings, params(p, kEnd), {
@@ -251,11 +255,15 @@ const UNROLL = 16;
 const PANEL_BYTES = 64 << 20;
 
 function wide(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): void {
-  if (choice.packed) widePacked(p, defines, kEnd);
-  else {
-    const [rows, columns] = inPlaceBlock(p);
-    wideLaunch(p, rows, columns, { ...layout(p), ...defines }, kEnd);
+  const depth = ceilDiv(p.K, UNROLL) * UNROLL;
+  const pairBytes = p.batch * depth * 32 * 4;
+  if (choice.packed && pairBytes <= p.gpu.maxBindingBytes) {
+    const room = Math.min(PANEL_BYTES, p.gpu.maxBindingBytes);
+    widePacked(p, depth, Math.max(1, Math.floor(room / pairBytes)), defines, kEnd);
+    return;
   }
+  const [rows, columns] = inPlaceBlock(p);
+  wideLaunch(p, rows, columns, { ...layout(p), ...defines }, kEnd);
 }
 
 /** Rows and columns per invocation where B is read in place; measured. Columns share cache lines only in K x N. */
@@ -283,11 +291,8 @@ function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, k
   });
 }
 
-/** Packs B, some columns at a time, and multiplies by the panels. */
-function widePacked(p: Piece, defines: Defines, kEnd: number): void {
-  const depth = ceilDiv(p.K, UNROLL) * UNROLL;
-  const most = Math.min(PANEL_BYTES, p.gpu.maxBindingBytes) / (p.batch * depth * 128);
-  const pairs = Math.max(1, Math.floor(most));
+/** Packs B, `pairs` pairs of 16 columns at a time, and multiplies by the panels. */
+function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kEnd: number): void {
   for (let first = 0; first < p.N; first += pairs * 32) {
     const N = Math.min(pairs * 32, p.N - first);
     const panels = ceilDiv(N, 32) * 2;
