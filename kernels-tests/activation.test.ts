@@ -200,6 +200,7 @@ describe('swiglu', () => {
     await check(gpu, 7, 33, joint);
     await check(gpu, 20, 256, joint);
     await check(await testGpu(undefined, { maxBindingBytes: 4096 }), 300, 30, joint);
+    await check(await testGpu(undefined, { software: false }), 9, 280, joint);
   });
 
   test('gradients through autograd', async () => {

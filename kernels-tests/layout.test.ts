@@ -103,6 +103,7 @@ describe('permute', () => {
     const on = await testGpu(undefined, { software: false });
     await checkPermute(on, [100, 67], [1, 0], 'f32');
     await checkPermute(on, [3, 33, 48], [0, 2, 1], 'f32');
+    await checkPermute(on, [3, 9, 4, 300], [0, 2, 1, 3], 'f32');
   });
 
   test('gradient, negative axes, transpose', async () => {

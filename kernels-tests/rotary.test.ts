@@ -59,6 +59,18 @@ test.each([
   await expectClose(back, reference(x, angles, heads, dim, -1), 1e-6);
 });
 
+test('as on a GPU', async () => {
+  const on = await testGpu(undefined, { software: false });
+  const x = random(50 * 3 * 80, 1);
+  const angles = rotaryAngles(
+    Array.from({ length: 50 }, (_, i) => i),
+    80,
+    1e4,
+  );
+  const y = scope(() => rotate(tensor(on, x, [50, 3, 80]), rotaryTable(on, angles, 80)));
+  await expectClose(y, reference(x, angles, 3, 80, 1), 1e-6);
+});
+
 test('tensors over the binding limit', async () => {
   const small = await testGpu(undefined, { maxBindingBytes: 4096 });
   const x = random(300 * 6, 1);

@@ -23,12 +23,13 @@ struct Params { size: u32, width: u32 }
 @group(0) @binding(${2 - JOINT}) var<storage, read_write> y: array<Value>;
 #endif
 
-#include "elementwise/walk.wgsl"
+#include "elementwise/walk-rows.wgsl"
 #include "activation/functions.wgsl"
 
-fn element(at: u32) {
+fn element(row: u32, column: u32) {
+  let at = row * params.width + column;
 #if JOINT
-  let gateAt = at + at / params.width * params.width;
+  let gateAt = at + row * params.width;
   let upAt = gateAt + params.width;
   let a = gate[gateAt];
   let b = gate[upAt];

@@ -1,9 +1,9 @@
-// Copies `size / length` blocks of `length` words between two strides:
+// Copies `size / width` blocks of `width` words between two strides:
 //   y[yStart + block * yStride + k] = x[xStart + block * xStride + k].
 // Slices, concatenations and their gradients are all this. With ZERO the blocks of y become zeros and there is no x.
 #include "common/grid.wgsl"
 
-struct Params { size: u32, length: u32, xStart: u32, xStride: u32, yStart: u32, yStride: u32 }
+struct Params { size: u32, width: u32, xStart: u32, xStride: u32, yStart: u32, yStride: u32 }
 #params Params
 
 #include "layout/word.wgsl"
@@ -15,11 +15,9 @@ struct Params { size: u32, length: u32, xStart: u32, xStride: u32, yStart: u32, 
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
 #endif
 
-#include "elementwise/walk.wgsl"
+#include "elementwise/walk-rows.wgsl"
 
-fn element(at: u32) {
-  let block = at / params.length;
-  let k = at % params.length;
+fn element(block: u32, k: u32) {
 #if ZERO
   y[params.yStart + block * params.yStride + k] = Word(0u);
 #else

@@ -1,11 +1,11 @@
 // Permutations that keep runs of elements together, and everything for which transpose.wgsl is too special:
-// y, of sizes d0..d4 (slowest first), takes its element at (i0..i4) from x[i0 * s0 + .. + i4 * s4]. Elements are 32-bit words (a pair of 16-bit elements is one), or four of them with VEC4;
-// sizes and strides are counted in those.
+// y, of sizes d0..d3 and width (slowest first), takes its element at (i0..i4) from x[i0 * s0 + .. + i4 * s4]. Elements are 32-bit words (a pair of 16-bit elements is one), or four of them with VEC4;
+// sizes and strides are counted in those. RANK says how many of the five axes are used; the others, in front, are 1.
 #include "common/grid.wgsl"
 
 struct Params {
   size: u32,
-  d1: u32, d2: u32, d3: u32, d4: u32,
+  d1: u32, d2: u32, d3: u32, width: u32,
   s0: u32, s1: u32, s2: u32, s3: u32, s4: u32,
 }
 #params Params
@@ -15,16 +15,16 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<Word>;
 @group(0) @binding(1) var<storage, read_write> y: array<Word>;
 
-#include "elementwise/walk.wgsl"
+#include "elementwise/walk-rows.wgsl"
 
-fn element(at: u32) {
-  let i4 = at % params.d4;
-  let r3 = at / params.d4;
+fn element(r3: u32, i4: u32) {
   let i3 = r3 % params.d3;
-  let r2 = r3 / params.d3;
-  let i2 = r2 % params.d2;
-  let r1 = r2 / params.d2;
-  let i1 = r1 % params.d1;
-  let i0 = r1 / params.d1;
-  y[at] = x[i0 * params.s0 + i1 * params.s1 + i2 * params.s2 + i3 * params.s3 + i4 * params.s4];
+  let i2 = r3 / params.d3;
+#if RANK > 3
+  let r1 = i2 / params.d2;
+  let start = r1 / params.d1 * params.s0 + r1 % params.d1 * params.s1 + i2 % params.d2 * params.s2;
+#else
+  let start = i2 * params.s2;
+#endif
+  y[r3 * params.width + i4] = x[start + i3 * params.s3 + i4 * params.s4];
 }

@@ -1,17 +1,20 @@
-// Reduces the middle dimension of x[outer, n, inner] to y[outer, chunks, inner]: one invocation per output element of
-// a piece of `chunk` rows, lanes on consecutive columns. Column sums (bias gradients) are outer = 1; short rows are
-// inner = 1, a row per invocation. Few columns still fill the machine because the rows are cut into pieces, which a
-// second launch reduces. SUM or MAX; SUM multiplies by `scale`, and ACCUMULATE adds to what y holds.
+// Reduces the middle dimension of x[outer, n, inner] to y[outer, chunks, inner], for pieces of `chunk` rows. An
+// invocation owns COLUMNS results, WORKGROUP apart, so that lanes read consecutive memory: GPUs own one and keep
+// several rows in flight (UNROLL), software drivers own several so that each row is read in longer runs. Column sums
+// (bias gradients) are outer = 1; short rows are inner = 1, a row per invocation. Few columns still fill the machine
+// because the rows are cut into pieces, which a second launch reduces.
+// SUM or MAX; SUM multiplies by `scale`, and ACCUMULATE adds to what y holds.
 #include "common/grid.wgsl"
 #include "reduce/operator.wgsl"
 
+// outs = outer * inner, inner, xStart and yStart count in V.
 struct Params {
   outs: u32, tiles: u32, n: u32, inner: u32, chunk: u32, chunks: u32, xStart: u32, yStart: u32, scale: f32,
 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<V>;
+@group(0) @binding(1) var<storage, read_write> y: array<V>;
 
 override WORKGROUP: u32 = 64;
 
@@ -22,38 +25,48 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let item = linearWorkgroup(group, groups);
-  let out = item % params.tiles * WORKGROUP + lane;
+  let own = item % params.tiles * (WORKGROUP * ${COLUMNS}u) + lane;
   let piece = item / params.tiles;
-  if (out >= params.outs || piece >= params.chunks) { return; }
-  let block = out / params.inner;
-  let column = out % params.inner;
+  if (own >= params.outs || piece >= params.chunks) { return; }
   let first = piece * params.chunk;
   let rows = min(params.chunk, params.n - first);
-  var at = params.xStart + (block * params.n + first) * params.inner + column;
-  let start = identity(x[at]);
-  #for u in 0..8
-  var part${u} = start;
+  // Results past the end are computed from the last column and not stored.
+  #for c in 0..COLUMNS
+  let out${c} = min(own + ${c}u * WORKGROUP, params.outs - 1u);
+  let block${c} = out${c} / params.inner;
+  var at${c} = params.xStart + (block${c} * params.n + first) * params.inner + out${c} % params.inner;
+  let start${c} = identity(x[at${c}]);
+  #for u in 0..UNROLL
+  var part${c}_${u} = start${c};
   #endfor
-  for (var row = 0u; row < rows / 8u; row++) {
-    #for u in 0..8
-    part${u} = combine(part${u}, x[at + ${u}u * params.inner]);
+  #endfor
+  for (var row = 0u; row < rows / ${UNROLL}u; row++) {
+    #for c in 0..COLUMNS
+    #for u in 0..UNROLL
+    part${c}_${u} = combine(part${c}_${u}, x[at${c} + ${u}u * params.inner]);
     #endfor
-    at += 8u * params.inner;
+    at${c} += ${UNROLL}u * params.inner;
+    #endfor
   }
-  for (var row = 0u; row < rows % 8u; row++) {
-    part0 = combine(part0, x[at]);
-    at += params.inner;
+  for (var row = 0u; row < rows % ${UNROLL}u; row++) {
+    #for c in 0..COLUMNS
+    part${c}_0 = combine(part${c}_0, x[at${c}]);
+    at${c} += params.inner;
+    #endfor
   }
-  #for u in 0..4
-  part${u} = combine(part${u}, part${u + 4});
+  #for c in 0..COLUMNS
+  #for u in 1..UNROLL
+  part${c}_0 = combine(part${c}_0, part${c}_${u});
   #endfor
-  let result = combine(combine(part0, part1), combine(part2, part3));
-  let to = params.yStart + (block * params.chunks + piece) * params.inner + column;
+  if (own + ${c}u * WORKGROUP < params.outs) {
+    let to = params.yStart + (block${c} * params.chunks + piece) * params.inner + out${c} % params.inner;
 #if MAX
-  y[to] = result;
+    y[to] = part${c}_0;
 #elif ACCUMULATE
-  y[to] += result * params.scale;
+    y[to] += part${c}_0 * params.scale;
 #else
-  y[to] = result * params.scale;
+    y[to] = part${c}_0 * params.scale;
 #endif
+  }
+  #endfor
 }

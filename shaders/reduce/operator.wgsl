@@ -1,9 +1,20 @@
 // The operator of the reductions: SUM, or MAX. WGSL's max may drop a NaN, so MAX carries them by hand: a NaN anywhere
-// makes the result NaN, as in PyTorch. `identity` gives what accumulators start from, given any element of their row.
-#if MAX
-fn identity(element: f32) -> f32 { return element; }
+// makes the result NaN, as in PyTorch. `identity` gives what accumulators start from, given any element of their row;
+// `across` combines the components of a V.
+#include "common/vector.wgsl"
 
-fn isNan(value: f32) -> bool { return (bitcast<u32>(value) & 0x7fffffffu) > 0x7f800000u; }
+#if MAX
+#if VEC4
+alias Bits = vec4u;
+alias Truth = vec4<bool>;
+#else
+alias Bits = u32;
+alias Truth = bool;
+#endif
+
+fn identity(element: V) -> V { return element; }
+
+fn isNan(value: V) -> Truth { return (bitcast<Bits>(value) & Bits(0x7fffffffu)) > Bits(0x7f800000u); }
 
 // A constant NaN is a compile error in WGSL; a variable's bits are not.
 fn nan() -> f32 {
@@ -11,11 +22,21 @@ fn nan() -> f32 {
   return bitcast<f32>(bits);
 }
 
-fn combine(a: f32, b: f32) -> f32 {
+fn combine(a: V, b: V) -> V {
   return select(select(max(a, b), b, isNan(b)), a, isNan(a));
 }
-#else
-fn identity(element: f32) -> f32 { return 0.0; }
 
-fn combine(a: f32, b: f32) -> f32 { return a + b; }
+fn across(value: V) -> f32 {
+#if VEC4
+  return select(maxOf(value), nan(), any(isNan(value)));
+#else
+  return value;
+#endif
+}
+#else
+fn identity(element: V) -> V { return V(0.0); }
+
+fn combine(a: V, b: V) -> V { return a + b; }
+
+fn across(value: V) -> f32 { return sumOf(value); }
 #endif

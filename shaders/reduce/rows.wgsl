@@ -8,10 +8,11 @@ enable subgroups;
 #include "common/grid.wgsl"
 #include "reduce/operator.wgsl"
 
+// n, chunk and xStart count in V.
 struct Params { count: u32, n: u32, chunk: u32, chunks: u32, xStart: u32, yStart: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<V>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 
 override WORKGROUP: u32 = 64;
@@ -30,21 +31,26 @@ fn main(
   let row = params.xStart + item / params.chunks * params.n;
   let end = row + min(first + params.chunk, params.n);
   let start = identity(x[row + first]);
-  #for u in 0..4
+  #for u in 0..8
   var part${u} = start;
   #endfor
   var at = row + first + lane;
-  for (; at + 3u * WORKGROUP < end; at += 4u * WORKGROUP) {
-    #for u in 0..4
+  for (; at + 7u * WORKGROUP < end; at += 8u * WORKGROUP) {
+    #for u in 0..8
     part${u} = combine(part${u}, x[at + ${u}u * WORKGROUP]);
     #endfor
   }
   for (; at < end; at += WORKGROUP) { part0 = combine(part0, x[at]); }
-  let own = combine(combine(part0, part1), combine(part2, part3));
+  #for u in 0..4
+  part${u} = combine(part${u}, part${u + 4});
+  #endfor
+  let own = across(combine(combine(part0, part1), combine(part2, part3)));
 #if MAX
-  let anyNan = workgroupMax(select(0.0, 1.0, isNan(own)), lane) > 0.0;
-  let largest = workgroupMax(select(own, start, isNan(own)), lane);
-  let result = select(largest, nan(), anyNan);
+  // A subgroup's maximum may drop NaNs too: they travel as a flag.
+  let spoilt = (bitcast<u32>(own) & 0x7fffffffu) > 0x7f800000u;
+  let anySpoilt = workgroupMax(select(0.0, 1.0, spoilt), lane) > 0.0;
+  let largest = workgroupMax(select(own, across(start), spoilt), lane);
+  let result = select(largest, nan(), anySpoilt);
 #else
   let result = workgroupSum(own, lane) * params.scale;
 #endif

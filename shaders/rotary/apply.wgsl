@@ -4,8 +4,8 @@
 // direction is 1, or -1 for the gradient (a rotation's transpose is the rotation back).
 #include "common/grid.wgsl"
 
-// `half` is D/2 in Values; `size` counts pairs of them.
-struct Params { size: u32, half: u32, heads: u32, direction: f32 }
+// `half` is D/2 in Values, `width` the pairs of a token, heads * half; `size` counts pairs.
+struct Params { size: u32, width: u32, half: u32, direction: f32 }
 #params Params
 
 @group(0) @binding(0) var<storage, read> x: array<Value>;
@@ -13,13 +13,13 @@ struct Params { size: u32, half: u32, heads: u32, direction: f32 }
 @group(0) @binding(2) var<storage, read> sines: array<Value>;
 @group(0) @binding(3) var<storage, read_write> y: array<Value>;
 
-#include "elementwise/walk.wgsl"
+#include "elementwise/walk-rows.wgsl"
 
-fn element(at: u32) {
-  let head = at / params.half;
-  let j = at % params.half;
-  let angle = head / params.heads * params.half + j;
-  let low = head * 2u * params.half + j;
+fn element(token: u32, pair: u32) {
+  let j = pair % params.half;
+  let angle = token * params.half + j;
+  // The pairs before this head take twice their number of elements.
+  let low = 2u * (token * params.width + pair - j) + j;
   let high = low + params.half;
   let c = cosines[angle];
   let s = params.direction * sines[angle];

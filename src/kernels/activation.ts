@@ -1,7 +1,16 @@
 /** Unary functions and SwiGLU. A new function is a row here, two branches in WGSL, and a reference in the test. */
 import { check } from '../gpu/index.js';
 import { empty, type Tensor } from '../tensor/index.js';
-import { checkDevice, checkDtype, checkSame, launchElementwise, part, walkGrid, windows } from './support.js';
+import {
+  checkDevice,
+  checkDtype,
+  checkSame,
+  launchElementwise,
+  narrowRows,
+  part,
+  walkGrid,
+  windows,
+} from './support.js';
 
 /** The define that names each function in WGSL, and what its derivative is computed from: argument or result. */
 export const UNARY = {
@@ -102,7 +111,13 @@ function launchSwiglu(
       { size, width: width / value },
       {
         ...walkGrid(gpu, size),
-        defines: { SILU: true, JOINT: joint, BACKWARD: backward, VEC4: value === 4 },
+        defines: {
+          SILU: true,
+          JOINT: joint,
+          BACKWARD: backward,
+          VEC4: value === 4,
+          ...narrowRows(gpu, width / value),
+        },
       },
     );
   }

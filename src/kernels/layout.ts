@@ -10,7 +10,7 @@ import {
   type Tensor,
 } from '../tensor/index.js';
 import { cast, copyOf } from './elementwise.js';
-import { ceilDiv, checkDevice, part, walkGrid, windows } from './support.js';
+import { ceilDiv, checkDevice, narrowRows, part, walkGrid, windows } from './support.js';
 
 /** Reorders the axes: axis i of the result is axis `axes[i]` of x. Up to five axes that do not stay neighbours. */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
@@ -130,14 +130,14 @@ function launchStrided(
         d1: d[1],
         d2: d[2],
         d3: d[3],
-        d4: d[4],
+        width: d[4],
         s0: s[0],
         s1: s[1],
         s2: s[2],
         s3: s[3],
         s4: s[4],
       },
-      { ...walkGrid(gpu, size), defines: { VEC4: vector } },
+      { ...walkGrid(gpu, size), defines: { VEC4: vector, RANK: sizes.length, ...narrowRows(gpu, d[4]) } },
     );
   }
 }
@@ -171,7 +171,7 @@ function copyBlocks(from: Blocks | null, to: Blocks, outer: number, length: numb
       from ? { x: bind(from), y: bind(to) } : { y: bind(to) },
       {
         size: (size / outer) * count,
-        length: length / width,
+        width: length / width,
         xStart: (from?.start ?? 0) / width,
         xStride: (from?.stride ?? 0) / width,
         yStart: to.start / width,
@@ -179,7 +179,7 @@ function copyBlocks(from: Blocks | null, to: Blocks, outer: number, length: numb
       },
       {
         ...walkGrid(gpu, (size / outer) * count),
-        defines: { ZERO: from === null, VEC4: width * bytes === 16 },
+        defines: { ZERO: from === null, VEC4: width * bytes === 16, ...narrowRows(gpu, length / width) },
       },
     );
   }

@@ -143,19 +143,22 @@ function reduceMiddle(op: ReduceOp, x: Tensor, view: View, y: Tensor, accumulate
   partial.dispose();
 }
 
-/** Lanes of columns.wgsl. */
-function columnLanes(gpu: Gpu): number {
-  return gpu.info.software ? 16 : 64;
+/** Lanes of columns.wgsl, how many results each owns, and how many rows it reads at a time. */
+function columnShape(gpu: Gpu): { lanes: number; columns: number; unroll: number } {
+  return gpu.info.software ? { lanes: 16, columns: 4, unroll: 2 } : { lanes: 64, columns: 1, unroll: 8 };
 }
 
 /** Cuts the reduced axis so that there are enough workgroups, each worth its launch, and so that pieces can be bound. */
 function pieceLength(gpu: Gpu, { outer, n, inner }: View, byRows: boolean): number {
-  const workgroups = byRows ? outer : ceilDiv(outer * inner, columnLanes(gpu));
+  const { lanes, columns } = columnShape(gpu);
+  const tile = lanes * columns * (inner % 4 === 0 ? 4 : 1);
+  const workgroups = byRows ? outer : ceilDiv(outer * inner, tile);
   const wanted = ceilDiv(gpu.info.software ? 8 : 1024, workgroups);
   const worthwhile = ceilDiv(n, byRows ? 1024 : 64);
   const windows = ceilDiv(n * inner * 4, gpu.maxBindingBytes);
   const pieces = Math.min(n, Math.max(Math.min(wanted, worthwhile), windows > 1 ? windows + 1 : 1));
-  return ceilDiv(n, pieces);
+  // Rows are read in vectors where every piece starts at one.
+  return byRows ? ceilDiv(n, pieces * 4) * 4 : ceilDiv(n, pieces);
 }
 
 interface Pass {
@@ -220,35 +223,31 @@ function span(tensor: Tensor, first: number, elements: number): Span {
 function launchSpan(pass: Pass, x: Span, view: View, chunks: number, y: Span, accumulate: boolean): void {
   const { gpu } = x.tensor;
   const { outer, n, inner } = view;
+  const { chunk, byRows, scale } = pass;
   const bindings = { x: x.bind, y: y.bind };
-  const defines = { MAX: pass.op === 'max', ACCUMULATE: accumulate };
-  const params = { n, chunk: pass.chunk, chunks, xStart: x.start, yStart: y.start, scale: pass.scale };
-  if (pass.byRows) {
-    const rows = rowLaunch(gpu, pass.chunk, 16);
+  const run = byRows ? [n, chunk, x.start] : [inner, x.start, y.start];
+  const width = run.every((length) => length % 4 === 0) ? 4 : 1;
+  const defines = { MAX: pass.op === 'max', ACCUMULATE: accumulate, VEC4: width === 4 };
+  if (byRows) {
+    const rows = rowLaunch(gpu, chunk / width, 8);
     const count = outer * chunks;
-    gpu.launch(
-      'reduce/rows',
-      bindings,
-      { count, ...params },
-      {
-        groups: fold(gpu, count),
-        defines: { ...defines, ...rows.defines },
-        constants: { WORKGROUP: rows.workgroup },
-      },
-    );
+    const lengths = { n: n / width, chunk: chunk / width, xStart: x.start / width };
+    const params = { count, chunks, yStart: y.start, scale, ...lengths };
+    gpu.launch('reduce/rows', bindings, params, {
+      groups: fold(gpu, count),
+      defines: { ...defines, ...rows.defines },
+      constants: { WORKGROUP: rows.workgroup },
+    });
     return;
   }
-  const lanes = columnLanes(gpu);
-  const outs = outer * inner;
-  const tiles = ceilDiv(outs, lanes);
-  gpu.launch(
-    'reduce/columns',
-    bindings,
-    { outs, tiles, inner, ...params },
-    {
-      groups: fold(gpu, tiles * chunks),
-      defines,
-      constants: { WORKGROUP: lanes },
-    },
-  );
+  const { lanes, columns, unroll } = columnShape(gpu);
+  const outs = (outer * inner) / width;
+  const tiles = ceilDiv(outs, lanes * columns);
+  const lengths = { outs, inner: inner / width, xStart: x.start / width, yStart: y.start / width };
+  const params = { tiles, n, chunk, chunks, scale, ...lengths };
+  gpu.launch('reduce/columns', bindings, params, {
+    groups: fold(gpu, tiles * chunks),
+    defines: { ...defines, COLUMNS: columns, UNROLL: unroll },
+    constants: { WORKGROUP: lanes },
+  });
 }

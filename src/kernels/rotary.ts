@@ -5,7 +5,7 @@
  */
 import { check, type Gpu } from '../gpu/index.js';
 import { empty, fromHost, type Tensor } from '../tensor/index.js';
-import { checkDevice, checkDtype, part, walkGrid, windows } from './support.js';
+import { checkDevice, checkDtype, narrowRows, part, walkGrid, windows } from './support.js';
 
 /** Cosines and sines of the rotation of each token: two f32 tensors [T, D/2]. */
 export interface RotaryTable {
@@ -112,13 +112,14 @@ export function rotate(x: Tensor, { cos, sin }: RotaryTable, direction: 1 | -1 =
   const vector = dim % 8 === 0;
   const half = vector ? dim / 8 : dim / 2;
   const row = heads * dim;
+  const width = heads * half;
   const shares = [
     { tensor: x, elementsPerItem: row },
     { tensor: cos, elementsPerItem: dim / 2 },
   ];
   for (const { first, count } of windows(gpu, tokens, shares)) {
     const angles = (t: Tensor) => part(t, (first * dim) / 2, (count * dim) / 2);
-    const size = count * heads * half;
+    const size = count * width;
     gpu.launch(
       'rotary/apply',
       {
@@ -127,8 +128,8 @@ export function rotate(x: Tensor, { cos, sin }: RotaryTable, direction: 1 | -1 =
         sines: angles(sin),
         y: part(y, first * row, count * row),
       },
-      { size, half, heads, direction },
-      { ...walkGrid(gpu, size), defines: { VEC4: vector } },
+      { size, width, half, direction },
+      { ...walkGrid(gpu, size), defines: { VEC4: vector, ...narrowRows(gpu, width) } },
     );
   }
   return y;

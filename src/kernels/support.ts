@@ -103,6 +103,11 @@ function lcm(a: number, b: number): number {
   return (a / gcd(a, b)) * b;
 }
 
+/** The define that tells `elementwise/walk-rows.wgsl` about rows of `width` Values. */
+export function narrowRows(gpu: Gpu, width: number): { NARROW: boolean } {
+  return { NARROW: width < walkGrid(gpu, 1).constants.WORKGROUP };
+}
+
 /** Options of {@link launchElementwise}. */
 export interface ElementwiseOptions {
   readonly defines?: LaunchOptions['defines'];
