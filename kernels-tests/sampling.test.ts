@@ -7,6 +7,7 @@ import {
   randomCounters,
   type SamplingOptions,
   sample,
+  samplingRows,
   seenTokens,
   tokenMask,
 } from '../src/kernels/sampling.js';
@@ -288,6 +289,43 @@ describe('sample', () => {
     });
     const [a, b] = [await rawLogp.data(), await logp.data()];
     for (let t = 0; t < T; t++) expect(Math.abs(a[t] - b[t])).toBeLessThan(5e-6);
+  });
+
+  test('rows with settings of their own draw what they draw alone', async () => {
+    const vocab = 70;
+    const settings: (SamplingOptions & { seed: number })[] = [
+      { seed: 1, temperature: 0 },
+      { seed: 2, temperature: 0.7, topK: 5 },
+      { seed: 3, topP: 0.6 },
+      { seed: 4, temperature: 1.5, minP: 0.2, repetitionPenalty: 1.7 },
+      { seed: 2 ** 40 + 5 },
+    ];
+    const logits = random(settings.length * vocab, 21).map((x) => 3 * x);
+    const run = (rows: readonly number[]) =>
+      scope(() => {
+        const own = rows.flatMap((r) => [...logits.subarray(r * vocab, (r + 1) * vocab)]);
+        const counters = randomCounters(
+          gpu,
+          rows.map((stream) => ({ stream, step: 2, position: 1 })),
+        );
+        const seen = seenTokens(gpu, rows.length, vocab);
+        const history = rows.flatMap((r) => [3 * r, 7, 50]);
+        markSeen(seen, fromHost(gpu, Int32Array.from(history), [rows.length, 3], 'i32'), vocab);
+        const state = { logits: tensor(gpu, own, [rows.length, vocab]), counters, seen };
+        const forbidden = tokenMask(gpu, vocab, [0, 69]);
+        const table = samplingRows(
+          gpu,
+          rows.map((r) => settings[r]),
+        );
+        return sample({ ...state, forbidden }, table);
+      });
+    const together = run([0, 1, 2, 3, 4]);
+    for (let r = 0; r < settings.length; r++) {
+      const alone = run([r]);
+      for (const name of ['tokens', 'logp', 'rawLogp'] as const) {
+        expect((await together[name].data())[r]).toBe((await alone[name].data())[0]);
+      }
+    }
   });
 
   test('says what is wrong with its arguments', () => {

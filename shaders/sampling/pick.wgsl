@@ -1,12 +1,12 @@
 // Draws one token per row of logits[rows, vocab] by inverting the cumulative distribution in the order of token ids, and
-// reports its log-probability. With l = scale * logit (scale is 1 / temperature):
+// reports its log-probability. With l = scale * logit (scale is 1 / temperature, 1 for greedy rows):
 //   tokens[row]   the first id at which the cumulative probability exceeds a random number in [0, 1); -1 if a logit was
 //                 NaN or nothing may be chosen
 //   logp[row]     its log-probability among the tokens that may be chosen
 //   rawLogp[row]  its log-probability under softmax(l) of the unprocessed logits, which a trainer computes too
-// PROCESSED: choose by `work` (see sampling/process.wgsl) instead of the logits. LIMITED: only tokens within
-// limits[row] (see sampling/threshold.wgsl). GREEDY: the largest logit, the lowest id among equals; logp is then 0.
-// SEEN: set the token's bit in its row of `seen`. The random number is Philox word 0 at counters[row], whose position
+// PROCESSED: choose by `work` (see sampling/process.wgsl) instead of the logits. LIMITED: only tokens within the limits
+// of the row (see sampling/threshold.wgsl). A greedy row takes the largest logit, the lowest id among equals; logp is then
+// 0. SEEN: set the token's bit in its row of `seen`. The random number is Philox word 0 at counters[row], whose position
 // (the first word) is advanced, so that a recorded decode step can be replayed.
 //
 // One workgroup per row. Each lane owns a slab of consecutive ids; the slab that holds the drawn number is divided among
@@ -17,8 +17,9 @@ enable subgroups;
 #include "common/grid.wgsl"
 #include "random/philox.wgsl"
 #include "sampling/key.wgsl"
+#include "sampling/row.wgsl"
 
-struct Params { rows: u32, vocab: u32, words: u32, seedLow: u32, seedHigh: u32, scale: f32 }
+struct Params { rows: u32, vocab: u32, words: u32 }
 #params Params
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
@@ -26,14 +27,12 @@ struct Params { rows: u32, vocab: u32, words: u32, seedLow: u32, seedHigh: u32, 
 @group(0) @binding(2) var<storage, read_write> tokens: array<i32>;
 @group(0) @binding(3) var<storage, read_write> logp: array<f32>;
 @group(0) @binding(4) var<storage, read_write> rawLogp: array<f32>;
+@group(0) @binding(5) var<storage, read> settings: array<Row>;
 #if PROCESSED
-@group(0) @binding(5) var<storage, read> work: array<f32>;
-#endif
-#if LIMITED
-@group(0) @binding(${5 + PROCESSED}) var<storage, read> limits: array<vec2u>;
+@group(0) @binding(6) var<storage, read> work: array<f32>;
 #endif
 #if SEEN
-@group(0) @binding(${5 + PROCESSED + LIMITED}) var<storage, read_write> seen: array<u32>;
+@group(0) @binding(${6 + PROCESSED}) var<storage, read_write> seen: array<u32>;
 #endif
 
 override WORKGROUP: u32 = 64;
@@ -44,31 +43,31 @@ var<workgroup> masses: array<f32, WORKGROUP>;
 
 const EXPONENT: u32 = 0x7f800000u;
 
-fn candidate(at: u32) -> f32 {
+fn candidate(at: u32, scale: f32) -> f32 {
 #if PROCESSED
-  return params.scale * work[at];
+  return scale * work[at];
 #else
-  return params.scale * logits[at];
+  return scale * logits[at];
 #endif
 }
 
-fn allowed(value: f32, token: u32, limit: vec2u) -> bool {
+fn allowed(value: f32, token: u32, own: Row) -> bool {
 #if LIMITED
   let key = sortKey(value);
-  return key > limit.x || (key == limit.x && token <= limit.y);
+  return key > own.limitKey || (key == own.limitKey && token <= own.limitId);
 #else
   return true;
 #endif
 }
 
 // exp(l - largest) of a token that may be chosen, else 0.
-fn mass(base: u32, token: u32, largest: f32, limit: vec2u) -> f32 {
+fn mass(base: u32, token: u32, largest: f32, own: Row) -> f32 {
 #if PROCESSED
   let value = work[base + token];
 #else
   let value = logits[base + token];
 #endif
-  return select(0.0, exp(params.scale * value - largest), allowed(value, token, limit));
+  return select(0.0, exp(own.scale * value - largest), allowed(value, token, own));
 }
 
 // Where a number falls among parts laid end to end: the part, and the number relative to its start. The last part that
@@ -89,11 +88,11 @@ fn place(number: f32) -> Place {
   return found;
 }
 
-fn finish(row: u32, token: u32, ownLogp: f32, rawNormaliser: f32, valid: bool) {
+fn finish(row: u32, token: u32, scale: f32, ownLogp: f32, rawNormaliser: f32, valid: bool) {
   let nan = bitcast<f32>(0x7fc00000u + params.rows * 0u);
   tokens[row] = select(-1, i32(token), valid);
   logp[row] = select(nan, ownLogp, valid);
-  rawLogp[row] = select(nan, params.scale * logits[row * params.vocab + token] - rawNormaliser, valid);
+  rawLogp[row] = select(nan, scale * logits[row * params.vocab + token] - rawNormaliser, valid);
 #if SEEN
   if (valid) { seen[row * params.words + (token >> 5u)] |= 1u << (token & 31u); }
 #endif
@@ -109,6 +108,7 @@ fn main(
   let row = linearWorkgroup(group, groups);
   if (row >= params.rows) { return; }
   let base = row * params.vocab;
+  let wanted = settings[row];
   let slab = (params.vocab + WORKGROUP - 1u) / WORKGROUP;
   let first = lane * slab;
   let end = min(first + slab, params.vocab);
@@ -118,11 +118,11 @@ fn main(
   var largest = FORBIDDEN;
   var best = first;
   for (var token = first; token < end; token++) {
-    let l = params.scale * logits[base + token];
+    let l = wanted.scale * logits[base + token];
     if (l > raw.x) { raw = vec2f(l, raw.y * exp(raw.x - l)); }
     raw.y += exp(l - raw.x);
 #if PROCESSED
-    let c = candidate(base + token);
+    let c = candidate(base + token, wanted.scale);
 #else
     let c = l;
 #endif
@@ -136,28 +136,24 @@ fn main(
   let rawNormaliser = rawLargest + log(rawSum);
   let finite = (bitcast<u32>(rawSum) & EXPONENT) != EXPONENT;
   let top = workgroupMax(largest, lane);
-  let possible = finite && top > 0.5 * FORBIDDEN * params.scale;
+  let possible = finite && top > 0.5 * FORBIDDEN * wanted.scale;
 
-#if GREEDY
-  let order = select(0.0, f32(WORKGROUP - lane), largest == top && first < end);
-  let winner = workgroupMax(order, lane);
-  if (select(order == winner && order > 0.0, lane == 0u, winner == 0.0)) {
-    finish(row, best, 0.0, rawNormaliser, possible);
+  if (wanted.greedy != 0u) {
+    let order = select(0.0, f32(WORKGROUP - lane), largest == top && first < end);
+    let winner = workgroupMax(order, lane);
+    if (select(order == winner && order > 0.0, lane == 0u, winner == 0.0)) {
+      finish(row, best, wanted.scale, 0.0, rawNormaliser, possible);
+    }
+    return;
   }
-#else
-#if LIMITED
-  let limit = limits[row];
-#else
-  let limit = vec2u(0u);
-#endif
   var own = 0.0;
-  for (var token = first; token < end; token++) { own += mass(base, token, top, limit); }
+  for (var token = first; token < end; token++) { own += mass(base, token, top, wanted); }
   workgroupBarrier();
   masses[lane] = own;
   workgroupBarrier();
   var total = 0.0;
   for (var i = 0u; i < WORKGROUP; i++) { total += masses[i]; }
-  let random = unitFloat(philox4x32(counters[row], vec2u(params.seedLow, params.seedHigh)).x);
+  let random = unitFloat(philox4x32(counters[row], wanted.seed).x);
   let outer = place(random * total);
 
   let begin = outer.part * slab;
@@ -165,7 +161,7 @@ fn main(
   let share = (slab + WORKGROUP - 1u) / WORKGROUP;
   own = 0.0;
   let innerEnd = min(begin + (lane + 1u) * share, stop);
-  for (var token = begin + lane * share; token < innerEnd; token++) { own += mass(base, token, top, limit); }
+  for (var token = begin + lane * share; token < innerEnd; token++) { own += mass(base, token, top, wanted); }
   workgroupBarrier();
   masses[lane] = own;
   workgroupBarrier();
@@ -176,13 +172,13 @@ fn main(
   var before = 0.0;
   let last = min(chosen + share, stop);
   for (var token = chosen; token < last; token++) {
-    let m = mass(base, token, top, limit);
+    let m = mass(base, token, top, wanted);
     if (m > 0.0) {
       chosen = token;
       if (before + m > inner.rest) { break; }
     }
     before += m;
   }
-  finish(row, chosen, candidate(base + chosen) - top - log(total), rawNormaliser, possible && total > 0.0);
-#endif
+  let ownLogp = candidate(base + chosen, wanted.scale) - top - log(total);
+  finish(row, chosen, wanted.scale, ownLogp, rawNormaliser, possible && total > 0.0);
 }

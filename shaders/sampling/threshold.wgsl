@@ -1,6 +1,7 @@
 // Which tokens survive top-k, top-p and min-p, without sorting. Under Hugging Face's rules each filter keeps the first
 // so many tokens in the order of falling logit (equal logits by rising id), so the survivors are described by
-//   limits[row] = (key, id): keep a token if its sort key is above `key`, or equal and its id is not above `id`.
+//   (limitKey, limitId): keep a token if its sort key is above limitKey, or equal and its id is not above limitId,
+// which are put into a copy of the row's settings.
 // Order of the filters: top-k (keeps everything that ties with the k-th); top-p on the renormalised rest (keeps a token
 // while the mass before it is below topP); min-p (keeps tokens of at least minP times the largest probability). At least
 // `least` tokens survive. topK 0, topP 1 and minP 0 switch a filter off.
@@ -15,15 +16,14 @@ enable subgroups;
 #endif
 #include "common/grid.wgsl"
 #include "sampling/key.wgsl"
+#include "sampling/row.wgsl"
 
-struct Params {
-  rows: u32, vocab: u32, topK: u32, least: u32,
-  topP: f32, minP: f32, scale: f32,
-}
+struct Params { rows: u32, vocab: u32 }
 #params Params
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read_write> limits: array<vec2u>;
+@group(0) @binding(1) var<storage, read> settings: array<Row>;
+@group(0) @binding(2) var<storage, read_write> limited: array<Row>;
 
 override WORKGROUP: u32 = 64;
 
@@ -35,10 +35,10 @@ const TIE = 2u;
 const EVERY_ID = 0xffffffffu;
 
 // What a search goes by: which weight, relative to which logit, among keys from `floor` on (or equal to it, for TIE).
-struct Search { weight: u32, goal: f32, floor: u32, largest: f32 }
+struct Search { weight: u32, goal: f32, floor: u32, largest: f32, scale: f32 }
 
-fn probability(value: f32, largest: f32) -> f32 {
-  return exp(params.scale * (value - largest));
+fn probability(value: f32, largest: f32, scale: f32) -> f32 {
+  return exp(scale * (value - largest));
 }
 
 // The largest t with sum of weights at keys >= t reaching the goal.
@@ -62,7 +62,7 @@ fn search(by: Search, base: u32, lane: u32) -> u32 {
         weight${i} = select(0.0, weight${i}, own${i} == by.floor);
         key${i} = ~token${i};
       } else if (by.weight == MASS) {
-        weight${i} = select(0.0, weight${i} * probability(value${i}, by.largest), own${i} >= by.floor);
+        weight${i} = select(0.0, weight${i} * probability(value${i}, by.largest, by.scale), own${i} >= by.floor);
       }
       let digit${i} = select(0u, (key${i} - prefix) >> digitAt, key${i} >= prefix);
 #if SKIP
@@ -102,7 +102,7 @@ fn aboveAndTies(by: Search, key: u32, base: u32, lane: u32) -> vec2f {
     let value = logits[base + token];
     let own = sortKey(value);
     var weight = 1.0;
-    if (by.weight == MASS) { weight = probability(value, by.largest); }
+    if (by.weight == MASS) { weight = probability(value, by.largest, by.scale); }
     sums += vec2f(select(0.0, weight, own > key), select(0.0, 1.0, own == key));
   }
   return workgroupSum2(sums, lane);
@@ -111,7 +111,7 @@ fn aboveAndTies(by: Search, key: u32, base: u32, lane: u32) -> vec2f {
 // The id of the n-th token that ties at a key, given how many there are.
 fn lastTie(key: u32, n: f32, ties: f32, base: u32, lane: u32) -> u32 {
   var id = EVERY_ID;
-  if (uniformly(n < ties, lane)) { id = ~search(Search(TIE, n, key, 0.0), base, lane); }
+  if (uniformly(n < ties, lane)) { id = ~search(Search(TIE, n, key, 0.0, 1.0), base, lane); }
   return id;
 }
 
@@ -124,6 +124,7 @@ fn main(
   let row = linearWorkgroup(group, groups);
   if (row >= params.rows) { return; }
   let base = row * params.vocab;
+  let wanted = settings[row];
 
   var own = FORBIDDEN;
   for (var token = lane; token < params.vocab; token += WORKGROUP) { own = max(own, logits[base + token]); }
@@ -132,32 +133,32 @@ fn main(
 
   var key = 0u;
   var id = EVERY_ID;
-  if (params.topK > 0u && params.topK < params.vocab) {
-    key = min(top, search(Search(RANK, f32(max(params.topK, params.least)), 0u, largest), base, lane));
+  if (wanted.topK > 0u && wanted.topK < params.vocab) {
+    key = min(top, search(Search(RANK, f32(max(wanted.topK, wanted.least)), 0u, largest, wanted.scale), base, lane));
   }
-  if (params.topP < 1.0) {
+  if (wanted.topP < 1.0) {
     var mass = 0.0;
     for (var token = lane; token < params.vocab; token += WORKGROUP) {
       let value = logits[base + token];
-      mass += select(0.0, probability(value, largest), sortKey(value) >= key);
+      mass += select(0.0, probability(value, largest, wanted.scale), sortKey(value) >= key);
     }
-    let goal = params.topP * workgroupSum(mass, lane);
-    let by = Search(MASS, goal, key, largest);
+    let goal = wanted.topP * workgroupSum(mass, lane);
+    let by = Search(MASS, goal, key, largest, wanted.scale);
     key = min(top, search(by, base, lane));
     let at = aboveAndTies(by, key, base, lane);
-    let kept = ceil((goal - at.x) / max(probability(keyValue(key), largest), 1e-38));
+    let kept = ceil((goal - at.x) / max(probability(keyValue(key), largest, wanted.scale), 1e-38));
     id = lastTie(key, clamp(kept, 1.0, at.y), at.y, base, lane);
   }
-  if (params.minP > 0.0) {
-    let least = min(top, sortKey(largest + log(params.minP) / params.scale));
+  if (wanted.minP > 0.0) {
+    let least = min(top, sortKey(largest + log(wanted.minP) / wanted.scale));
     if (least > key) {
       key = least;
       id = EVERY_ID;
     }
   }
-  if (params.least > 1u) {
-    let goal = f32(min(params.least, params.vocab));
-    let by = Search(RANK, goal, 0u, largest);
+  if (wanted.least > 1u) {
+    let goal = f32(min(wanted.least, params.vocab));
+    let by = Search(RANK, goal, 0u, largest, wanted.scale);
     let needed = search(by, base, lane);
     if (uniformly(needed <= key, lane)) {
       let at = aboveAndTies(by, needed, base, lane);
@@ -166,5 +167,9 @@ fn main(
       key = needed;
     }
   }
-  if (lane == 0u) { limits[row] = vec2u(key, id); }
+  if (lane == 0u) {
+    limited[row] = wanted;
+    limited[row].limitKey = key;
+    limited[row].limitId = id;
+  }
 }

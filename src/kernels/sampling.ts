@@ -29,7 +29,8 @@ export interface SamplingState {
   readonly logits: Tensor;
   /** u32 [B, 4] from {@link randomCounters}; each row's position is advanced by one. */
   readonly counters: Tensor;
-  readonly seed: number | bigint;
+  /** Seed of all rows, unless {@link samplingRows} gives each its own. */
+  readonly seed?: number | bigint;
   /** Token history from {@link seenTokens}; drawn tokens are added. Needed for a repetition penalty. */
   readonly seen?: Tensor;
   /** Tokens never to draw, from {@link tokenMask}. */
@@ -49,11 +50,55 @@ export interface Samples {
   readonly rawLogp: Tensor;
 }
 
-/** Draws one token for each row of logits. */
-export function sample(state: SamplingState, options: SamplingOptions = {}): Samples {
+/** How each row of a batch is drawn, on the device; see {@link samplingRows}. */
+export interface SamplingRows {
+  /** u32 [B, 12]; may be overwritten in place with what {@link encodeSamplingRows} gives for like settings. */
+  readonly table: Tensor;
+  /** Whether any row has a filter (top-k, top-p or min-p), and whether any has a repetition penalty. */
+  readonly limited: boolean;
+  readonly penalised: boolean;
+}
+
+const ROW_WORDS = 12;
+
+/** Words of the table of {@link SamplingRows}; layout in shaders/sampling/row.wgsl. */
+export function encodeSamplingRows(rows: readonly (SamplingOptions & { readonly seed: number | bigint })[]): {
+  words: Uint32Array<ArrayBuffer>;
+  limited: boolean;
+  penalised: boolean;
+} {
+  const words = new Uint32Array(rows.length * ROW_WORDS);
+  const floats = new Float32Array(words.buffer);
+  let limited = false;
+  let penalised = false;
+  rows.forEach((row, i) => {
+    const { temperature, topK, topP, minP, minTokensToKeep, repetitionPenalty } = checkOptions(row);
+    const greedy = temperature === 0;
+    const at = i * ROW_WORDS;
+    const ALL = 0xffffffff;
+    // Greedy rows have no use for filters: the most likely token passes all of them.
+    words.set([...philoxKey(row.seed), 0, Number(greedy), 0, ALL, greedy ? 0 : topK, minTokensToKeep], at);
+    floats[at + 2] = greedy ? 1 : 1 / temperature;
+    floats.set([greedy ? 1 : topP, greedy ? 0 : minP, repetitionPenalty, 1 / repetitionPenalty], at + 8);
+    limited ||= !greedy && (topK > 0 || topP < 1 || minP > 0);
+    penalised ||= repetitionPenalty !== 1;
+  });
+  return { words, limited, penalised };
+}
+
+/** Settings of its own for every row, so that requests of any kind share a batch. */
+export function samplingRows(
+  gpu: Gpu,
+  rows: readonly (SamplingOptions & { readonly seed: number | bigint })[],
+): SamplingRows {
+  const { words, limited, penalised } = encodeSamplingRows(rows);
+  return { table: fromHost(gpu, words, [rows.length, ROW_WORDS], 'u32'), limited, penalised };
+}
+
+/** Draws one token for each row of logits: all under the same options, or each under its own. */
+export function sample(state: SamplingState, options: SamplingOptions | SamplingRows = {}): Samples {
   const op = 'sample';
   const { logits, counters, seen, forbidden } = state;
-  const { temperature, topK, topP, minP, minTokensToKeep, repetitionPenalty } = checkOptions(options);
   const gpu = checkDevice(op, ...[logits, counters, seen, forbidden].filter((t) => t !== undefined));
   checkDtype(op, 'logits', logits, 'f32');
   checkShapeIs(op, 'logits', logits, [-1, -1]);
@@ -64,44 +109,44 @@ export function sample(state: SamplingState, options: SamplingOptions = {}): Sam
   checkShapeIs(op, 'counters', counters, [rows, 4]);
   checkMask(op, 'seen', seen, [rows, words]);
   checkMask(op, 'forbidden', forbidden, [words]);
-  const penalised = repetitionPenalty !== 1;
+  const settings = 'table' in options ? options : sameForAll(gpu, rows, state.seed, options);
+  const { table, limited, penalised } = settings;
+  checkDtype(op, 'the settings', table, 'u32');
+  checkShapeIs(op, 'the settings', table, [rows, ROW_WORDS]);
   check(!penalised || seen, 'value', () => `${op}: a repetition penalty needs the token history \`seen\``);
 
-  const greedy = temperature === 0;
-  const limited = !greedy && ((topK > 0 && topK < vocab) || topP < 1 || minP > 0);
   const processed = penalised || forbidden !== undefined;
   const tokens = empty(gpu, [rows], { dtype: 'i32' });
   const logp = empty(gpu, [rows]);
   const rawLogp = empty(gpu, [rows]);
-  const [seedLow, seedHigh] = philoxKey(state.seed);
-  const scale = greedy ? 1 : 1 / temperature;
   const launch = rowLaunch(gpu, vocab);
   const constants = { WORKGROUP: launch.workgroup };
   const shares = [
     { tensor: logits, elementsPerItem: vocab },
     { tensor: counters, elementsPerItem: 4 },
     { tensor: tokens, elementsPerItem: 1 },
+    { tensor: table, elementsPerItem: ROW_WORDS },
     ...(seen ? [{ tensor: seen, elementsPerItem: words }] : []),
   ];
   for (const { first, count } of windows(gpu, rows, shares)) {
     const own = part(logits, first * vocab, count * vocab);
+    const ownSettings = part(table, first * ROW_WORDS, count * ROW_WORDS);
     const history = seen && part(seen, first * words, count * words);
     const groups = fold(gpu, count);
     const work = processed
       ? process(
-          { logits: own, seen: penalised ? history : undefined, forbidden },
+          { logits: own, ...(penalised ? { seen: history, settings: ownSettings } : {}), forbidden },
           gpu,
           { count, vocab, words },
-          repetitionPenalty,
         )
       : undefined;
     let limits: Tensor | undefined;
     if (limited) {
-      limits = empty(gpu, [count, 2], { dtype: 'u32', purpose: 'scratch' });
+      limits = empty(gpu, [count, ROW_WORDS], { dtype: 'u32', purpose: 'scratch' });
       gpu.launch(
         'sampling/threshold',
-        { logits: work ?? own, limits },
-        { rows: count, vocab, topK, least: minTokensToKeep, topP, minP, scale },
+        { logits: work ?? own, settings: ownSettings, limited: limits },
+        { rows: count, vocab },
         { groups, defines: { ...launch.defines, SKIP: !gpu.info.software }, constants },
       );
     }
@@ -113,46 +158,51 @@ export function sample(state: SamplingState, options: SamplingOptions = {}): Sam
         tokens: part(tokens, first, count),
         logp: part(logp, first, count),
         rawLogp: part(rawLogp, first, count),
+        settings: limits ?? ownSettings,
         ...(work ? { work } : {}),
-        ...(limits ? { limits } : {}),
         ...(history ? { seen: history } : {}),
       },
-      { rows: count, vocab, words, seedLow, seedHigh, scale },
+      { rows: count, vocab, words },
       {
         groups,
-        defines: {
-          ...launch.defines,
-          PROCESSED: processed,
-          LIMITED: limited,
-          GREEDY: greedy,
-          SEEN: history !== undefined,
-        },
+        defines: { ...launch.defines, PROCESSED: processed, LIMITED: limited, SEEN: history !== undefined },
         constants,
       },
     );
     work?.dispose();
     limits?.dispose();
   }
+  if (settings !== options) table.dispose();
   counters.touch();
   seen?.touch();
   return { tokens, logp, rawLogp };
 }
 
+function sameForAll(
+  gpu: Gpu,
+  rows: number,
+  seed: number | bigint | undefined,
+  options: SamplingOptions,
+): SamplingRows {
+  check(seed !== undefined, 'value', () => 'sample: a seed is needed');
+  return samplingRows(gpu, new Array(rows).fill({ ...options, seed }));
+}
+
 /** Logits after the repetition penalty and without forbidden tokens; scratch of the caller. */
 function process(
-  { logits, seen, forbidden }: { logits: Bindable; seen?: Bindable; forbidden?: Bindable },
+  bindings: { logits: Bindable; seen?: Bindable; settings?: Bindable; forbidden?: Bindable },
   gpu: Gpu,
   { count, vocab, words }: { count: number; vocab: number; words: number },
-  penalty: number,
 ): Tensor {
   const work = empty(gpu, [count, vocab], { purpose: 'scratch' });
+  const given = Object.fromEntries(Object.entries(bindings).filter(([, tensor]) => tensor !== undefined));
   gpu.launch(
     'sampling/process',
-    { logits, work, ...(seen ? { seen } : {}), ...(forbidden ? { forbidden } : {}) },
-    { rows: count, vocab, words, penalty, inversePenalty: 1 / penalty },
+    { ...given, work },
+    { rows: count, vocab, words },
     {
       groups: [ceilDiv(vocab, WORKGROUP * 4), ...fold(gpu, count)],
-      defines: { PENALTY: seen !== undefined, MASK: forbidden !== undefined },
+      defines: { PENALTY: bindings.seen !== undefined, MASK: bindings.forbidden !== undefined },
       constants: { WORKGROUP },
     },
   );
