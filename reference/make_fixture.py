@@ -44,6 +44,7 @@ def name_in_file(name, names):
     """The name under which a parameter is stored, whichever layout the file has."""
     candidates = [
         name,
+        name.replace(".default.", "."),
         name.replace("model.language_model.", "model.", 1),
         re.sub(r"^model\.visual\.", "visual.", name),
         name.removeprefix("model."),
@@ -129,12 +130,25 @@ def run(model, inputs, kind, grads, names):
     return expected
 
 
+def load_adapter(model, path):
+    """The model with a LoRA adapter that would train; gradients go by the names in the adapter's file."""
+    from peft import PeftModel
+
+    adapted = PeftModel.from_pretrained(model, path, is_trainable=True).eval()
+    for name, parameter in adapted.named_parameters():
+        parameter.requires_grad_("lora_" in name)
+    return adapted
+
+
 def make_fixture(args):
     torch.manual_seed(args.seed)
     rng = np.random.default_rng(args.seed)
     model = load_model(args.model)
     names = file_names(args.model)
     inputs = make_inputs(model.config, args, rng)
+    if args.adapter:
+        model = load_adapter(model, args.adapter)
+        names = [n.replace(".default.", ".") for n, _ in model.named_parameters() if "lora_" in n]
     expected = run(model, inputs, args.kind, args.grads, names)
     if args.no_logits:
         expected.pop("logits")
@@ -153,6 +167,7 @@ def parser():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--model", required=True, help="folder with config.json and safetensors")
     p.add_argument("--out", required=True)
+    p.add_argument("--adapter", help="folder of a LoRA adapter in PEFT format")
     p.add_argument("--kind", choices=["forward", "sft"], default="sft")
     p.add_argument("--batch", type=int, default=2)
     p.add_argument("--length", type=int, default=24, help="text tokens of the first sample; later ones have fewer")

@@ -11,7 +11,9 @@ import shutil
 from pathlib import Path
 
 import torch
-from make_fixture import make_fixture, parser
+from make_fixture import load_model, make_fixture, parser
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 ROOT = Path(__file__).parent.parent / "kernels-tests" / "fixtures" / "models"
@@ -108,6 +110,47 @@ def make_model(name, config, new_layout):
     (folder / "generation_config.json").unlink(missing_ok=True)
 
 
+# A regular expression for the decoder with everything that changes the factor; a list that takes the tower too, under the
+# key names of transformers before 4.52.
+ADAPTERS = {
+    "qwen2.5-vl.lora": dict(
+        base="qwen2.5-vl",
+        target_modules=r".*language_model.*\.(q_proj|k_proj|o_proj|gate_proj|down_proj)",
+        use_rslora=True,
+        rank_pattern={r"layers\.1\.self_attn\.q_proj": 2},
+        alpha_pattern={"k_proj": 3, "mlp.down_proj": 5},
+    ),
+    "qwen2-vl.lora": dict(base="qwen2-vl", target_modules=["q_proj", "v_proj", "qkv", "fc1"], old_names=True),
+    "qwen2.lora": dict(base="qwen2", target_modules="all-linear", exclude_modules=["up_proj"]),
+}
+
+
+def make_adapter(name, base, old_names=False, **settings):
+    folder = ROOT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    torch.manual_seed(sum(map(ord, name)))
+    config = LoraConfig(r=4, lora_alpha=6, **settings)
+    adapted = get_peft_model(load_model(ROOT / base), config)
+    with torch.no_grad():
+        for key, parameter in adapted.named_parameters():
+            if "lora_" in key:
+                parameter.normal_(0, 0.2)
+    adapted.save_pretrained(folder)
+    (folder / "README.md").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "base_model_name_or_path": base}, indent=2) + "\n")
+    if old_names:
+        file = folder / "adapter_model.safetensors"
+        renamed = {
+            k.replace("model.model.visual.", "model.visual.").replace("model.language_model.", "model."): v
+            for k, v in load_file(file).items()
+        }
+        save_file(renamed, file, metadata={"format": "pt"})
+    merged = adapted.merge_and_unload().state_dict()
+    kept = {k: v.float() for k, v in merged.items() if k.endswith("weight") and v.dim() == 2 and ("layers.1" in k or "blocks.1" in k)}
+    save_file({k: v.contiguous() for k, v in kept.items()}, ROOT / f"{name}.merged.safetensors")
+
+
 def main():
     for name, config in MODELS.items():
         make_model(name, config, new_layout=name == "qwen2.5-vl")
@@ -115,6 +158,18 @@ def main():
         out = ROOT / f"{name}.{kind}.safetensors"
         arguments = ["--model", str(ROOT / name), "--out", str(out), "--kind", kind, "--padding", padding]
         make_fixture(parser().parse_args([*arguments, "--grids", grids, "--seed", str(seed)]))
+    for name, settings in ADAPTERS.items():
+        new_names = {k: v for k, v in settings.items() if k != "old_names"}
+        make_adapter(name, **new_names)
+        base = settings["base"]
+        out = ROOT / f"{name}.sft.safetensors"
+        arguments = ["--model", str(ROOT / base), "--adapter", str(ROOT / name), "--out", str(out)]
+        grids = "1x6x10" if "vl" in base else ""
+        make_fixture(parser().parse_args([*arguments, "--batch", "1", "--grids", grids, "--seed", "9"]))
+        if settings.get("old_names"):
+            make_adapter(name, **settings)
+    for file in ROOT.rglob("*.safetensors"):
+        file.chmod(0o644)
 
 
 if __name__ == "__main__":

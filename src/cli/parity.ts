@@ -4,6 +4,7 @@ import { ensureDriver } from '../launcher/launch.js';
 import { openGpu } from '../launcher/open.js';
 import { loadModel } from '../models/load.js';
 import type { WeightDtype } from '../models/load-weights.js';
+import { loadAdapter } from '../models/lora/disk.js';
 import { Fixture } from '../models/parity/fixture.js';
 import { type ParityReport, runParity } from '../models/parity/run.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
@@ -11,6 +12,7 @@ import { type CommonArgs, commonOptions, printJson } from './common.js';
 interface Args extends CommonArgs {
   readonly model: string;
   readonly fixture: string;
+  readonly adapter?: string;
   readonly tier?: string;
   readonly dtype: WeightDtype;
   readonly recompute: boolean;
@@ -43,6 +45,7 @@ export const parity: CommandModule<object, Args> = {
         demandOption: true,
         describe: 'Made by reference/make_fixture.py',
       })
+      .option('adapter', { type: 'string', describe: 'Folder of a LoRA adapter in PEFT format' })
       .option('tier', { type: 'string', describe: 'Feature tier of the kernels; the best by default' })
       .option('dtype', {
         choices: ['auto', 'f32', 'f16', 'bf16'] as const,
@@ -64,6 +67,7 @@ export const parity: CommandModule<object, Args> = {
     const gpu = await openGpu(args.tier ? { tier: args.tier } : {});
     try {
       const model = await loadModel(gpu, args.model, { dtype: args.dtype });
+      if (args.adapter) await loadAdapter(model, args.adapter);
       for (const warning of model.warnings) console.error(`warning: ${warning}`);
       const report = await runParity(model, fixture, { recompute: args.recompute });
       if (args.json) printJson(report);

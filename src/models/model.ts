@@ -17,6 +17,7 @@ import type { ModelConfig } from './config.js';
 import { Decoder } from './decoder.js';
 import { modelError } from './errors.js';
 import { type Grid, gridPatches, gridTokens, patchValues } from './grid.js';
+import type { Adapter } from './lora/adapter.js';
 import type { PackedBatch } from './packing.js';
 import { type VisionPass, VisionTower } from './vision-tower.js';
 
@@ -45,6 +46,8 @@ export class Model {
   readonly vision: VisionTower | null;
   /** Every linear layer by path; adapters attach to them. The output head is not among them. */
   readonly linears: ReadonlyMap<string, Linear>;
+  /** The LoRA adapter that is attached, if any; `createAdapter` and `loadAdapter` set it. */
+  adapter: Adapter | null = null;
   /** What was odd about the files that the model came from. */
   readonly warnings: readonly string[];
 
@@ -68,6 +71,29 @@ export class Model {
   /** The output weights [V, D]: the embedding again where they are tied. */
   get head(): Tensor {
     return this.config.text.tied ? this.embeddings : this.parameters.get('lm_head.weight');
+  }
+
+  /** Every weight that training may change, by name: the model's own and the adapter's. */
+  *namedParameters(): Generator<[string, Tensor]> {
+    yield* this.parameters.entries();
+    if (this.adapter) yield* this.adapter.parameters.entries();
+  }
+
+  /** A weight of the model or of its adapter. */
+  findParameter(name: string): Tensor | undefined {
+    return this.parameters.find(name) ?? this.adapter?.parameters.find(name);
+  }
+
+  /** Decides by name which weights train, the adapter's among them. */
+  train(select: (name: string) => boolean): void {
+    this.parameters.train(select);
+    this.adapter?.parameters.train(select);
+  }
+
+  /** Frees all gradients. */
+  clearGradients(): void {
+    this.parameters.clearGradients();
+    this.adapter?.parameters.clearGradients();
   }
 
   /** Uploads a packed batch. */
@@ -171,6 +197,7 @@ export class Model {
 
   /** Frees all weights. */
   dispose(): void {
+    this.adapter?.dispose();
     this.parameters.dispose();
   }
 }

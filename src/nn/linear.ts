@@ -9,6 +9,8 @@ export interface LowRank {
   /** [out, rank]. */
   readonly b: Tensor;
   readonly scale: number;
+  /** Dropout on the adapter's input; the identity outside of training. */
+  drop(x: Tensor): Tensor;
 }
 
 /** `x W^T + bias`, with W [out, in]. */
@@ -42,7 +44,8 @@ export class Linear {
     const y = linear(x, this.weight, this.bias ?? undefined);
     if (!this.adapter) return y;
     const { a, b, scale } = this.adapter;
+    const narrow = linear(this.adapter.drop(x), a);
     // The factor goes to the narrow side, where it costs next to nothing.
-    return add(y, linear(affine(linear(x, a), scale), b));
+    return add(y, linear(affine(narrow, scale), b));
   }
 }

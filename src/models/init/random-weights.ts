@@ -8,6 +8,7 @@ import { randomWords } from '../../kernels/random.js';
 import { numel } from '../../tensor/index.js';
 import type { StoredDtype } from '../config.js';
 import type { ParameterSpec } from '../inventory.js';
+import { nameHash, randomWord } from './random-words.js';
 
 const CHUNK_ELEMENTS = 1 << 21;
 const FILE_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
@@ -50,27 +51,12 @@ async function* pieces(
     const count = Math.min(CHUNK_ELEMENTS, size - first);
     for (let i = 0; i < count; i += 2) {
       // Counters are pairs of elements; the high part of the counter enters through the chunk number.
-      const word = mix(mix(((first + i) / 2) ^ key0) ^ (key1 + Math.floor(first / 2 ** 33)));
+      const word = randomWord((first + i) / 2, key0, key1 + Math.floor(first / 2 ** 33));
       buffer[i] = table[word & 0xffff];
       buffer[i + 1] = table[word >>> 16];
     }
     yield asBytes(buffer.subarray(0, count));
   }
-}
-
-/** A bijection of 32-bit words that leaves no visible structure (the finaliser of MurmurHash3). */
-function mix(word: number): number {
-  let x = word;
-  x = Math.imul(x ^ (x >>> 16), 0x85ebca6b);
-  x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
-  return (x ^ (x >>> 16)) >>> 0;
-}
-
-/** FNV-1a. */
-function nameHash(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
 }
 
 let quantiles: Float32Array | undefined;

@@ -3,8 +3,8 @@ import { backward, crossEntropy, gatherRows, noGrad } from '../../autograd/index
 import { part } from '../../kernels/support.js';
 import { scope, type Tensor } from '../../tensor/index.js';
 import type { DeviceBatch } from '../batch.js';
+import { adapterParameterName } from '../lora/disk.js';
 import type { EncodedImages, Model, PassOptions } from '../model.js';
-import { canonicalName } from '../names.js';
 import { Difference, type TensorReport } from './difference.js';
 import { type Fixture, type FixtureInputs, readInputs } from './fixture.js';
 
@@ -17,7 +17,7 @@ const PIECE = 1 << 22;
 
 /** Only logits. */
 export const forwardKind: ParityKind = async (model, fixture, options) => {
-  model.parameters.train(() => false);
+  model.train(() => false);
   const inputs = await readInputs(fixture, model);
   return withPass(model, inputs, options, async ({ batch, images }) => {
     const hidden = noGrad(() => model.hidden(batch, images?.features ?? null, options));
@@ -31,9 +31,9 @@ export const forwardKind: ParityKind = async (model, fixture, options) => {
 export const sftKind: ParityKind = async (model, fixture, options) => {
   const inputs = await readInputs(fixture, model);
   const wanted = wantedGradients(fixture, model);
-  model.parameters.clearGradients();
+  model.clearGradients();
   const targets = new Set(wanted.values());
-  model.parameters.train((name) => targets.has(name));
+  model.train((name) => targets.has(name));
   return withPass(model, inputs, options, async ({ batch, images }) => {
     const { rows, labels } = await countedRows(fixture, inputs);
     const hidden = model.hidden(batch, images?.features ?? null, options);
@@ -47,9 +47,9 @@ export const sftKind: ParityKind = async (model, fixture, options) => {
     if (wanted.size > 0) backward(loss);
     for (const tensor of [loss, hidden]) tensor.dispose();
     for (const [name, parameter] of wanted) {
-      reports.push(await compareGradient(fixture, name, model.parameters.get(parameter)));
+      reports.push(await compareGradient(fixture, name, model.findParameter(parameter) as Tensor));
     }
-    model.parameters.clearGradients();
+    model.clearGradients();
     return reports;
   });
 };
@@ -143,13 +143,14 @@ function wantedGradients(fixture: Fixture, model: Model): Map<string, string> {
   const wanted = new Map<string, string>();
   for (const name of fixture.names()) {
     if (!name.startsWith(GRADIENT)) continue;
-    const canonical = canonicalName(name.slice(GRADIENT.length));
+    const canonical = adapterParameterName(name.slice(GRADIENT.length));
     const head = canonical === 'lm_head.weight' && model.config.text.tied;
     const parameter = head ? 'model.embed_tokens.weight' : canonical;
-    if (parameter === null || !model.parameters.find(parameter)) {
+    const tensor = parameter === null ? undefined : model.findParameter(parameter);
+    if (parameter === null || !tensor) {
       throw fixture.wrong(name, 'is the gradient of a parameter that the model does not have');
     }
-    fixture.checkShape(name, model.parameters.get(parameter).shape);
+    fixture.checkShape(name, tensor.shape);
     wanted.set(name, parameter);
   }
   return wanted;

@@ -1,0 +1,188 @@
+/**
+ * A LoRA adapter on a model: small matrices A [rank, in] and B [out, rank] beside linear layers, which add
+ * `scale * B A dropout(x)` to what the layers give.
+ */
+import { add, affine, dropout, matmul, noGrad } from '../../autograd/index.js';
+import { cast } from '../../kernels/elementwise.js';
+import { randomWords } from '../../kernels/random.js';
+import type { Linear } from '../../nn/linear.js';
+import { Parameters } from '../../nn/parameters.js';
+import { fromHost, scope, type Tensor, zeros } from '../../tensor/index.js';
+import { modelError } from '../errors.js';
+import { fillUniform, nameHash } from '../init/random-words.js';
+import type { Model } from '../model.js';
+import { isVision, memoryName } from '../names.js';
+import { LORA_DEFAULTS, type LoraConfig } from './config.js';
+import { scaling, targets } from './targets.js';
+
+/** Options of {@link createAdapter}. */
+export interface CreateAdapterOptions {
+  /** Seed of the random A matrices. */
+  readonly seed: number;
+  /**
+   * Adapt the vision tower where the targets match it. Without this only a regular expression that says `visual` does: the
+   * tower of Qwen2.5-VL shares names such as `gate_proj` with the decoder.
+   */
+  readonly adaptVision?: boolean;
+}
+
+/** The matrices of one module. */
+export interface LoraMatrices {
+  readonly a: Tensor;
+  readonly b: Tensor;
+}
+
+/** Which dropout masks to use: one per training step. */
+export interface DropoutStep {
+  readonly seed: number;
+  readonly step: number;
+}
+
+/** An adapter, attached to its model until it is merged or disposed. */
+export class Adapter {
+  readonly model: Model;
+  readonly config: LoraConfig;
+  /** `<path>.lora_A.weight` and `<path>.lora_B.weight`, f32, trainable. */
+  readonly parameters = new Parameters();
+  /** Set at every training step if the config has dropout; null switches dropout off, as in evaluation. */
+  dropoutStep: DropoutStep | null = null;
+  readonly #modules: Linear[] = [];
+
+  /** Attaches to a model that has no adapter. */
+  constructor(model: Model, config: LoraConfig) {
+    if (model.adapter) throw modelError('the model', 'has an adapter already; merge or dispose it first');
+    this.model = model;
+    this.config = config;
+    model.adapter = this;
+  }
+
+  /** Paths of the adapted modules. */
+  get paths(): string[] {
+    return this.#modules.map(({ path }) => path);
+  }
+
+  /** Adds matrices to one module; the adapter owns them from here on. */
+  attach(linear: Linear, { a, b }: LoraMatrices): void {
+    const path = memoryName(linear.path, this.model.config.vision !== null);
+    const { rank, scale } = scaling(this.config, path);
+    const shapes = `A [${a.shape.join(', ')}] and B [${b.shape.join(', ')}]`;
+    const fits =
+      a.shape.join() === `${rank},${linear.inputs}` && b.shape.join() === `${linear.outputs},${rank}`;
+    if (!fits) {
+      const expected = `[${rank}, ${linear.inputs}] and [${linear.outputs}, ${rank}]`;
+      throw modelError(
+        `the adapter of ${path}`,
+        `has ${shapes}; its rank and the model make them ${expected}`,
+      );
+    }
+    this.parameters.set(`${linear.path}.lora_A.weight`, a.requireGrad());
+    this.parameters.set(`${linear.path}.lora_B.weight`, b.requireGrad());
+    const stream = nameHash(linear.path);
+    const p = this.config.dropout;
+    const drop = (x: Tensor) =>
+      this.dropoutStep && p > 0 ? dropout(x, p, { ...this.dropoutStep, stream }) : x;
+    linear.adapter = { a, b, scale, drop };
+    this.#modules.push(linear);
+  }
+
+  /** Runs `body` as if the adapter were not there: the reference policy of GRPO. Not for async bodies. */
+  without<T>(body: () => T): T {
+    const held = this.#modules.map(({ adapter }) => adapter);
+    for (const linear of this.#modules) linear.adapter = null;
+    try {
+      return body();
+    } finally {
+      this.#modules.forEach((linear, i) => {
+        linear.adapter = held[i];
+      });
+    }
+  }
+
+  /** Adds the adapter to the weights, rounding to their storage, and disposes it. */
+  merge(): void {
+    for (const linear of this.#modules) {
+      const { adapter, weight } = linear;
+      if (!adapter) continue;
+      noGrad(() =>
+        scope(() => {
+          const delta = affine(matmul(adapter.b, adapter.a), adapter.scale);
+          const merged = cast(add(cast(weight, 'f32'), delta), weight.dtype);
+          weight.gpu.copy(merged.range, weight.range);
+          weight.touch();
+        }),
+      );
+    }
+    this.dispose();
+  }
+
+  /** Detaches from the model and frees the matrices. */
+  dispose(): void {
+    for (const linear of this.#modules) linear.adapter = null;
+    this.#modules.length = 0;
+    this.parameters.dispose();
+    if (this.model.adapter === this) this.model.adapter = null;
+  }
+}
+
+/** A new adapter: A random as PEFT draws it (Kaiming uniform), B zero, so that the model is unchanged at first. */
+export function createAdapter(
+  model: Model,
+  settings: Partial<LoraConfig>,
+  options: CreateAdapterOptions,
+): Adapter {
+  const config = guarded({ ...LORA_DEFAULTS, ...settings }, model, options);
+  const multimodal = model.config.vision !== null;
+  const chosen = [...model.linears.values()].filter(({ path }) =>
+    targets(config, memoryName(path, multimodal)),
+  );
+  if (chosen.length === 0) {
+    const names = [...new Set([...model.linears.keys()].map((path) => path.split('.').at(-1)))].join(', ');
+    throw modelError(
+      `the LoRA targets ${JSON.stringify(config.targets)}`,
+      `match no module; there are ${names}`,
+    );
+  }
+  const adapter = new Adapter(model, config);
+  try {
+    for (const linear of chosen) {
+      const { rank } = scaling(config, memoryName(linear.path, multimodal));
+      const a = new Float32Array(rank * linear.inputs);
+      const [key0, key1] = randomWords({
+        seed: options.seed,
+        stream: nameHash(linear.path),
+        step: 0,
+        position: 0,
+      });
+      fillUniform(a, 1 / Math.sqrt(linear.inputs), key0, key1);
+      adapter.attach(linear, {
+        a: fromHost(model.gpu, a, [rank, linear.inputs], 'f32', 'weights'),
+        b: zeros(model.gpu, [linear.outputs, rank], { purpose: 'weights' }),
+      });
+    }
+  } catch (error) {
+    adapter.dispose();
+    throw error;
+  }
+  return adapter;
+}
+
+/** What PEFT must be told so that it, too, leaves the tower alone. */
+const EXCLUDE_VISION = '.*\\.?visual\\..*';
+
+function guarded(config: LoraConfig, model: Model, options: CreateAdapterOptions): LoraConfig {
+  const { targets: wanted, exclude } = config;
+  const named = typeof wanted === 'string' && wanted.includes('visual');
+  if (!model.config.vision || options.adaptVision || named) return config;
+  const matched = [...model.linears.keys()].some(
+    (path) => isVision(path) && targets(config, memoryName(path, true)),
+  );
+  if (!matched) return config;
+  if (exclude === null) return { ...config, exclude: EXCLUDE_VISION };
+  const also =
+    typeof exclude === 'string' ? exclude : exclude.map((name) => `(.*\\.)?${escaped(name)}`).join('|');
+  return { ...config, exclude: `(${also}|${EXCLUDE_VISION})` };
+}
+
+function escaped(name: string): string {
+  return name.replaceAll('.', '\\.');
+}
