@@ -4,7 +4,7 @@ import { type FloatDtype, isFloatDtype, toF32, viewAs } from '../../io/dtypes.js
 import { SafetensorsError } from '../../io/errors.js';
 import { type Grid, gridTokens } from '../grid.js';
 import type { Model } from '../model.js';
-import { type PackedBatch, packSequences } from '../packing.js';
+import { type PackedBatch, packSequences, type Sequence } from '../packing.js';
 import type { Tolerance } from './difference.js';
 
 /** An integer matrix of the file. */
@@ -125,8 +125,19 @@ export interface FixtureInputs {
   readonly pixels: Float32Array | null;
 }
 
-/** Reads ids, mask and images. */
+/** A fixture's rows without padding, and the images of all of them. */
+export interface FixtureSequences extends Omit<FixtureInputs, 'packed'> {
+  readonly sequences: readonly Sequence[];
+}
+
+/** Reads ids, mask and images, packed. */
 export async function readInputs(fixture: Fixture, model: Model): Promise<FixtureInputs> {
+  const { sequences, ...inputs } = await readSequences(fixture, model);
+  return { ...inputs, packed: packSequences(model.config, sequences) };
+}
+
+/** Reads ids, mask and images, row by row. */
+export async function readSequences(fixture: Fixture, model: Model): Promise<FixtureSequences> {
   const ids = await fixture.integers('input_ids');
   const mask = fixture.has('attention_mask') ? await fixture.integers('attention_mask') : null;
   if (mask) fixture.checkShape('attention_mask', [ids.rows, ids.columns]);
@@ -152,7 +163,7 @@ export async function readInputs(fixture: Fixture, model: Model): Promise<Fixtur
     );
   }
   return {
-    packed: packSequences(model.config, sequences),
+    sequences,
     places: Int32Array.from(places),
     rows: ids.rows,
     columns: ids.columns,
