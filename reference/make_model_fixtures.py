@@ -71,7 +71,20 @@ MODELS = {
     "qwen2": dict(
         model_type="qwen2", architectures=["Qwen2ForCausalLM"], **{**TEXT, "tie_word_embeddings": True}
     ),
-    "llama": dict(model_type="llama", architectures=["LlamaForCausalLM"], attention_bias=False, **TEXT),
+    # Frequencies in all three ranges of Llama 3's scaling: kept, blended, slowed.
+    "llama": dict(
+        model_type="llama",
+        architectures=["LlamaForCausalLM"],
+        attention_bias=False,
+        **TEXT,
+        rope_scaling={
+            "rope_type": "llama3",
+            "factor": 8.0,
+            "low_freq_factor": 0.05,
+            "high_freq_factor": 2.0,
+            "original_max_position_embeddings": 16,
+        },
+    ),
 }
 
 GRIDS = "1x20x12,1x4x4;1x6x10"
