@@ -225,17 +225,26 @@ describe('epilogue', () => {
 });
 
 test('NaN and infinity reach the results that they belong to, and no others', async () => {
+  const [M, N, K] = [2, 9, 21];
+  const ends = (y: Float32Array) => Array.from(y, (v) => (Number.isFinite(v) ? 0 : v));
+  const [nan, inf] = [Number.NaN, Number.POSITIVE_INFINITY];
   for (const choice of [...CHOICES, { variant: 'gemv' } as const]) {
-    const b = random(20 * 9, 8);
-    b[3] = Number.NaN;
-    b[5 * 9 + 4] = Number.POSITIVE_INFINITY;
-    const a = tensor(gpu, new Float32Array(20).fill(1), [1, 20]);
-    const y = await matmul(a, tensor(gpu, b, [20, 9]), { choice }).data();
-    expect(Array.from(y, (v, n) => (Number.isFinite(v) ? null : n)).filter((n) => n !== null)).toEqual([
-      3, 4,
-    ]);
-    expect(y[3]).toBeNaN();
-    expect(y[4]).toBe(Number.POSITIVE_INFINITY);
+    for (const transposeB of [false, true]) {
+      // The last step of K, where padding with zeros could turn an infinity into NaN.
+      const place = (k: number, n: number) => (transposeB ? n * K + k : k * N + n);
+      const b = new Float32Array(K * N).fill(1);
+      b[place(0, 3)] = nan;
+      b[place(K - 1, 4)] = inf;
+      const a = new Float32Array(M * K).fill(1);
+      const shapeB = transposeB ? [N, K] : [K, N];
+      const options = { choice, transposeB };
+      const y = matmul(tensor(gpu, a, [M, K]), tensor(gpu, b, shapeB), options);
+      const row = [0, 0, 0, nan, inf, 0, 0, 0, 0];
+      expect(ends(await y.data())).toEqual([...row, ...row]);
+      a[2 * K - 1] = inf;
+      const z = matmul(tensor(gpu, a, [M, K]), tensor(gpu, new Float32Array(K * N).fill(1), shapeB), options);
+      expect(ends(await z.data())).toEqual([...new Array(N).fill(0), ...new Array(N).fill(inf)]);
+    }
   }
 });
 
@@ -254,10 +263,15 @@ test('tensors over the binding limit are bound in pieces', async () => {
   const c = shapes[2];
   const { a, b, valuesA, valuesB } = inputs(small, c);
   const bias = random(c.N, 3);
-  const y = matmul(a, b, { bias: tensor(small, bias), activation: 'silu' });
+  const residual = random(c.M * c.N, 4);
+  const y = matmul(a, b, {
+    bias: tensor(small, bias),
+    residual: tensor(small, residual, [c.M, c.N]),
+    activation: 'silu',
+  });
   await expectClose(
     y,
-    product(valuesA, valuesB, c).map((v, i) => activations.silu(v + bias[i % c.N])),
+    product(valuesA, valuesB, c).map((v, i) => activations.silu(v + bias[i % c.N]) + residual[i]),
   );
 });
 

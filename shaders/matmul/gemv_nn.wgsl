@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #for q in 0..UNROLL
     let k${q} = min(k + ${q}u, K - 1u);
 #for m in 0..ROWS
-    let a${q}_${m} = a[indexA(z, min(${m}u, params.M - 1u), k${q})];
+    let a${q}_${m} = select(0.0, a[indexA(z, min(${m}u, params.M - 1u), k${q})], k + ${q}u < K);
 #endfor
 #for g in 0..GROUPS
     let b${q}_${g} = select(Columns(), loadB(indexB(z, k${q}, column${g})), k + ${q}u < K);
