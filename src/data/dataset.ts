@@ -1,0 +1,152 @@
+/** From the bytes of a file, or a path on disk, to checked samples and a list of what was wrong. */
+import { isFolder, join, listFolder, openFile, splitPath } from '../io/data-files.js';
+import { DataError } from './errors.js';
+import { isJsonArray, jsonArray, jsonLines } from './readers/containers.js';
+import type { Raw } from './readers/fields.js';
+import { type ByteSource, parquetRows } from './readers/parquet.js';
+import { readRecord, type Sample, type Schema, schemaOf } from './readers/schemas.js';
+
+/** Settings of {@link readDataset} and {@link loadDataset}. */
+export interface ReadOptions {
+  /** Format of the records; by default each record's keys show it. */
+  readonly schema?: Schema;
+  /** Makes the first bad record an error instead of skipping and counting it. */
+  readonly strict?: boolean;
+  /** Folder that image paths are relative to; by default the file's, and for OmniMedVQA the folder above `QA_information`. */
+  readonly imageRoot?: string;
+  /** Values of fields that records lack. */
+  readonly defaults?: {
+    readonly modality?: string;
+    readonly question_type?: string;
+    readonly dataset?: string;
+  };
+}
+
+/** Samples and the records that gave none. */
+export interface Dataset {
+  /** What was read. */
+  readonly file: string;
+  readonly samples: readonly Sample[];
+  /** One per bad record, in order. */
+  readonly problems: readonly DataError[];
+}
+
+/** Reads one file that is given in bytes; `name` decides between JSON and Parquet and appears in errors. */
+export async function readDataset(
+  source: Uint8Array | ByteSource,
+  name: string,
+  options: ReadOptions = {},
+): Promise<Dataset> {
+  const samples: Sample[] = [];
+  const problems: DataError[] = [];
+  const firstLine = new Map<string, number>();
+  const report = (problem: DataError) => {
+    if (options.strict) throw problem;
+    problems.push(problem);
+  };
+  for await (const { line, value } of records(source, name)) {
+    try {
+      if (value instanceof DataError) throw value;
+      const at = { file: name, line, root: options.imageRoot ?? '', defaults: options.defaults ?? {} };
+      const sample = readRecord(options.schema ?? schemaOf(value), value, at);
+      const earlier = firstLine.get(sample.id);
+      if (earlier !== undefined) {
+        throw new DataError(
+          { file: name, line, field: 'id' },
+          `${JSON.stringify(sample.id)} is that of line ${earlier}`,
+        );
+      }
+      firstLine.set(sample.id, line);
+      samples.push(sample);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      report(error);
+    }
+  }
+  return { file: name, samples, problems };
+}
+
+async function* records(
+  source: Uint8Array | ByteSource,
+  name: string,
+): AsyncGenerator<{ line: number; value: Raw | DataError }> {
+  if (/\.parquet$/i.test(name)) return yield* parquetRows(asSource(source), name);
+  const bytes = source instanceof Uint8Array ? source : new Uint8Array(await source.slice(0));
+  if (new TextDecoder().decode(bytes.subarray(0, 23)) === 'version https://git-lfs') {
+    throw new DataError({ file: name }, 'is a git-lfs pointer, not the file itself; run git lfs pull');
+  }
+  yield* isJsonArray(bytes) ? jsonArray(bytes, name) : jsonLines(bytes, name);
+}
+
+function asSource(source: Uint8Array | ByteSource): ByteSource {
+  if (!(source instanceof Uint8Array)) return source;
+  const whole = source.slice().buffer;
+  return { byteLength: whole.byteLength, slice: (start, end) => whole.slice(start, end) };
+}
+
+/**
+ * Reads a dataset from disk: one JSONL, JSON or Parquet file, or a folder of them. A folder with
+ * `QA_information/Open-access` is OmniMedVQA as published.
+ *
+ * @throws DataError when there is no usable record at all.
+ */
+export async function loadDataset(path: string, options: ReadOptions = {}): Promise<Dataset> {
+  const omni = join(path, 'QA_information', 'Open-access');
+  const folder = (await isFolder(omni)) ? omni : path;
+  const names = await listFolder(folder);
+  const files = names
+    ?.filter((name) => /\.(jsonl|ndjson|json|parquet)$/i.test(name))
+    .map((name) => join(folder, name));
+  if (files !== undefined && files.length === 0) {
+    throw new DataError({ file: path }, 'has no .jsonl, .json or .parquet file');
+  }
+  const parts: Dataset[] = [];
+  for (const file of files ?? [path]) parts.push(await loadFile(file, options));
+  const dataset = merge(path, parts, options.strict ?? false);
+  if (dataset.samples.length === 0) {
+    const [first] = dataset.problems;
+    if (first === undefined) throw new DataError({ file: path }, 'has no records');
+    throw new DataError({ file: path }, `has no usable record; the first is bad because ${first.message}`);
+  }
+  return dataset;
+}
+
+async function loadFile(path: string, options: ReadOptions): Promise<Dataset> {
+  const file = await openFile(path);
+  try {
+    return await readDataset(file, path, { ...options, imageRoot: options.imageRoot ?? rootOf(path) });
+  } finally {
+    await file.close();
+  }
+}
+
+/** OmniMedVQA keeps its questions two folders below what image paths are relative to. */
+function rootOf(file: string): string {
+  const { folder } = splitPath(file);
+  const parts = folder.split(/[/\\]/);
+  const at = parts.lastIndexOf('QA_information');
+  return at < 0 ? folder : parts.slice(0, at).join('/') || (folder.startsWith('/') ? '/' : '.');
+}
+
+function merge(file: string, parts: readonly Dataset[], strict: boolean): Dataset {
+  if (parts.length === 1) return { ...(parts[0] as Dataset), file };
+  const places = new Map<string, string>();
+  const samples: Sample[] = [];
+  const problems = parts.flatMap((part) => [...part.problems]);
+  for (const sample of parts.flatMap((part) => [...part.samples])) {
+    const { file: from, line } = sample.source as { file: string; line: number };
+    const earlier = places.get(sample.id);
+    if (earlier === undefined) {
+      places.set(sample.id, `${from}:${line}`);
+      samples.push(sample);
+      continue;
+    }
+    const problem = new DataError(
+      { file: from, line, field: 'id' },
+      `${JSON.stringify(sample.id)} is that of ${earlier}`,
+    );
+    if (strict) throw problem;
+    problems.push(problem);
+  }
+  return { file, samples, problems };
+}

@@ -1,0 +1,153 @@
+/** One function per published record format: from an unchecked record to a question or conversation. */
+import { quote } from '../../io/errors.js';
+import type { Conversation } from '../conversation.js';
+import { fromFileName, modalityName } from '../modalities.js';
+import { letters, parseProblem, problemText, type Question } from '../question.js';
+import { conversationOf, shareGptOf } from './conversations.js';
+import {
+  answerByText,
+  answerLetter,
+  extraOf,
+  fail,
+  idOf,
+  imageOf,
+  imagesOfRecord,
+  optionalText,
+  optionsOf,
+  present,
+  type Raw,
+  type RecordContext,
+  requiredText,
+} from './fields.js';
+
+/** Formats of records. */
+export const SCHEMAS = ['osler', 'omnimedvqa', 'med-r1', 'messages', 'conversations'] as const;
+
+/** The format of a record. */
+export type Schema = (typeof SCHEMAS)[number];
+
+/** A question or a conversation. */
+export type Sample = Question | Conversation;
+
+/** The format that a record's keys show; what shows nothing is taken for our own, whose errors say what is missing. */
+export function schemaOf(raw: Raw): Schema {
+  if ('messages' in raw) return 'messages';
+  if ('conversations' in raw) return 'conversations';
+  if ('problem' in raw && 'solution' in raw) return 'med-r1';
+  if ('gt_answer' in raw || 'option_A' in raw) return 'omnimedvqa';
+  return 'osler';
+}
+
+/** Checks and converts a record. */
+export function readRecord(schema: Schema, raw: Raw, at: RecordContext): Sample {
+  const sample = READERS[schema](raw, at);
+  return { ...at.defaults, ...sample, source: { file: at.file, line: at.line, root: at.root } };
+}
+
+const READERS: Readonly<Record<Schema, (raw: Raw, at: RecordContext) => Sample>> = {
+  osler,
+  omnimedvqa,
+  'med-r1': medR1,
+  messages: conversationOf,
+  conversations: shareGptOf,
+};
+
+const OSLER_KEYS = new Set(
+  'id image images question options answer modality question_type dataset reasoning problem'.split(' '),
+);
+
+/** Our own JSONL (DESIGN, section 3). */
+function osler(raw: Raw, at: RecordContext): Question {
+  const options = optionsOf(raw.options, 'options', at);
+  const problem = optionalText(raw, 'problem', at);
+  return {
+    id: idOf(raw, 'id', at),
+    images: imagesOfRecord(raw, at),
+    question: requiredText(raw, 'question', at),
+    options,
+    answer: answerLetter(requiredText(raw, 'answer', at), options, 'answer', at),
+    ...present({
+      modality: optionalText(raw, 'modality', at),
+      question_type: optionalText(raw, 'question_type', at),
+      dataset: optionalText(raw, 'dataset', at),
+      reasoning: optionalText(raw, 'reasoning', at),
+      problem,
+    }),
+    ...extraOf(raw, OSLER_KEYS),
+  };
+}
+
+const OMNI_KEYS = new Set([
+  ...'question_id image_path question gt_answer question_type modality_type modality dataset'.split(' '),
+  ...Array.from({ length: 26 }, (_, i) => `option_${String.fromCharCode(65 + i)}`),
+]);
+
+/**
+ * OmniMedVQA: options in fields of their own, the answer as the option's text. One record (in `Chest CT Scan.json`) spells
+ * `modality_type` as `modality`; Med-R1's one-item split "unknown" comes of missing that.
+ */
+function omnimedvqa(raw: Raw, at: RecordContext): Question {
+  const found = Object.entries(raw).flatMap(([key, value]): [string, unknown][] =>
+    key.startsWith('option_') && OMNI_KEYS.has(key) ? [[key.slice(-1), value]] : [],
+  );
+  const options = optionsOf(Object.fromEntries(found), 'option', at);
+  const modality = optionalText(raw, 'modality_type', at) ?? optionalText(raw, 'modality', at);
+  return {
+    id: idOf(raw, 'question_id', at),
+    images: [imageOf(requiredText(raw, 'image_path', at), 'image_path', at)],
+    question: requiredText(raw, 'question', at).trim(),
+    options,
+    answer: answerByText(requiredText(raw, 'gt_answer', at), options, 'gt_answer', at),
+    ...present({
+      modality: modality === undefined ? undefined : modalityName(modality),
+      question_type: optionalText(raw, 'question_type', at),
+      dataset: optionalText(raw, 'dataset', at),
+    }),
+    ...extraOf(raw, OMNI_KEYS),
+  };
+}
+
+const MED_R1_KEYS = new Set(
+  'id image images problem solution thinking modality question_type dataset'.split(' '),
+);
+
+/** Med-R1: question and options in one line, the letter in answer tags; the file's name tells modality or question type. */
+function medR1(raw: Raw, at: RecordContext): Question {
+  const problem = requiredText(raw, 'problem', at);
+  const parsed = parseProblem(problem);
+  if (parsed === undefined) fail(at, 'problem', `has no options like "A)one, B)two": ${quote(problem)}`);
+  const solution = requiredText(raw, 'solution', at);
+  const tagged = /<answer>(.*?)<\/answer>/s.exec(solution)?.[1] ?? solution;
+  const images = imagesOfRecord(raw, at);
+  const path = typeof images[0] === 'string' ? images[0] : '';
+  const fromName = fromFileName(at.file);
+  const exact = problemText(parsed) === problem;
+  return {
+    id: idOf(raw, 'id', at),
+    images,
+    question: parsed.question,
+    options: parsed.options,
+    answer: solutionLetter(tagged.trim(), parsed.options, at),
+    ...present({
+      modality: optionalText(raw, 'modality', at) ?? fromName.modality,
+      question_type: optionalText(raw, 'question_type', at) ?? fromName.question_type,
+      dataset: optionalText(raw, 'dataset', at) ?? /^Images\/([^/]+)\//.exec(path)?.[1],
+      reasoning: optionalText(raw, 'thinking', at),
+      problem: exact ? undefined : problem,
+    }),
+    ...extraOf(raw, MED_R1_KEYS),
+  };
+}
+
+function solutionLetter(
+  answer: string,
+  options: Readonly<Record<string, string>>,
+  at: RecordContext,
+): string {
+  if (Object.hasOwn(options, answer)) return answer;
+  return fail(
+    at,
+    'solution',
+    `names ${quote(answer)}, which is none of the options ${letters({ options }).join(', ')}`,
+  );
+}
