@@ -160,7 +160,6 @@ export async function* fill(
     element += count;
     yield chunk.byteLength;
   }
-  target.touch();
 }
 
 function listed(names: readonly string[]): string {

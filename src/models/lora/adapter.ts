@@ -108,7 +108,6 @@ export class Adapter {
           const delta = affine(matmul(adapter.b, adapter.a), adapter.scale);
           const merged = cast(add(cast(weight, 'f32'), delta), weight.dtype);
           weight.gpu.copy(merged.range, weight.range);
-          weight.touch();
         }),
       );
     }

@@ -27,8 +27,8 @@ export class Difference {
       const d = Math.abs(actual[i] - expected[i]);
       this.#squares += d * d;
       this.#reference += expected[i] * expected[i];
-      // Written so that NaN stays.
-      if (!(d <= this.#most)) this.#most = d;
+      // Once NaN, always NaN.
+      if (!(d <= this.#most) && !Number.isNaN(this.#most)) this.#most = d;
     }
   }
 
