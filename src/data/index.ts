@@ -1,9 +1,31 @@
-/** Medical questions: records, readers, splits, prompts, statistics, and the phantom dataset. */
+/** Medical questions: records, readers, answers, splits, prompts, statistics, and the phantom dataset. */
+export {
+  type AnswerOptions,
+  answerIn,
+  countTags,
+  type FoundAnswer,
+  matchOption,
+  statedAnswer,
+} from './answer.js';
 export { type Conversation, isConversation } from './conversation.js';
 export { type Dataset, loadDataset, type ReadOptions, readDataset } from './dataset.js';
 export { DataError, type Place } from './errors.js';
 export { imageFile, imageKey, imageName, pathProblem } from './images.js';
 export * from './modalities.js';
+export { shuffleOptions } from './options.js';
+export { type PaperReading, paperAccuracy, paperAnswer, paperFormat, paperRewardText } from './paper.js';
+export * from './prompts.js';
 export * from './question.js';
 export { Random } from './random.js';
 export { type Sample, SCHEMAS, type Schema } from './readers/schemas.js';
+export { type Filter, questionsOf, select } from './select.js';
+export { type Leakage, leakage, type Split, type SplitOptions, splitByImage } from './split.js';
+export {
+  type DatasetStats,
+  datasetStats,
+  groupBy,
+  type QuestionStats,
+  questionStats,
+  UNKNOWN,
+} from './stats.js';
+export { questionLine, questionRecord, questionsToParquet } from './write.js';

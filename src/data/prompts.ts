@@ -1,0 +1,99 @@
+/** What a model is told to do with a question. Templates named after Med-R1 have its words exactly. */
+import type { Message, MessagePart } from '../text/messages.js';
+import type { Conversation } from './conversation.js';
+import { type ImageSource, problemText, type Question } from './question.js';
+
+/** How an answer is to look: reasoning before it, none, reasoning after it, or a bare letter. */
+export const ANSWER_STYLES = ['think', 'no-think', 'think-after', 'zero-shot'] as const;
+
+/** How an answer is to look. */
+export type AnswerStyle = (typeof ANSWER_STYLES)[number];
+
+const LETTER = 'the correct single-letter choice (A, B, C, D,...)';
+
+/**
+ * Med-R1 trains and evaluates with different words; both are its own, but for `think-after`, whose code was never
+ * published: that one puts the two steps of `think` in the other order.
+ */
+const TEMPLATES: Readonly<Record<AnswerStyle, { readonly train: string; readonly eval: string }>> = {
+  think: {
+    train: `{Question} Your task: 1. Think through the question step by step, enclose your reasoning process in <think>...</think> tags. 2. Then provide ${LETTER} inside <answer>...</answer> tags. 3. No extra information or text outside of these tags.`,
+    eval: `{Question} Think through the question step by step in <think>...</think> tags. Then provide ${LETTER} inside <answer>...</answer> tags.`,
+  },
+  'no-think': {
+    train: `{Question} Your task: 1. Provide ${LETTER} inside <answer>...</answer> tags. 2. No extra information or text outside of this tag.`,
+    eval: `{Question} Provide ${LETTER} inside <answer>...</answer> tags.`,
+  },
+  'think-after': {
+    train: `{Question} Your task: 1. Provide ${LETTER} inside <answer>...</answer> tags. 2. Then explain your choice step by step, enclose your reasoning process in <think>...</think> tags. 3. No extra information or text outside of these tags.`,
+    eval: `{Question} Provide ${LETTER} inside <answer>...</answer> tags. Then explain your choice step by step in <think>...</think> tags.`,
+  },
+  'zero-shot': {
+    train: `{Question} Provide ${LETTER}.`,
+    eval: `{Question} Provide ${LETTER}.`,
+  },
+};
+
+/** What the README of Med-R1 tells a released checkpoint. */
+export const MED_R1_README_TEMPLATE =
+  '{Question} First output the thinking process in <think> </think> and final choice (A, B, C, D ...) in <answer> </answer> tags.';
+
+/** The template of a style, with `{Question}` where question and options go. */
+export function promptTemplate(style: AnswerStyle, phase: 'train' | 'eval'): string {
+  return TEMPLATES[style][phase];
+}
+
+/** A prompt: the pictures, then the text, as Med-R1's trainer orders them. */
+export interface QuestionPrompt {
+  readonly text: string;
+  readonly messages: readonly Message<ImageSource>[];
+}
+
+/**
+ * The prompt of a question.
+ *
+ * @param template a style, or a text with `{Question}` in it.
+ * @param system a system message to put first; Med-R1 has none, so that the chat template's own stands.
+ */
+export function questionPrompt(
+  question: Question,
+  template: { readonly style: AnswerStyle; readonly phase: 'train' | 'eval' } | string,
+  system?: string,
+): QuestionPrompt {
+  const words = typeof template === 'string' ? template : promptTemplate(template.style, template.phase);
+  if (!words.includes('{Question}')) throw new RangeError('the prompt template has no {Question}');
+  // A function, since a question may have $& in it.
+  const text = words.replace('{Question}', () => problemText(question));
+  const pictures = question.images.map((image): MessagePart<ImageSource> => ({ type: 'image', image }));
+  const user: Message<ImageSource> = { role: 'user', content: [...pictures, { type: 'text', text }] };
+  return { text, messages: system === undefined ? [user] : [{ role: 'system', content: system }, user] };
+}
+
+/** The completion that a style asks for; undefined where it asks for reasoning and the question has none. */
+export function targetText(question: Question, style: AnswerStyle): string | undefined {
+  const answer = `<answer> ${question.answer} </answer>`;
+  if (style === 'zero-shot') return question.answer;
+  if (style === 'no-think') return answer;
+  if (question.reasoning === undefined) return undefined;
+  const think = `<think>${question.reasoning}</think>`;
+  return style === 'think' ? `${think}\n${answer}` : `${answer}\n${think}`;
+}
+
+/** The conversation that teaches a question's answer in a style; undefined as for {@link targetText}. */
+export function teachingConversation(
+  question: Question,
+  style: AnswerStyle,
+  system?: string,
+): Conversation | undefined {
+  const target = targetText(question, style);
+  if (target === undefined) return undefined;
+  const { messages } = questionPrompt(question, { style, phase: 'train' }, system);
+  const {
+    question: _question,
+    options: _options,
+    answer: _answer,
+    reasoning: _reasoning,
+    ...fields
+  } = question;
+  return { ...fields, messages: [...messages, { role: 'assistant', content: target }] };
+}
