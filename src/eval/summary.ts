@@ -1,0 +1,140 @@
+/**
+ * What an evaluation writes: `summary.json` ({@link EvalSummary}) and `predictions.jsonl` (one {@link Prediction} a line).
+ * Names are those of the files.
+ */
+import type { FoundAnswer } from '../data/answer.js';
+import type { PaperReading } from '../data/paper.js';
+
+/** Right answers among questions, with a 95% Wilson interval. */
+export interface Accuracy {
+  /** Questions. */
+  readonly n: number;
+  /** Questions answered right; with several samples a question counts with the share of its right samples. */
+  readonly correct: number;
+  readonly accuracy: number;
+  /** Ends of the interval. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Accuracy of some questions in both readings, and what guessing would score on them. */
+export interface Cell {
+  /** By a careful reading of the answer (`answerIn`): what to compare models by. */
+  readonly robust: Accuracy;
+  /** By Med-R1's own scripts, which take nothing but the letter: what to compare with the paper by. */
+  readonly paper: Accuracy;
+  /** Expected accuracy of choosing an option at random. */
+  readonly random: number;
+  /** Accuracy of always naming the commonest letter of these questions. */
+  readonly majority: number;
+  readonly majority_letter: string;
+}
+
+/** A cell of the finest table. */
+export interface NamedCell extends Cell {
+  readonly modality: string;
+  readonly question_type: string;
+  readonly dataset: string;
+}
+
+/** Lengths of completions in tokens. */
+export interface LengthStats {
+  readonly mean: number;
+  readonly min: number;
+  readonly median: number;
+  readonly p95: number;
+  readonly max: number;
+  /** Mean over right and over wrong answers (robust); null where there are none. */
+  readonly mean_correct: number | null;
+  readonly mean_wrong: number | null;
+}
+
+/** Shares of completions, in [0, 1]. */
+export interface TagStats {
+  /** The whole completion has the form that the paper's format reward wants of its style. */
+  readonly paper_format: number;
+  readonly one_answer_pair: number;
+  readonly no_answer_tag: number;
+  readonly several_answer_tags: number;
+  readonly one_think_pair: number;
+  /** Ended by the cap on tokens. */
+  readonly truncated: number;
+  /** No option could be read (robust). */
+  readonly no_answer: number;
+}
+
+/** How the completions were made and read. */
+export interface EvalSettings {
+  /** Style of the prompt, or `custom`. */
+  readonly style: string;
+  /** The prompt's words, with `{Question}` in them. */
+  readonly template: string;
+  readonly system?: string;
+  readonly paper_reading: PaperReading;
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly top_p: number;
+  readonly top_k: number;
+  readonly samples: number;
+  readonly max_new_tokens: number;
+  readonly seed: number;
+}
+
+/** Content of `summary.json`. */
+export interface EvalSummary extends Cell {
+  readonly format: 'osler-eval/1';
+  /** Model, adapter and data as the user named them. */
+  readonly model: string;
+  readonly adapter?: string;
+  readonly data: string;
+  readonly settings: EvalSettings;
+  readonly questions: number;
+  readonly completions: number;
+  /** Records of the data that could not be used. */
+  readonly skipped: number;
+  readonly by_modality: Readonly<Record<string, Cell>>;
+  readonly by_question_type: Readonly<Record<string, Cell>>;
+  readonly by_dataset: Readonly<Record<string, Cell>>;
+  /** Modality, then question type. */
+  readonly matrix: Readonly<Record<string, Readonly<Record<string, Cell>>>>;
+  /** Each combination of modality, question type and dataset that there is. */
+  readonly cells: readonly NamedCell[];
+  /** Chance that at least one of k samples is right, by k; only with several samples. */
+  readonly pass_at_k?: Readonly<Record<string, number>>;
+  /** Accuracy of the letter that most samples name; only with several samples. */
+  readonly majority_vote?: Accuracy;
+  readonly lengths: LengthStats;
+  readonly tags: TagStats;
+  readonly time: {
+    readonly seconds: number;
+    readonly tokens: number;
+    readonly tokens_per_second: number;
+  };
+}
+
+/** One completion of one question. */
+export interface Prediction {
+  /** The question's id. */
+  readonly id: string;
+  readonly sample: number;
+  /** Paths relative to the dataset's folder; a name for pictures that came inside of the dataset. */
+  readonly images: readonly string[];
+  readonly question: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly answer: string;
+  readonly modality?: string;
+  readonly question_type?: string;
+  readonly dataset?: string;
+  /** Text of the prompt, without the chat template. */
+  readonly prompt: string;
+  readonly completion: string;
+  readonly token_count: number;
+  readonly finish_reason: string;
+  /** The option read by the robust reading; null for none. */
+  readonly letter: string | null;
+  readonly how: FoundAnswer['how'];
+  readonly correct: boolean;
+  /** What the paper's scripts read; null for nothing. */
+  readonly paper_answer: string | null;
+  readonly paper_correct: boolean;
+}
