@@ -28,9 +28,11 @@ export async function runBench(options: BenchOptions): Promise<void> {
     `roofline   f32 ${giga(roofline.f32)} GFLOP/s, f16 ${giga(roofline.f16)}, matrix ${giga(roofline.matrix)}, ` +
       `copy ${giga(roofline.bandwidth)} GB/s, ${roofline.dispatchMicroseconds.toFixed(1)} us per dispatch`,
   );
+  const cases = (await loadCases(options.filter)).filter((bench) => bench.available?.(gpu) ?? true);
+  if (cases.length === 0)
+    throw new Error(`no kernel benchmark contains "${options.filter}"; run without --filter to see all`);
   log(header());
   const rows: BenchRow[] = [];
-  const cases = (await loadCases(options.filter)).filter((bench) => bench.available?.(gpu) ?? true);
   for (const bench of cases) {
     await tune(gpu, bench);
     const row = await measure(gpu, bench, roofline);

@@ -14,7 +14,7 @@ import {
   sub,
 } from '../src/autograd/index.js';
 import type { Gpu } from '../src/gpu/index.js';
-import { full } from '../src/kernels/elementwise.js';
+import { axpy, full } from '../src/kernels/elementwise.js';
 import { scope, type Tensor, tensor } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
 import { testGpu } from './support/gpu.js';
@@ -151,6 +151,52 @@ describe('checkpoint', () => {
     x.dispose();
     w.dispose();
   });
+
+  test('frozen blocks, unused inputs and blocks that return an input or a leaf', async () => {
+    const frozen = tensor(gpu, random(4, 3));
+    const a = leaf([1, 2, 3, 4]);
+    const b = leaf([5, 6, 7, 8]);
+    scope(() => {
+      expect(checkpoint((x) => mul(x, x), frozen).tracked).toBe(false);
+      backward(
+        checkpoint((x) => x, a),
+        { gradient: ones([4]) },
+      );
+      backward(
+        checkpoint(() => b, a),
+        { gradient: ones([4]) },
+      );
+      backward(
+        checkpoint((x, _unused) => mul(x, x), a, b),
+        { gradient: ones([4]) },
+      );
+    });
+    await expectClose(a.grad!, [3, 5, 7, 9], 1e-6);
+    await expectClose(b.grad!, [1, 1, 1, 1], 1e-6);
+    for (const t of [frozen, a, b]) t.dispose();
+  });
+});
+
+test('a backward that throws leaves no memory behind and allows further work', async () => {
+  const a = leaf([1, 2, 3]);
+  const before = gpu.memory().liveTotal;
+  scope(() => {
+    const y = noGrad(() => affine(a, 1));
+    differentiable({
+      name: 'broken',
+      inputs: [a],
+      outputs: [y],
+      saved: [a],
+      backward: () => {
+        throw new Error('no gradient');
+      },
+    });
+    expect(() => backward(mul(y, y), { gradient: ones([3]) })).toThrow('no gradient');
+  });
+  expect(gpu.memory().liveTotal).toBe(before);
+  scope(() => backward(mul(a, a), { gradient: ones([3]) }));
+  await expectClose(a.grad!, [2, 4, 6], 1e-6);
+  a.dispose();
 });
 
 describe('misuse', () => {
@@ -176,6 +222,22 @@ describe('misuse', () => {
       );
     });
     a.dispose();
+  });
+
+  test('kernels that write in place are found too, also in replays', () => {
+    const a = leaf([1, 2]);
+    const h = tensor(gpu, [3, 4]);
+    const h2 = tensor(gpu, [3, 4]);
+    const { recording } = gpu.record(() => axpy(h, h2, 1));
+    for (const change of [() => axpy(h, h2, 2), () => recording.replay()]) {
+      scope(() => {
+        const y = mul(a, h);
+        change();
+        expect(() => backward(y, { gradient: ones([2]) })).toThrow('it was changed');
+      });
+    }
+    recording.dispose();
+    for (const t of [a, h, h2]) t.dispose();
   });
 
   test('backward needs one element or a gradient of the right shape', () => {

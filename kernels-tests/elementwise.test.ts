@@ -11,8 +11,6 @@ const OPS: Record<BinaryOp, (a: number, b: number) => number> = {
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
-  max: Math.max,
-  min: Math.min,
 };
 
 let gpu: Gpu;

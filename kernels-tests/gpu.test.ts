@@ -99,6 +99,48 @@ describe('commands', () => {
     y.dispose();
   });
 
+  test('a replay finds its inputs unchanged, whatever was freed while recording', async () => {
+    const x = tensor(gpu, random(100));
+    const y = zeros(gpu, [100]);
+    const xs = await x.data();
+    // z lives before the recording and dies in it: its memory must not become an intermediate of later commands.
+    const z = affine(x, 3);
+    const { recording } = gpu.record(() => {
+      axpy(y, z, 1);
+      z.dispose();
+      scope(() => affine(full(gpu, [100], 7), 1));
+    });
+    recording.replay();
+    recording.replay();
+    await expectClose(
+      y,
+      Array.from(xs, (v) => 9 * v),
+      1e-6,
+    );
+    recording.dispose();
+    for (const t of [x, y]) t.dispose();
+  });
+
+  test('a recording that fails leaves nothing behind', () => {
+    const before = gpu.memory().liveTotal;
+    const fail = () => {
+      scope(() => {
+        full(gpu, [100], 1);
+      });
+      throw new Error('broken');
+    };
+    expect(() => gpu.record(fail)).toThrow('broken');
+    expect(gpu.memory().liveTotal).toBe(before);
+    expect(() => gpu.record(async () => {})).toThrow('must be synchronous');
+    gpu.record(() => {}).recording.dispose();
+  });
+
+  test('ever-changing sizes do not pile up', () => {
+    for (let i = 0; i < 60; i++) scope(() => empty(gpu, [(1 << 20) + i * 150_000]));
+    const { reserved, peakTotal } = gpu.memory();
+    expect(reserved).toBeLessThan(2 * peakTotal + (96 << 20));
+  });
+
   test('profiling names kernels and gives Chrome traces', async () => {
     gpu.startProfile();
     scope(() => {
@@ -142,6 +184,10 @@ describe('errors', () => {
         'add: b is bf16[4], expected f32',
       );
       expect(() => tensor(gpu, [1, 2, 3], [2, 2])).toThrow('3 values do not fill shape [2, 2]');
+      expect(() => tensor(gpu, [[1, 2], [3]])).toThrow('row 0 has shape [2] and row 1 has [1]');
+      expect(() => tensor(gpu, [1.5], [1], { dtype: 'i32' })).toThrow('1.5');
+      expect(() => full(gpu, [4], 1).alias([8])).toThrow('exceeds the 16 bytes');
+      expect(() => full(gpu, [4], 1).write(new Int32Array(4))).toThrow('writing Int32Array into a f32 tensor');
     });
   });
 

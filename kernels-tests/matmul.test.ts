@@ -101,8 +101,8 @@ test('tiles of 32 and 128', async () => {
   }
 });
 
-test.each(['base', 'subgroups'] as const)('gemv, tier %s', async (tier) => {
-  if (!(await testTiers()).includes(tier)) return;
+test.for(['base', 'subgroups'] as const)('gemv, tier %s', async (tier, { skip }) => {
+  skip(!(await testTiers()).includes(tier), `the adapter has no ${tier}`);
   const device = await testGpu(tier);
   const choice: MatmulChoice = { variant: 'gemv', single: tier === 'subgroups' };
   for (const [dtype, transposeB] of [
@@ -123,13 +123,13 @@ test.each(['base', 'subgroups'] as const)('gemv, tier %s', async (tier) => {
   await expectProduct(device, { M: 1, N: 20, K: 1000 }, { choice: { ...choice, splits: 3 } });
 });
 
-test.each([
+test.for([
   ['NN', 'f16', {}],
   ['NT', 'f16', { transposeB: true }],
   ['NT', 'bf16', { transposeB: true }],
   ['TN', 'f32', { transposeA: true }],
-] as const)('matrix units, %s, B in %s', async (_, dtype, layout) => {
-  if (!(await testTiers()).includes('subgroup-matrix')) return;
+] as const)('matrix units, %s, B in %s', async ([_, dtype, layout], { skip }) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
   const device = await testGpu('subgroup-matrix');
   const options: MatmulOptions = { choice: { variant: 'matrix', tile: 32 }, precision: 'f16' };
   await expectProduct(device, { M: 32, N: 64, K: 48, dtype, ...layout }, options, 1e-4, 'f16');
@@ -196,9 +196,9 @@ describe('epilogue', () => {
     const expected = product(valuesA, valuesB, c);
     for (const beta of [undefined, 0.5, 0]) {
       const into = tensor(gpu, beta === 0 ? before.map(() => Number.NaN) : before, [c.M, c.N]);
-      const version = into.storage.version;
+      const version = into.storage.buffer.version;
       expect(matmul(a, b, { transposeB: true, into, beta, scale: 2, choice })).toBe(into);
-      expect(into.storage.version).toBe(version + 1);
+      expect(into.storage.buffer.version).toBe(version + 1);
       const kept = beta ?? 1;
       await expectClose(
         into,

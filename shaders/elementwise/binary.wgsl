@@ -1,4 +1,4 @@
-// y = a OP b for equally shaped f32 tensors. OP is chosen by one of the defines ADD, SUB, MUL, DIV, MAX, MIN.
+// y = a OP b for equally shaped f32 tensors. OP is chosen by one of the defines ADD, SUB, MUL, DIV.
 #include "common/grid.wgsl"
 
 struct Params { size: u32 }

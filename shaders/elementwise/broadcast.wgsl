@@ -1,5 +1,6 @@
 // y = a OP b under NumPy broadcasting, up to four dimensions. y has sizes d0..d3 (slowest first); s*, t* are the element
 // strides of a and b along them, 0 where that operand is repeated. `first` is where this window of y begins.
+// DENSE_A, DENSE_B: that operand has y's shape and is cut into the same windows.
 #include "common/grid.wgsl"
 
 struct Params {
@@ -25,7 +26,15 @@ fn element(at: u32) {
   let r1 = r2 / params.d2;
   let i1 = r1 % params.d1;
   let i0 = r1 / params.d1;
+#if DENSE_A
+  let fromA = at;
+#else
   let fromA = i0 * params.s0 + i1 * params.s1 + i2 * params.s2 + i3 * params.s3;
+#endif
+#if DENSE_B
+  let fromB = at;
+#else
   let fromB = i0 * params.t0 + i1 * params.t1 + i2 * params.t2 + i3 * params.t3;
+#endif
   y[at] = apply(a[fromA], b[fromB]);
 }

@@ -8,9 +8,5 @@ fn apply(a: Value, b: Value) -> Value {
   return a * b;
 #elif DIV
   return a / b;
-#elif MAX
-  return max(a, b);
-#elif MIN
-  return min(a, b);
 #endif
 }

@@ -21,6 +21,7 @@ function sinkOf(leaf: Tensor): Map<Tensor, Tensor | null> | undefined {
 
 /** Adds the gradient of `output` to `.grad` of every leaf that requires it. */
 export function backward(output: Tensor, options: BackwardOptions = {}): void {
+  output.assertUsable();
   const start = edgeOf(output);
   check(start, 'autograd', () => {
     return `backward: tensor ${output.describe()} does not depend on any tensor that requires gradients (second derivatives are not supported)`;
@@ -34,6 +35,20 @@ export function gradients(
   inputs: readonly Tensor[],
   options: BackwardOptions = {},
 ): Tensor[] {
+  const found = gradientsIfAny(output, inputs, options);
+  return inputs.map((t) => {
+    const gradient = found.get(t);
+    check(gradient, 'autograd', () => `gradients: input ${t.describe()} does not influence the output`);
+    return gradient;
+  });
+}
+
+/** Like {@link gradients}, with null for inputs that do not influence the output. */
+export function gradientsIfAny(
+  output: Tensor,
+  inputs: readonly Tensor[],
+  options: BackwardOptions = {},
+): ReadonlyMap<Tensor, Tensor | null> {
   const sink = new Map<Tensor, Tensor | null>(inputs.map((t) => [t, null]));
   sinks.push(sink);
   try {
@@ -41,11 +56,7 @@ export function gradients(
   } finally {
     sinks.splice(sinks.lastIndexOf(sink), 1);
   }
-  return inputs.map((t) => {
-    const gradient = sink.get(t);
-    check(gradient, 'autograd', () => `gradients: input ${t.describe()} does not influence the output`);
-    return gradient;
-  });
+  return sink;
 }
 
 function seed(output: Tensor, gradient: Tensor | undefined): Tensor {
@@ -76,14 +87,29 @@ function run(start: Edge, gradient: Tensor, retain: boolean): void {
     }
     slots[edge.index] = merge(slots[edge.index], g);
   };
-  deliver(start, gradient);
-  for (let node = queue.pop(); node; node = queue.pop()) {
-    const slots = pending.get(node) as (Tensor | null)[];
+  try {
+    deliver(start, gradient);
+    for (let node = queue.pop(); node; node = queue.pop()) {
+      const slots = pending.get(node) as (Tensor | null)[];
+      try {
+        visit(node, slots, deliver);
+      } finally {
+        finish(node, slots);
+      }
+      if (!retain) node.release();
+      node.dropped();
+    }
+  } finally {
+    // Only after an error is anything left here.
+    for (const [node, slots] of pending) {
+      finish(node, slots);
+      node.dropped();
+    }
+  }
+
+  function finish(node: GradNode, slots: readonly (Tensor | null)[]): void {
     pending.delete(node);
-    visit(node, slots, deliver);
     for (const slot of slots) slot?.dispose();
-    if (!retain) node.release();
-    node.dropped();
   }
 }
 

@@ -1,7 +1,7 @@
 /** Gradient checkpointing: trade a second forward pass for not keeping a block's intermediates. */
 import { scope, type Tensor } from '../tensor/index.js';
-import { backward, gradients } from './backward.js';
-import { differentiable, gradEnabled, noGrad, withGrad } from './graph.js';
+import { gradientsIfAny } from './backward.js';
+import { differentiable, gradEnabled, withGrad, withoutRecording } from './graph.js';
 
 /**
  * Runs `block` without recording and, during backward, runs it again with recording. `block` must compute the same
@@ -10,8 +10,10 @@ import { differentiable, gradEnabled, noGrad, withGrad } from './graph.js';
  */
 export function checkpoint(block: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): Tensor {
   if (!gradEnabled()) return block(...inputs);
-  const result = noGrad(() => scope(() => block(...inputs)));
-  const output = inputs.includes(result) ? result.alias() : result;
+  const { result, trainable } = withoutRecording(() => scope(() => block(...inputs)));
+  if (!trainable) return result;
+  // The block may hand out an input or a leaf as it is; what joins the graph here must be a tensor of its own.
+  const output = result.tracked || inputs.includes(result) ? result.alias() : result;
   differentiable({
     name: 'checkpoint',
     inputs,
@@ -20,18 +22,11 @@ export function checkpoint(block: (...inputs: Tensor[]) => Tensor, ...inputs: Te
     force: true,
     backward: ([gradient], saved, { needs }) => {
       const again = saved.map((t, i) => (needs[i] ? t.alias().requireGrad() : t.alias()));
+      const recomputed = withGrad(() => block(...again));
+      if (!gradient || !recomputed.tracked) return inputs.map(() => null);
       const wanted = again.filter((_, i) => needs[i]);
-      const recomputed = withGrad(true, () => block(...again));
-      if (!gradient) return inputs.map(() => null);
-      if (wanted.length === 0) {
-        backward(recomputed, { gradient });
-        return inputs.map(() => null);
-      }
-      const found = gradients(recomputed, wanted, { gradient });
-      return again.map((t) => {
-        const at = wanted.indexOf(t);
-        return at < 0 ? null : found[at];
-      });
+      const found = gradientsIfAny(recomputed, wanted, { gradient });
+      return again.map((t) => found.get(t) ?? null);
     },
   });
   return output;

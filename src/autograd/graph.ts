@@ -41,7 +41,10 @@ interface Saved {
 }
 
 let sequence = 0;
-let enabled = true;
+/** How many `noGrad` bodies are running. */
+let pauses = 0;
+/** Whether an op that was not recorded would have been, but for `noGrad`. */
+let sawTracked = false;
 
 /** One recorded op. */
 export class GradNode implements GradLink {
@@ -63,7 +66,7 @@ export class GradNode implements GradLink {
     this.outputCount = op.outputs.length;
     this.#references = op.outputs.length;
     this.#backward = op.backward;
-    this.#saved = op.saved.map((t) => ({ tensor: t.alias().keep(), version: t.storage.version }));
+    this.#saved = op.saved.map((t) => ({ tensor: t.alias().keep(), version: t.storage.buffer.version }));
     for (const edge of this.edges) if (edge && 'node' in edge) edge.node.#references++;
   }
 
@@ -92,7 +95,7 @@ export class GradNode implements GradLink {
       return `the graph of ${this.name} was already freed; call backward once per forward pass, or pass retainGraph`;
     });
     for (const { tensor, version } of saved) {
-      check(tensor.storage.version === version, 'autograd', () => {
+      check(tensor.storage.buffer.version === version, 'autograd', () => {
         return `${this.name} saved a tensor ${tensor.describe()} for its backward, and it was changed in place since`;
       });
     }
@@ -128,7 +131,9 @@ export interface OpRecord {
 
 /** Links an op's outputs into the graph, if gradients are enabled and some input needs one. */
 export function differentiable(op: OpRecord): void {
-  if (enabled && (op.force || op.inputs.some((t) => t.tracked))) {
+  const tracked = op.force || op.inputs.some((t) => t.tracked);
+  sawTracked ||= tracked;
+  if (tracked && pauses === 0) {
     const node = new GradNode(op);
     op.outputs.forEach((output, i) => {
       check(!output.link, 'autograd', () => `${op.name}: an output is already part of the graph`);
@@ -147,30 +152,47 @@ export function edgeOf(tensor: Tensor): Edge | null {
 
 /** True while ops are recorded. */
 export function gradEnabled(): boolean {
-  return enabled;
+  return pauses === 0;
 }
 
-/** Runs `body` without recording. */
+/** Runs `body` without recording. While an async body runs, nothing else is recorded either. */
 export function noGrad<T>(body: () => T): T {
-  return withGrad(false, body);
-}
-
-/** Runs `body` with recording switched on or off. Async bodies keep the mode until they settle. */
-export function withGrad<T>(on: boolean, body: () => T): T {
-  const before = enabled;
-  enabled = on;
+  pauses++;
   let result: T;
   try {
     result = body();
   } catch (error) {
-    enabled = before;
+    pauses--;
     throw error;
   }
-  if (!(result instanceof Promise)) {
-    enabled = before;
-    return result;
+  if (result instanceof Promise) {
+    return result.finally(() => {
+      pauses--;
+    }) as T;
   }
-  return result.finally(() => {
-    enabled = before;
-  }) as T;
+  pauses--;
+  return result;
+}
+
+/** Runs a synchronous `body` with recording on, also inside `noGrad`. */
+export function withGrad<T>(body: () => T): T {
+  const before = pauses;
+  pauses = 0;
+  try {
+    return body();
+  } finally {
+    pauses = before;
+  }
+}
+
+/** Runs a synchronous `body` without recording, and tells whether any op in it had an input that needs a gradient. */
+export function withoutRecording<T>(body: () => T): { result: T; trainable: boolean } {
+  const before = sawTracked;
+  sawTracked = false;
+  try {
+    const result = noGrad(body);
+    return { result, trainable: sawTracked };
+  } finally {
+    sawTracked ||= before;
+  }
 }

@@ -2,6 +2,7 @@
  * Differentiable ops as methods of Tensor, so that expressions read from left to right: `x.matmul(w).add(b).gelu()`.
  * Each is the function of the same name; a number where a tensor may stand is a constant.
  */
+import { full } from '../kernels/elementwise.js';
 import { type DType, type Shape, Tensor } from '../tensor/index.js';
 import { type BackwardOptions, backward } from './backward.js';
 import * as ops from './ops/index.js';
@@ -61,7 +62,12 @@ const methods: ThisType<Tensor> & Omit<Methods, keyof typeof UNARY> = {
     return isNumber(other) ? ops.affine(this, other) : ops.mul(this, other);
   },
   div(other) {
-    return isNumber(other) ? ops.affine(this, 1 / other) : ops.div(this, other);
+    if (!isNumber(other)) return ops.div(this, other);
+    // Not a product with the reciprocal, which rounds differently.
+    const divisor = full(this.gpu, [1], other);
+    const y = ops.div(this, divisor);
+    divisor.dispose();
+    return y;
   },
   matmul(other) {
     return ops.matmul(this, other);

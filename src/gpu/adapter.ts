@@ -54,7 +54,12 @@ export interface Candidate {
 /** Asks for the most powerful adapter; throws where there is none that executes what it accepts. */
 export async function requestAdapter(gpu: GPU): Promise<Candidate> {
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  check(adapter, 'adapter', () => 'no WebGPU adapter was found; `osler doctor` says what to install');
+  check(
+    adapter,
+    'adapter',
+    () =>
+      'no WebGPU adapter was found; start the program with `node dist/launcher/run.js`, which provides a software driver, or ask `osler doctor` what to install',
+  );
   const info = describeAdapter(adapter);
   // Dawn's Null backend accepts all work and executes none of it: results would be silent zeros.
   check(!/null backend/i.test(`${info.name} ${info.driver}`), 'adapter', () => {

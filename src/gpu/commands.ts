@@ -16,6 +16,7 @@ export type Command =
       readonly params: Uint32Array<ArrayBuffer>;
       readonly groups: readonly [number, number, number];
       readonly buffers: readonly PoolBuffer[];
+      readonly written: readonly PoolBuffer[];
     }
   | {
       readonly kind: 'copy';
@@ -25,6 +26,7 @@ export type Command =
       readonly toOffset: number;
       readonly size: number;
       readonly buffers: readonly PoolBuffer[];
+      readonly written: readonly PoolBuffer[];
     }
   | {
       readonly kind: 'clear';
@@ -32,6 +34,7 @@ export type Command =
       readonly offset: number;
       readonly size: number;
       readonly buffers: readonly PoolBuffer[];
+      readonly written: readonly PoolBuffer[];
     };
 
 const SLOT_BYTES = 256;
@@ -70,6 +73,7 @@ export class CommandQueue {
   /** Records one command; submits when the batch is full. */
   push(command: Command): void {
     for (const buffer of command.buffers) buffer.lastBatch = this.batch;
+    for (const buffer of command.written) buffer.version++;
     if (command.kind === 'dispatch') this.#dispatch(command);
     else {
       this.#endPass();

@@ -135,7 +135,9 @@ export class Gpu {
   allocate(bytes: number, purpose: Purpose): PoolBuffer {
     this.#assertAlive();
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
-    return this.#recording?.reuse(size, purpose) ?? this.#pool.acquire(size, purpose);
+    const buffer = this.#recording?.reuse(size, purpose) ?? this.#pool.acquire(size, purpose);
+    this.#recording?.allocated(buffer);
+    return buffer;
   }
 
   /** Gives memory back. Queued commands that use it are not disturbed. */
@@ -194,6 +196,7 @@ export class Gpu {
       params: packParams(pipeline, params),
       groups,
       buffers: ranges.map((r) => r.buffer),
+      written: ranges.filter((_, i) => pipeline.bindings[i].access === 'read_write').map((r) => r.buffer),
     });
   }
 
@@ -208,6 +211,7 @@ export class Gpu {
       toOffset: to.offset,
       size: Math.ceil(size / 4) * 4,
       buffers: [from.buffer, to.buffer],
+      written: [to.buffer],
     });
   }
 
@@ -220,6 +224,7 @@ export class Gpu {
       offset: range.offset,
       size: Math.ceil(range.size / 4) * 4,
       buffers: [range.buffer],
+      written: [range.buffer],
     });
   }
 
@@ -230,6 +235,8 @@ export class Gpu {
       return `writing ${data.byteLength} bytes into a range of ${range.size}`;
     });
     if (range.buffer.lastBatch === this.#commands.batch) this.flush();
+    range.buffer.version++;
+    this.#recording?.written(range.buffer);
     const whole = data.byteLength & ~3;
     const { buffer, byteOffset } = data;
     this.device.queue.writeBuffer(range.buffer.gpu, range.offset, buffer as ArrayBuffer, byteOffset, whole);
@@ -274,7 +281,8 @@ export class Gpu {
 
   /**
    * Runs `body` once and keeps its commands, to be replayed without redoing any checks, lookups or allocation.
-   * Buffers that `body` allocates or uses stay reserved until the recording is disposed.
+   * Buffers that `body` allocates or uses stay reserved until the recording is disposed. Host data that `body` writes is
+   * written once, not at each replay.
    */
   record<T>(body: () => T): { recording: Recording; result: T } {
     check(!this.#recording, 'value', () => 'a recording is already under way on this device');
@@ -288,7 +296,16 @@ export class Gpu {
     });
     this.#recording = recording;
     try {
-      return { recording, result: body() };
+      const result = body();
+      check(
+        !(result instanceof Promise),
+        'value',
+        () => 'a recorded body must be synchronous; read results after it',
+      );
+      return { recording, result };
+    } catch (error) {
+      recording.dispose();
+      throw error;
     } finally {
       this.#recording = null;
     }
@@ -334,6 +351,9 @@ export class Gpu {
       const bindable = bindings[name];
       check(bindable, 'kernel', () => `${pipeline.name}: binding "${name}" was not given`);
       const range = bindable.range;
+      check(range.offset % this.limits.minStorageBufferOffsetAlignment === 0, 'limit', () => {
+        return `${pipeline.name}: "${name}" is a view that starts at byte ${range.offset}, and this adapter binds at multiples of ${this.limits.minStorageBufferOffsetAlignment}; copy it first`;
+      });
       check(range.size <= this.maxBindingBytes, 'limit', () => {
         return `${pipeline.name}: "${name}" covers ${range.size} bytes, over this adapter's binding limit of ${this.maxBindingBytes}`;
       });
@@ -366,7 +386,7 @@ export class Gpu {
   }
 
   #translate(error: GPUError): OslerError {
-    if (error.constructor.name === 'GPUOutOfMemoryError') return this.#pool.outOfMemory(0, 'scratch');
+    if (error.constructor.name === 'GPUOutOfMemoryError') return this.#pool.outOfMemory();
     return new OslerError('kernel', `WebGPU refused a command: ${error.message}`);
   }
 

@@ -117,7 +117,13 @@ export class PipelineCache {
 
   /** Drops the bind groups that refer to a buffer about to be destroyed. */
   forget(buffer: PoolBuffer): void {
-    for (const key of this.#groupsOfBuffer.get(buffer.id) ?? []) this.#groups.delete(key);
+    for (const key of this.#groupsOfBuffer.get(buffer.id) ?? []) {
+      this.#groups.delete(key);
+      for (const part of key.split(',').slice(1)) {
+        const id = Number.parseInt(part, 10);
+        if (id !== buffer.id) this.#groupsOfBuffer.get(id)?.delete(key);
+      }
+    }
     this.#groupsOfBuffer.delete(buffer.id);
   }
 

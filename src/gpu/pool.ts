@@ -21,6 +21,9 @@ const LOWER: Record<Purpose, string> = {
   scratch: 'lower the batch size',
 };
 
+/** Unused memory up to this much is always kept. */
+const IDLE_BYTES = 64 << 20;
+
 /** A pooled GPU buffer. `size` is what was asked for, `capacity` what it occupies. */
 export interface PoolBuffer {
   readonly id: number;
@@ -30,6 +33,8 @@ export interface PoolBuffer {
   purpose: Purpose;
   /** The command batch that last used it: a queue write must not overtake recorded commands. */
   lastBatch: number;
+  /** Counts changes of the contents, so that autograd can tell when something it saved was overwritten. */
+  version: number;
   /** Recordings that will use it again; a pinned buffer is not recycled when its owner lets go. */
   pins: number;
   free: boolean;
@@ -68,6 +73,7 @@ export class BufferPool {
   #reserved = 0;
   #peakReserved = 0;
   #nextId = 1;
+  #lastRequest: { bytes: number; purpose: Purpose } = { bytes: 0, purpose: 'scratch' };
 
   /** `budget` caps the reserved bytes; `onDestroy` lets caches forget a buffer. */
   constructor(device: GPUDevice, budget: number, onDestroy: (buffer: PoolBuffer) => void) {
@@ -86,7 +92,8 @@ export class BufferPool {
       );
     }
     const capacity = Math.min(sizeClass(bytes), Math.floor(max / 4) * 4);
-    const buffer = this.#shelves.get(capacity)?.pop() ?? this.#create(capacity, purpose);
+    this.#lastRequest = { bytes, purpose };
+    const buffer = this.#unshelve(capacity) ?? this.#create(capacity, purpose);
     buffer.size = bytes;
     buffer.purpose = purpose;
     buffer.free = false;
@@ -169,8 +176,8 @@ export class BufferPool {
     };
   }
 
-  /** The error for memory that could not be had: who holds how much, and what lowers it. */
-  outOfMemory(bytes: number, purpose: Purpose): OslerError {
+  /** The error for memory that could not be had (the last request by default): who holds how much, and what lowers it. */
+  outOfMemory(bytes = this.#lastRequest.bytes, purpose = this.#lastRequest.purpose): OslerError {
     const holders = PURPOSES.filter((p) => this.#live[p] > 0).sort((a, b) => this.#live[b] - this.#live[a]);
     const list = holders.map((p) => `${p} ${mib(this.#live[p])}`).join(', ') || 'nothing else';
     return new OslerError(
@@ -179,7 +186,19 @@ export class BufferPool {
     );
   }
 
+  /** An unused buffer of the class, or of one at most an eighth larger: batches of varying length share memory. */
+  #unshelve(capacity: number): PoolBuffer | undefined {
+    for (let c = capacity; c <= capacity * 1.125; c = sizeClass(c + 1)) {
+      const buffer = this.#shelves.get(c)?.pop();
+      if (buffer) return buffer;
+    }
+    return undefined;
+  }
+
   #create(capacity: number, purpose: Purpose): PoolBuffer {
+    // What lies unused is given back when it outgrows what is used, else ever-changing sizes would pile up.
+    const idle = this.#reserved - this.#liveTotal;
+    if (idle > Math.max(IDLE_BYTES, this.#peakTotal / 2)) this.trim();
     if (this.#reserved + capacity > this.#budget) {
       this.trim();
       if (this.#reserved + capacity > this.#budget) throw this.outOfMemory(capacity, purpose);
@@ -197,6 +216,7 @@ export class BufferPool {
       size: capacity,
       purpose,
       lastBatch: -1,
+      version: 0,
       pins: 0,
       free: false,
     };

@@ -19,7 +19,9 @@ export class Recording {
   readonly #host: RecordingHost;
   readonly #commands: Command[] = [];
   readonly #pinned = new Set<PoolBuffer>();
-  /** Buffers freed while recording: later commands of the same recording may reuse them, nothing else may. */
+  /** Buffers that commands of this recording fill before reading them; others hold what a replay must find unchanged. */
+  readonly #own = new Set<PoolBuffer>();
+  /** Own buffers freed while recording: later commands of the same recording may reuse them, nothing else may. */
   readonly #idle: PoolBuffer[] = [];
   #disposed = false;
 
@@ -57,9 +59,20 @@ export class Recording {
     }
   }
 
+  /** Called by the device for each allocation while recording. */
+  allocated(buffer: PoolBuffer): void {
+    this.#own.add(buffer);
+  }
+
+  /** Called by the device when the host writes to a buffer while recording: a replay will not write it again. */
+  written(buffer: PoolBuffer): void {
+    this.#own.delete(buffer);
+  }
+
   /** Called by the device when an owner lets go of a buffer while recording. */
   freed(buffer: PoolBuffer): void {
-    if (this.#pinned.has(buffer)) this.#idle.push(buffer);
+    if (this.#own.has(buffer) && this.#pinned.has(buffer)) this.#idle.push(buffer);
+    this.#own.delete(buffer);
   }
 
   /** A buffer freed earlier in this recording that fits, if any. */

@@ -12,7 +12,7 @@ import {
 import { checkDevice, checkDtype, checkSame, launchElementwise } from './support.js';
 
 /** Operators of {@link binary}. */
-export type BinaryOp = 'add' | 'sub' | 'mul' | 'div' | 'max' | 'min';
+export type BinaryOp = 'add' | 'sub' | 'mul' | 'div';
 
 /** `a op b` with NumPy broadcasting over at most four dimensions. */
 export function binary(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
@@ -57,11 +57,15 @@ function broadcast(op: string, y: Tensor, a: Tensor, b: Tensor, defines: Defines
     params[`t${i}`] = strides[1][i];
   }
   const window = (first: number) => ({ first });
-  launchElementwise(y.gpu, 'elementwise/broadcast', { y }, params, {
-    defines,
+  // An operand as large as the result is cut along with it.
+  const dense = { DENSE_A: sameShape(a.shape, y.shape), DENSE_B: sameShape(b.shape, y.shape) };
+  const tensors = { ...(dense.DENSE_A ? { a } : {}), ...(dense.DENSE_B ? { b } : {}), y };
+  const whole = { ...(dense.DENSE_A ? {} : { a }), ...(dense.DENSE_B ? {} : { b }) };
+  launchElementwise(y.gpu, 'elementwise/broadcast', tensors, params, {
+    defines: { ...defines, ...dense },
     width: 1,
     window,
-    whole: { a, b },
+    whole,
   });
 }
 
@@ -117,7 +121,6 @@ export function axpy(y: Tensor, x: Tensor, alpha: number, beta = 1): void {
   checkDtype('axpy', 'y', y, 'f32');
   checkDtype('axpy', 'x', x, 'f32');
   launchElementwise(gpu, 'elementwise/axpy', { x, y }, { alpha, beta });
-  y.touch();
 }
 
 /** A new tensor filled with one value. */

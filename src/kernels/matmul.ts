@@ -93,7 +93,6 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   for (const piece of pieces(problem)) runPiece(piece, options.choice ?? choose(piece));
   if (ownBias !== bias) ownBias?.dispose();
   if (ownResidual !== residual) ownResidual?.dispose();
-  into?.touch();
   return y;
 }
 

@@ -106,9 +106,6 @@ function update<T extends Trainable>(
   if (control) checkDtype(op, 'control', control, 'f32');
   const params = { scale: gradScale, decay: 1 - lr * weightDecay, ...factors };
   for (const group of groupPieces(gpu, pieces)) launch(gpu, op, group, params, control);
-  for (const { tensors } of pieces) {
-    for (const name in tensors) if (name !== 'g') tensors[name].touch();
-  }
 }
 
 function checkTrainable(op: string, { param, master }: Trainable, tensors: Record<string, Tensor>): void {

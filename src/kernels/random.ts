@@ -20,6 +20,9 @@ export type Words4 = readonly [number, number, number, number];
 
 /** The key that a seed stands for: low word, high word. */
 export function philoxKey(seed: number | bigint): readonly [number, number] {
+  check(typeof seed === 'bigint' || Number.isInteger(seed), 'value', () => {
+    return `seed: expected an integer, not ${seed}`;
+  });
   const bits = BigInt(seed);
   return [Number(bits & 0xffffffffn), Number((bits >> 32n) & 0xffffffffn)];
 }

@@ -173,8 +173,6 @@ export function sample(state: SamplingState, options: SamplingOptions | Sampling
     limits?.dispose();
   }
   if (settings !== options) table.dispose();
-  counters.touch();
-  seen?.touch();
   return { tokens, logp, rawLogp };
 }
 
@@ -247,7 +245,6 @@ export function markSeen(seen: Tensor, tokens: Tensor, vocab: number): void {
     { rows, perRow, words, vocab },
     { groups: fold(gpu, ceilDiv(tokens.size, WORKGROUP)), constants: { WORKGROUP } },
   );
-  seen.touch();
 }
 
 function checkMask(op: string, name: string, mask: Tensor | undefined, shape: readonly number[]): void {

@@ -62,7 +62,6 @@ export function scatterAddRows(
     }
     order.dispose();
   }
-  target.touch();
 }
 
 /** Positions 0..count-1 sorted by id, equal ids in ascending position; scratch of the caller. */
@@ -72,7 +71,7 @@ function sortedOrder(ids: Tensor, own: Bindable, count: number): Tensor {
     'scatter/order',
     { ids: own, order },
     { size: count },
-    { groups: [ceilDiv(count, WORKGROUP)], constants: { WORKGROUP } },
+    { groups: fold(ids.gpu, ceilDiv(count, WORKGROUP)), constants: { WORKGROUP } },
   );
   return order;
 }

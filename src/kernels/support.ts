@@ -41,6 +41,9 @@ export function checkSame(op: string, a: Tensor, b: Tensor): void {
 
 /** Rejects operands that live on different devices. */
 export function checkDevice(op: string, ...tensors: readonly Tensor[]): Gpu {
+  tensors.forEach((t, i) => {
+    check(t?.isTensor === true, 'value', () => `${op}: operand ${i} is ${String(t)}, expected a tensor`);
+  });
   const { gpu } = tensors[0];
   check(
     tensors.every((t) => t.gpu === gpu),

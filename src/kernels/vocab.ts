@@ -122,7 +122,6 @@ export function tokenStatisticsBackward(
     dispose(hidden, ...Object.values(rows));
     dHidden?.dispose();
   }
-  weightGrad?.touch();
   return dh;
 }
 

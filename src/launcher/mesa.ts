@@ -191,6 +191,14 @@ function mesaIn(folder: string): Mesa | undefined {
 }
 
 /** Waits until no other process installs, then keeps others waiting; returns what ends that. */
+/** Fetching takes seconds; a lock this old belongs to a process of another machine or container, or to none. */
+const STALE_MS = 10 * 60_000;
+
+function isOld(file: string): boolean {
+  const { mtimeMs } = fs.statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: Date.now() };
+  return Date.now() - mtimeMs > STALE_MS;
+}
+
 function lock(file: string, report: Report): () => void {
   for (let waited = 0; ; waited++) {
     try {
@@ -200,8 +208,8 @@ function lock(file: string, report: Report): () => void {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     // Two processes that both find a lock stale both install, which costs time and harms nothing.
-    if (!isAlive(Number(readOr(file)))) fs.rmSync(file, { force: true });
-    else if (waited === 0) report('waiting for another process that is fetching the driver');
+    if (!isAlive(Number(readOr(file))) || isOld(file)) fs.rmSync(file, { force: true });
+    else if (waited === 0) report(`waiting for another process that is fetching the driver (${file})`);
     sleep(200);
   }
 }

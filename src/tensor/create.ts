@@ -1,7 +1,7 @@
 /** Making tensors. */
 import { check, type Gpu, type Purpose } from '../gpu/index.js';
 import { type DType, elementBytes, encode, type HostArray } from './dtype.js';
-import { checkShape, numel, type Shape, showShape } from './shape.js';
+import { checkShape, numel, type Shape, sameShape, showShape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
 
 /** What a new tensor is for and how it is stored. */
@@ -30,7 +30,7 @@ export function zeros(gpu: Gpu, shape: Shape, options: CreateOptions = {}): Tens
 export function tensor(gpu: Gpu, values: NestedNumbers, shape?: Shape, options: CreateOptions = {}): Tensor {
   const dtype = options.dtype ?? dtypeOf(values);
   const inferred = shape ?? shapeOf(values);
-  const flat = typeof values === 'number' ? [values] : flatten(values);
+  const flat = flatten(values);
   check(flat.length === numel(inferred), 'shape', () => {
     return `tensor: ${flat.length} values do not fill shape ${showShape(inferred)}`;
   });
@@ -53,14 +53,23 @@ function dtypeOf(values: NestedNumbers): DType {
   return 'f32';
 }
 
+/** The shape of nested arrays, whose rows must agree. */
 function shapeOf(values: NestedNumbers): Shape {
   if (typeof values === 'number') return [];
-  if (!Array.isArray(values)) return [(values as ArrayLike<number>).length];
-  return [values.length, ...(values.length > 0 ? shapeOf(values[0] as NestedNumbers) : [])];
+  const first = values[0];
+  if (typeof first === 'number' || values.length === 0) return [values.length];
+  const inner = shapeOf(first);
+  for (let i = 1; i < values.length; i++) {
+    const other = shapeOf(values[i]);
+    check(sameShape(inner, other), 'shape', () => {
+      return `tensor: row 0 has shape ${showShape(inner)} and row ${i} has ${showShape(other)}`;
+    });
+  }
+  return [values.length, ...inner];
 }
 
 function flatten(values: NestedNumbers): ArrayLike<number> {
-  if (!Array.isArray(values)) return values as ArrayLike<number>;
-  const flat: unknown[] = values.flat(Number.POSITIVE_INFINITY as 1);
-  return flat as number[];
+  if (typeof values === 'number') return [values];
+  if (ArrayBuffer.isView(values) || typeof values[0] === 'number') return values as ArrayLike<number>;
+  return Array.from(values as ArrayLike<NestedNumbers>).flatMap((row) => Array.from(flatten(row)));
 }

@@ -37,7 +37,7 @@ export function inferShape(target: Shape, size: number, what: string): Shape {
   check(holes <= 1, 'shape', () => `${what}: only one dimension may be -1 in ${showShape(target)}`);
   const known = target.reduce((n, d) => (d === -1 ? n : n * d), 1);
   const shape = holes === 0 ? target : target.map((d) => (d === -1 ? size / known : d));
-  check(numel(shape) === size && shape.every(Number.isInteger), 'shape', () => {
+  check(numel(shape) === size && shape.every((d) => Number.isInteger(d) && d > 0), 'shape', () => {
     return `${what}: ${size} elements do not fit shape ${showShape(target)}`;
   });
   return shape;

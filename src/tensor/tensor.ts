@@ -1,8 +1,8 @@
 /** Tensor: a shape and a dtype over GPU memory. Always contiguous, row-major. */
 import { type BufferRange, check, type Gpu, type PoolBuffer, type Purpose } from '../gpu/index.js';
-import { type DType, decode, elementBytes, type HostArray, hostView } from './dtype.js';
+import { type DType, decode, elementBytes, type HostArray, hostType, hostView } from './dtype.js';
 import * as scopes from './scope.js';
-import { numel, type Shape, showShape } from './shape.js';
+import { checkShape, numel, type Shape, showShape } from './shape.js';
 
 /** Autograd's link from a tensor to the operation that made it; told when a handle of the tensor goes away. */
 export interface GradLink {
@@ -13,14 +13,15 @@ export interface GradLink {
 export class Storage {
   readonly gpu: Gpu;
   readonly buffer: PoolBuffer;
+  /** Bytes asked for. */
+  readonly bytes: number;
   /** Number of tensors over this memory. */
   handles = 0;
-  /** Counts in-place changes, so that autograd can tell when something it saved was overwritten. */
-  version = 0;
 
   /** Takes memory from the pool. */
   constructor(gpu: Gpu, bytes: number, purpose: Purpose) {
     this.gpu = gpu;
+    this.bytes = bytes;
     this.buffer = gpu.allocate(bytes, purpose);
   }
 }
@@ -111,6 +112,11 @@ export class Tensor {
   /** A new handle on the same memory with the same shape; lives until its own dispose. */
   alias(shape: Shape = this.shape, offset = this.offset, dtype = this.dtype): Tensor {
     this.assertUsable();
+    checkShape(shape, 'alias');
+    const end = offset + numel(shape) * elementBytes(dtype);
+    check(offset >= 0 && end <= this.storage.bytes, 'shape', () => {
+      return `alias: ${dtype}${showShape(shape)} at byte ${offset} exceeds the ${this.storage.bytes} bytes of ${this.describe()}`;
+    });
     return new Tensor({ storage: this.storage, shape, dtype, offset });
   }
 
@@ -141,11 +147,6 @@ export class Tensor {
     return this.requiresGrad || this.link !== null;
   }
 
-  /** Tells autograd that the contents were changed in place. */
-  touch(): void {
-    this.storage.version++;
-  }
-
   /** Writes host data in place. */
   write(data: HostArray): void {
     check(
@@ -153,11 +154,14 @@ export class Tensor {
       'shape',
       () => `writing ${data.length} values into shape ${showShape(this.shape)}`,
     );
-    check(data.BYTES_PER_ELEMENT === elementBytes(this.dtype), 'dtype', () => {
+    check(data instanceof hostType(this.dtype), 'dtype', () => {
       return `writing ${data.constructor.name} into a ${this.dtype} tensor; encode() converts`;
     });
+    const whole = this.bytes % 4 === 0 || this.offset + this.bytes === this.storage.bytes;
+    check(whole, 'limit', () => {
+      return `writing an odd number of ${this.dtype} elements into the middle of a tensor would change its neighbour`;
+    });
     this.gpu.write(this.range, data);
-    this.touch();
   }
 
   /** Reads the raw elements (f16 and bf16 as 16-bit patterns). */

@@ -71,8 +71,6 @@ export function kvAppend(cache: KvCache, k: Tensor, v: Tensor, slots: Tensor): v
       constants: { WORKGROUP: 64 },
     },
   );
-  cache.k.touch();
-  cache.v.touch();
 }
 
 /**
