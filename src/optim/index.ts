@@ -1,0 +1,16 @@
+/** Optimizers and learning-rate schedules. */
+export {
+  AdamW,
+  type AdamWSettings,
+  type AdamWSlot,
+  type ParameterGroup,
+  type UpdateResult,
+} from './adamw.js';
+export {
+  SCHEDULES,
+  type Schedule,
+  type ScheduleName,
+  type ScheduleOptions,
+  schedule,
+  warmupSteps,
+} from './schedule.js';

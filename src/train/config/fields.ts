@@ -1,0 +1,132 @@
+/** The fields that all trainers share, named as in transformers' TrainingArguments and TRL's configs. */
+import { z } from 'zod';
+import { SCHEDULES } from '../../optim/index.js';
+
+const positive = z.number().positive();
+const notNegative = z.number().nonnegative();
+const count = z.int().positive();
+const share = z.number().min(0).lt(1);
+
+/** Metric writers beside `metrics.jsonl`. */
+export const REPORTERS = ['tensorboard', 'wandb'] as const;
+
+/** Parts of a model that can be frozen or given a learning rate of their own. */
+export const MODEL_PARTS = ['vision_tower', 'merger', 'language_model'] as const;
+
+/** Fields of a run, with defaults that trainers override where theirs differ. */
+export const trainingFields = {
+  // Model
+  /** Folder of the model to start from. */
+  model_name_or_path: z.string().min(1),
+  /** Folder of a LoRA adapter to go on with; a new one is made by default. */
+  adapter_name_or_path: z.string().min(1).nullable().default(null),
+  /** How weights are stored on the device; `auto` keeps what the files have. 16-bit weights get f32 masters. */
+  dtype: z.enum(['auto', 'float32', 'bfloat16', 'float16']).default('auto'),
+  /** Limits of the pixels of an image after resizing; the checkpoint's own by default. */
+  min_pixels: count.nullable().default(null),
+  max_pixels: count.nullable().default(null),
+
+  // What trains
+  /** Train a LoRA adapter instead of the weights. */
+  use_peft: z.boolean().default(false),
+  lora_r: count.default(16),
+  lora_alpha: positive.default(32),
+  lora_dropout: share.default(0),
+  /** `all-linear`, a list of module names, or a regular expression on module paths. */
+  lora_target_modules: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).default('all-linear'),
+  /** Modules that train whole beside the adapter. */
+  lora_modules_to_save: z.array(z.string().min(1)).default([]),
+  use_rslora: z.boolean().default(false),
+  /** Keeps the vision tower (but not its merger) as it is; true by default with `use_peft`, else false. */
+  freeze_vision_tower: z.boolean().nullable().default(null),
+  /** Keeps the merger, which maps vision features to the language model, as it is; as `freeze_vision_tower` by default. */
+  freeze_merger: z.boolean().nullable().default(null),
+  freeze_language_model: z.boolean().default(false),
+
+  // Optimisation
+  learning_rate: positive.default(5e-5),
+  /** Learning rates of parts that shall not have `learning_rate`. */
+  learning_rates: z
+    .strictObject({
+      vision_tower: positive.optional(),
+      merger: positive.optional(),
+      language_model: positive.optional(),
+      /** Weights that a trainer adds to the model, such as PPO's value head. */
+      extra: positive.optional(),
+    })
+    .default({}),
+  lr_scheduler_type: z.enum(SCHEDULES).default('linear'),
+  /** Steps, or a share of the run when below 1. */
+  warmup_steps: notNegative.default(0),
+  /** The older name of a `warmup_steps` below 1. */
+  warmup_ratio: share.default(0),
+  /** Decoupled; norms and biases have none. */
+  weight_decay: notNegative.default(0),
+  adam_beta1: share.default(0.9),
+  adam_beta2: share.default(0.999),
+  adam_epsilon: notNegative.default(1e-8),
+  /** Limit of the global gradient norm; 0 for none. */
+  max_grad_norm: notNegative.default(1),
+  /** Ends the run after this many steps in a row that were skipped because a gradient was not finite. */
+  max_nonfinite_steps: count.default(5),
+
+  // Length and batches
+  num_train_epochs: positive.default(3),
+  /** Optimizer steps; -1 leaves the length to `num_train_epochs`. */
+  max_steps: z.union([z.literal(-1), count]).default(-1),
+  /** Rows of a micro-batch. There is one device, so this is the whole of it; the name is that of transformers. */
+  per_device_train_batch_size: count.default(8),
+  per_device_eval_batch_size: count.default(8),
+  /** Micro-batches of an optimizer step. */
+  gradient_accumulation_steps: count.default(1),
+  /** Computes activations again in the backward pass instead of keeping them. */
+  gradient_checkpointing: z.boolean().default(true),
+  seed: z.int().nonnegative().default(42),
+
+  // Evaluation, checkpoints, logs
+  output_dir: z.string().min(1),
+  /** Replaces a run that is in `output_dir`. */
+  overwrite_output_dir: z.boolean().default(false),
+  eval_strategy: z.enum(['no', 'steps', 'epoch']).default('no'),
+  /** Steps, with `eval_strategy: steps`. */
+  eval_steps: count.default(500),
+  /** Evaluates before the first step, too. */
+  eval_on_start: z.boolean().default(false),
+  save_strategy: z.enum(['no', 'steps', 'epoch']).default('steps'),
+  save_steps: count.default(500),
+  /** Checkpoints that are kept, the best one not counted; null keeps all. */
+  save_total_limit: count.nullable().default(3),
+  /** Leaves out the optimizer and all that a resume needs. */
+  save_only_model: z.boolean().default(false),
+  /** Metric, with or without its prefix `eval/`, of which the best checkpoint is kept. */
+  metric_for_best_model: z.string().min(1).nullable().default(null),
+  /** By default true for metrics whose name does not end with `loss`. */
+  greater_is_better: z.boolean().nullable().default(null),
+  /** Steps between lines on the console; every step is in metrics.jsonl. */
+  logging_steps: count.default(10),
+  report_to: z.array(z.enum(REPORTERS)).default([]),
+  run_name: z.string().min(1).nullable().default(null),
+  /** Device memory that the run may use, in GiB; found out where the adapter allows it by default. */
+  device_memory_gib: positive.nullable().default(null),
+};
+
+/** Fields that a resumed run may have otherwise than before: they do not change what the steps compute. */
+export const FREE_FIELDS: ReadonlySet<string> = new Set([
+  'overwrite_output_dir',
+  'output_dir',
+  'model_name_or_path',
+  'save_strategy',
+  'save_steps',
+  'save_total_limit',
+  'save_only_model',
+  'logging_steps',
+  'report_to',
+  'run_name',
+  'device_memory_gib',
+  'max_nonfinite_steps',
+]);
+
+const trainingSchema = z.strictObject(trainingFields);
+
+/** The shared part of a run's config, complete. */
+export type TrainingConfig = z.output<typeof trainingSchema>;

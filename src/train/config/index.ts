@@ -1,0 +1,12 @@
+/** Configs of training runs. */
+export { FREE_FIELDS, MODEL_PARTS, REPORTERS, type TrainingConfig, trainingFields } from './fields.js';
+export { type ConfigSource, configError, parseConfigFile } from './parse.js';
+export {
+  type BestRule,
+  bestRule,
+  checkTrainingConfig,
+  type Frozen,
+  frozenParts,
+  totalSteps,
+  warmupStepsOf,
+} from './resolve.js';

@@ -1,0 +1,84 @@
+/** Choices that follow from several fields at once, and combinations that cannot work. */
+import { warmupSteps } from '../../optim/index.js';
+import type { TrainingConfig } from './fields.js';
+import { configError } from './parse.js';
+
+/** Which parts of the model keep their weights. */
+export interface Frozen {
+  readonly visionTower: boolean;
+  readonly merger: boolean;
+  readonly languageModel: boolean;
+}
+
+/** The freeze flags with their defaults. */
+export function frozenParts(config: TrainingConfig): Frozen {
+  const visionTower = config.freeze_vision_tower ?? config.use_peft;
+  return {
+    visionTower,
+    merger: config.freeze_merger ?? visionTower,
+    languageModel: config.freeze_language_model,
+  };
+}
+
+/** Optimizer steps of a run. */
+export function totalSteps(config: TrainingConfig, stepsPerEpoch: number): number {
+  return config.max_steps > 0 ? config.max_steps : Math.ceil(config.num_train_epochs * stepsPerEpoch);
+}
+
+/** Warm-up steps of a run. */
+export function warmupStepsOf(config: TrainingConfig, total: number): number {
+  return warmupSteps(config.warmup_steps > 0 ? config.warmup_steps : config.warmup_ratio, total);
+}
+
+/** How the best checkpoint is found, if one is to be kept. */
+export interface BestRule {
+  /** Name in metrics.jsonl. */
+  readonly metric: string;
+  readonly greaterIsBetter: boolean;
+}
+
+/** Reads `metric_for_best_model`. */
+export function bestRule(config: TrainingConfig): BestRule | null {
+  const name = config.metric_for_best_model;
+  if (name === null) return null;
+  // `eval_loss` is what transformers calls it.
+  const metric = `eval/${name.replace(/^eval[/_]/, '')}`;
+  return { metric, greaterIsBetter: config.greater_is_better ?? !metric.endsWith('loss') };
+}
+
+/** Refuses what cannot work, whatever the data and the model are. */
+export function checkTrainingConfig(config: TrainingConfig): void {
+  const refuse = (field: string, problem: string): never => {
+    throw configError(`the config's "${field}"`, problem);
+  };
+  const frozen = frozenParts(config);
+  if (
+    frozen.languageModel &&
+    frozen.visionTower &&
+    frozen.merger &&
+    config.lora_modules_to_save.length === 0
+  ) {
+    refuse('freeze_language_model', 'leaves nothing to train, since the other parts are frozen too');
+  }
+  if (config.adapter_name_or_path !== null && !config.use_peft) {
+    refuse('adapter_name_or_path', 'is set without use_peft; set use_peft: true to train the adapter');
+  }
+  if (config.lora_modules_to_save.length > 0 && !config.use_peft) {
+    refuse('lora_modules_to_save', 'is set without use_peft; without an adapter all modules train');
+  }
+  if (config.metric_for_best_model !== null && config.eval_strategy === 'no') {
+    refuse('metric_for_best_model', 'needs an evaluation; set eval_strategy: steps');
+  }
+  if (config.warmup_ratio > 0 && config.warmup_steps > 0) {
+    refuse('warmup_ratio', 'is set beside warmup_steps; give one of them');
+  }
+  if (config.lr_scheduler_type === 'constant' && (config.warmup_ratio > 0 || config.warmup_steps > 0)) {
+    refuse('lr_scheduler_type', 'is constant, which has no warm-up; use constant_with_warmup');
+  }
+  if (config.min_pixels !== null && config.max_pixels !== null && config.min_pixels > config.max_pixels) {
+    refuse('min_pixels', `is ${config.min_pixels}, over max_pixels ${config.max_pixels}`);
+  }
+  if (config.save_only_model && config.save_strategy === 'no') {
+    refuse('save_only_model', 'is set while save_strategy is no');
+  }
+}

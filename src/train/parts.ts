@@ -1,0 +1,87 @@
+/** Parts of a model that can be frozen or trained at a rate of their own. */
+import type { Model } from '../models/index.js';
+import { isSaved } from '../models/lora/disk.js';
+import type { Parameters } from '../nn/parameters.js';
+import type { ParameterGroup } from '../optim/index.js';
+import type { Tensor } from '../tensor/index.js';
+import {
+  configError,
+  type Frozen,
+  frozenParts,
+  type MODEL_PARTS,
+  type TrainingConfig,
+} from './config/index.js';
+
+/** See {@link MODEL_PARTS}. */
+export type ModelPart = (typeof MODEL_PARTS)[number];
+
+/** The part that a weight belongs to, an adapter's matrices with the layer they stand beside. */
+export function partOf(name: string): ModelPart {
+  if (name.startsWith('visual.merger.')) return 'merger';
+  return name.startsWith('visual.') ? 'vision_tower' : 'language_model';
+}
+
+/** Whether the flags keep a weight as it is. */
+export function isFrozen(frozen: Frozen, name: string): boolean {
+  const flags = {
+    vision_tower: frozen.visionTower,
+    merger: frozen.merger,
+    language_model: frozen.languageModel,
+  };
+  return flags[partOf(name)];
+}
+
+/** Norms and biases, which are the vectors of a model, are not decayed. */
+function decays({ shape }: { readonly shape: readonly number[] }): boolean {
+  return shape.length > 1;
+}
+
+/** Groups of the weights that train, by learning rate and weight decay. */
+export function parameterGroups(config: TrainingConfig, model: Model, extra?: Parameters): ParameterGroup[] {
+  const groups = new Map<string, ParameterGroup & { parameters: [string, Tensor][] }>();
+  const put = (name: string, tensor: Tensor, learningRate: number) => {
+    const weightDecay = decays(tensor) ? config.weight_decay : 0;
+    const key = `${learningRate} ${weightDecay}`;
+    const group = groups.get(key) ?? { parameters: [], learningRate, weightDecay };
+    group.parameters.push([name, tensor]);
+    groups.set(key, group);
+  };
+  const rates = config.learning_rates;
+  for (const [name, tensor] of model.namedParameters()) {
+    if (tensor.requiresGrad) put(name, tensor, rates[partOf(name)] ?? config.learning_rate);
+  }
+  for (const [name, tensor] of extra?.trainable() ?? []) {
+    put(`${EXTRA}${name}`, tensor, rates.extra ?? config.learning_rate);
+  }
+  return [...groups.values()];
+}
+
+/** Before the names of weights that a task adds to the model's. */
+export const EXTRA = 'extra.';
+
+/** Marks the weights that train, as the flags and the adapter say. */
+export function selectTrainable(config: TrainingConfig, model: Model): void {
+  const frozen = frozenParts(config);
+  const { adapter } = model;
+  if (adapter) {
+    const modules = adapter.config.modulesToSave;
+    checkModules(model, modules);
+    model.train((name) => adapter.parameters.find(name) !== undefined || isSaved(modules, name));
+  } else {
+    model.train((name) => !isFrozen(frozen, name));
+  }
+  if (![...model.namedParameters()].some(([, tensor]) => tensor.requiresGrad)) {
+    throw configError("the config's freeze flags", 'leave nothing of this model to train');
+  }
+}
+
+function checkModules(model: Model, modules: readonly string[]): void {
+  const names = [...model.parameters.entries()].map(([name]) => name);
+  const idle = modules.find((module) => !names.some((name) => isSaved([module], name)));
+  if (idle === undefined) return;
+  const known = [...new Set(names.map((name) => name.split('.').at(-2)))].join(', ');
+  throw configError(
+    `the config's "lora_modules_to_save"`,
+    `has "${idle}", which is no module with weights; known are ${known}`,
+  );
+}

@@ -1,0 +1,96 @@
+/** Loading the model that a run trains: all of it, or an adapter on it. */
+import type { Gpu } from '../gpu/index.js';
+import {
+  createAdapter,
+  type LoadProgress,
+  type LoraConfig,
+  loadAdapter,
+  loadModel,
+  type Model,
+  type WeightDtype,
+} from '../models/index.js';
+import { frozenParts, type TrainingConfig } from './config/index.js';
+import { selectTrainable } from './parts.js';
+
+/** Settings of {@link loadPolicy}. */
+export interface PolicyOptions {
+  /** Checkpoint of this run to go on from: its weights, or its adapter, take the place of the config's. */
+  readonly checkpoint?: string;
+  readonly onProgress?: (progress: LoadProgress) => void;
+}
+
+const WEIGHT_DTYPES = { auto: 'auto', float32: 'f32', bfloat16: 'bf16', float16: 'f16' } as const;
+
+/** Storage of weights on the device, in the words of `loadModel`. */
+export function weightDtype(config: TrainingConfig): WeightDtype {
+  return WEIGHT_DTYPES[config.dtype];
+}
+
+/** Loads the model with what trains marked. */
+export async function loadPolicy(
+  gpu: Gpu,
+  config: TrainingConfig,
+  { checkpoint, onProgress }: PolicyOptions = {},
+): Promise<Model> {
+  const start = config.use_peft ? config.model_name_or_path : (checkpoint ?? config.model_name_or_path);
+  // What a checkpoint of ours has is stored as it was on the device.
+  const dtype = start === checkpoint ? 'auto' : weightDtype(config);
+  const model = await loadModel(gpu, start, { dtype, ...(onProgress ? { onProgress } : {}) });
+  try {
+    if (config.use_peft) {
+      const adapter = checkpoint ?? config.adapter_name_or_path;
+      if (adapter !== null) await loadAdapter(model, adapter);
+      else newAdapter(model, config);
+    }
+    selectTrainable(config, model);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+/** A second copy of the starting weights that stays as it is: the reference of RL with full fine-tuning. */
+export async function loadReference(gpu: Gpu, config: TrainingConfig): Promise<Model> {
+  const model = await loadModel(gpu, config.model_name_or_path, { dtype: weightDtype(config) });
+  try {
+    if (config.adapter_name_or_path !== null) {
+      (await loadAdapter(model, config.adapter_name_or_path)).merge();
+    }
+    model.train(() => false);
+    return model;
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+function newAdapter(model: Model, config: TrainingConfig): void {
+  createAdapter(model, loraSettings(config), { seed: config.seed, adaptVision: adaptsVision(config) });
+}
+
+/** Whether any layer below `visual.` gets an adapter. */
+export function adaptsVision(config: TrainingConfig): boolean {
+  const { visionTower, merger } = frozenParts(config);
+  return !visionTower || !merger;
+}
+
+/** The config's adapter in the terms of PEFT; frozen parts are excluded by their path. */
+export function loraSettings(config: TrainingConfig): Partial<LoraConfig> {
+  const frozen = frozenParts(config);
+  const excluded = [
+    ...(adaptsVision(config) && frozen.visionTower ? ['visual\\.blocks\\..*'] : []),
+    ...(adaptsVision(config) && frozen.merger ? ['visual\\.merger\\..*'] : []),
+    ...(frozen.languageModel ? ['layers\\..*'] : []),
+  ];
+  return {
+    rank: config.lora_r,
+    alpha: config.lora_alpha,
+    dropout: config.lora_dropout,
+    targets: config.lora_target_modules,
+    rsLora: config.use_rslora,
+    modulesToSave: config.lora_modules_to_save,
+    baseModel: config.model_name_or_path,
+    exclude: excluded.length === 0 ? null : `(.*\\.)?(${excluded.join('|')})`,
+  };
+}
