@@ -1,0 +1,12 @@
+/** Generation: completions of prompts, batched continuously over a shared KV cache. */
+
+export { Generator, type GeneratorOptions } from './generator.js';
+export { GenerationHandle } from './handle.js';
+export type {
+  Completion,
+  FinishReason,
+  GenerationRequest,
+  PromptImages,
+  TokenEvent,
+} from './request.js';
+export { type KvDtype, kvBytesPerToken } from './slab.js';

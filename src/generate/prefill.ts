@@ -1,0 +1,59 @@
+/** Reading prompts: many in one pass, images once each, keys and values into the cache. */
+import { gatherRows, noGrad } from '../autograd/index.js';
+import { kvAppend } from '../kernels/attention.js';
+import type { Model } from '../models/model.js';
+import { packSequences } from '../models/packing.js';
+import { fromHost, scope, type Tensor } from '../tensor/index.js';
+import type { Group } from './group.js';
+import type { KvSlab } from './slab.js';
+import type { SlotRange } from './slots.js';
+
+/** Runs the prompts of groups that have slots for them; leaves the hidden state of each last token with its group. */
+export function prefill(model: Model, slab: KvSlab, groups: readonly Group[]): void {
+  noGrad(() =>
+    scope(() => {
+      const sequences = groups.map(({ request }) => ({ ids: request.ids, images: request.images?.grids }));
+      const packed = packSequences(model.config, sequences);
+      const slots = Uint32Array.from(groups.flatMap(({ prompt }) => slotList(prompt as SlotRange)));
+      const into = fromHost(model.gpu, slots, [slots.length], 'u32');
+      const images = encode(model, groups);
+      const batch = model.prepare(packed);
+      const context = {
+        rotary: batch.context.rotary,
+        attend: (layer: number, q: Tensor, k: Tensor, v: Tensor) => {
+          kvAppend(slab.layers[layer], k, v, into);
+          return batch.context.attend(layer, q, k, v);
+        },
+      };
+      const features = images?.features ?? null;
+      const hidden = model.hiddenWith(batch.ids, batch.featureRows, features, context);
+      let end = 0;
+      for (const group of groups) {
+        end += group.request.ids.length;
+        group.hidden = gatherRows(hidden, [end - 1]).keep();
+      }
+      images?.dispose();
+      batch.dispose();
+    }),
+  );
+}
+
+function slotList({ start, end }: SlotRange): number[] {
+  return Array.from({ length: end - start }, (_, i) => start + i);
+}
+
+/** Features of the images of all groups. */
+function encode(model: Model, groups: readonly Group[]) {
+  const all = groups.flatMap(({ request }) => request.images ?? []);
+  if (all.length === 0) return null;
+  const pixels = new Float32Array(all.reduce((sum, own) => sum + own.pixels.length, 0));
+  let at = 0;
+  for (const own of all) {
+    pixels.set(own.pixels, at);
+    at += own.pixels.length;
+  }
+  return model.encodeImages(
+    pixels,
+    all.flatMap(({ grids }) => grids),
+  );
+}
