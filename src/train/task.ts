@@ -112,11 +112,14 @@ export interface StepContext extends EvaluationContext {
 export interface EvaluationContext {
   /** Number of the step, counting from 1. */
   readonly step: number;
-  /** Aborted when the run is to stop soon; long work such as a rollout should call `signal.throwIfAborted()`. */
+  /**
+   * Aborted when the run is to stop soon; long work such as a rollout should call `signal.throwIfAborted()`, and let it
+   * through. Never aborted during an evaluation, which belongs to a step that is taken already.
+   */
   readonly signal: AbortSignal;
   /**
    * Times a part of the step, waiting for the device at its end; logged as `time/<name>`. Calls of the same name add
-   * up. Names in use: `data`, `rollout`, `reward`, `reference`, `forward`, `backward`; the loop adds `update` and `save`.
+   * up. Names in use: `data`, `rollout`, `reward`, `reference`, `forward`, `backward`; the loop adds `update`.
    */
   phase<T>(name: string, body: () => T | Promise<T>): Promise<T>;
 

@@ -81,7 +81,11 @@ export const trainingFields = {
   gradient_accumulation_steps: count.default(1),
   /** Computes activations again in the backward pass instead of keeping them. */
   gradient_checkpointing: z.boolean().default(true),
-  seed: z.int().nonnegative().default(42),
+  seed: z
+    .int()
+    .nonnegative()
+    .max(2 ** 32 - 1)
+    .default(42),
 
   // Evaluation, checkpoints, logs
   output_dir: z.string().min(1),
@@ -114,7 +118,8 @@ export const trainingFields = {
 export const FREE_FIELDS: ReadonlySet<string> = new Set([
   'overwrite_output_dir',
   'output_dir',
-  'model_name_or_path',
+  'max_steps',
+  'num_train_epochs',
   'save_strategy',
   'save_steps',
   'save_total_limit',

@@ -1,6 +1,6 @@
 /** Configs of training runs. */
 export { FREE_FIELDS, MODEL_PARTS, REPORTERS, type TrainingConfig, trainingFields } from './fields.js';
-export { type ConfigSource, configError, parseConfigFile } from './parse.js';
+export { type ConfigSource, configError, parseConfigFile, parseYamlFile } from './parse.js';
 export {
   type BestRule,
   bestRule,

@@ -23,7 +23,7 @@ export function parseConfigFile<Shape extends z.core.$ZodLooseShape>(
   schema: z.ZodObject<Shape>,
   source: ConfigSource,
 ): z.output<z.ZodObject<Shape>> {
-  const input = applySets(readYaml(source), source.set ?? []);
+  const input = applySets(parseYamlFile(source.file, source.text), source.set ?? []);
   const result = schema.safeParse(input);
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => describe(issue, input, schema));
@@ -36,7 +36,8 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function readYaml({ file, text }: ConfigSource): Tree {
+/** Reads YAML that is an object. */
+export function parseYamlFile(file: string, text: string): Tree {
   let value: unknown;
   try {
     value = parseYaml(text);

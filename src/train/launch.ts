@@ -1,0 +1,113 @@
+/** From a checked config to a finished run: everything that can be refused is refused before the weights load. */
+import { stringify } from 'yaml';
+import type { Gpu } from '../gpu/index.js';
+import { folderReader } from '../io/folder.js';
+import { loadConfig, type ModelConfig } from '../models/index.js';
+import {
+  checkTrainingConfig,
+  configError,
+  FREE_FIELDS,
+  parseYamlFile,
+  type TrainingConfig,
+} from './config/index.js';
+import type { TrainingListener, TrainingResult } from './events.js';
+import { train } from './loop.js';
+import { checkPlan, gib, planMemory, planText } from './memory/index.js';
+import { loadPolicy } from './policy.js';
+import { loadProcessor, type Processor } from './processor.js';
+import { type Console, Progress } from './progress.js';
+import { CONFIG_FILE, createRun, type Resumed, resumeRun } from './run-folder.js';
+import type { TrainingTask } from './task.js';
+import { TensorBoard } from './tensorboard/index.js';
+
+/** What a task is made from. */
+export interface TaskSetting<Config extends TrainingConfig> {
+  readonly config: Config;
+  readonly model: ModelConfig;
+  readonly processor: Processor;
+  /** Shows the user one line. */
+  note(line: string): void;
+}
+
+/** Options of {@link launchTraining}. */
+export interface LaunchOptions<Config extends TrainingConfig> {
+  readonly gpu: Gpu;
+  readonly config: Config;
+  /** Go on with the run in `output_dir`. */
+  readonly resume: boolean;
+  /** Reads the data and makes the task; throws on whatever the data and the config forbid. */
+  makeTask(setting: TaskSetting<Config>): Promise<TrainingTask>;
+  readonly console: Console;
+  /** Bytes of device memory, where known; the config's `device_memory_gib` wins. */
+  readonly deviceBytes?: number;
+  readonly listeners?: readonly TrainingListener[];
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a config. */
+export async function launchTraining<Config extends TrainingConfig>(
+  options: LaunchOptions<Config>,
+): Promise<TrainingResult> {
+  const { gpu, config, console } = options;
+  checkTrainingConfig(config);
+  const note = (line: string) => console.write(`${line}\n`);
+  const modelConfig = await loadConfig(config.model_name_or_path);
+  const processor = await loadProcessor(config.model_name_or_path, modelConfig, {
+    minPixels: config.min_pixels,
+    maxPixels: config.max_pixels,
+  });
+  const task = await options.makeTask({ config, model: modelConfig, processor, note });
+  const plan = planMemory(config, modelConfig, task.workload());
+  note(`memory plan: about ${gib(plan.peak)} at the peak (${planText(plan)})`);
+  const bytes = config.device_memory_gib === null ? options.deviceBytes : config.device_memory_gib * 2 ** 30;
+  checkPlan(plan, { largestBuffer: gpu.limits.maxBufferSize, ...(bytes === undefined ? {} : { bytes }) });
+
+  const { folder, step } = await openFolder(options);
+  await folder.write(CONFIG_FILE, stringify(config));
+  const listeners = [
+    new Progress(console, config.logging_steps),
+    ...(config.report_to.includes('tensorboard') ? [new TensorBoard(folder.path)] : []),
+    ...(options.listeners ?? []),
+  ];
+  const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};
+  const model = await loadPolicy(gpu, config, checkpoint);
+  try {
+    for (const warning of model.warnings) note(`warning: ${warning}`);
+    return await train({
+      gpu,
+      model,
+      config,
+      task,
+      folder,
+      resumeStep: step,
+      files: processor.files,
+      listeners,
+      ...(options.signal ? { signal: options.signal } : {}),
+    });
+  } finally {
+    model.dispose();
+  }
+}
+
+async function openFolder<Config extends TrainingConfig>(options: LaunchOptions<Config>): Promise<Resumed> {
+  const { config, resume } = options;
+  if (!resume) return { folder: await createRun(config.output_dir, config.overwrite_output_dir), step: 0 };
+  const bytes = await folderReader(config.output_dir)(CONFIG_FILE);
+  if (bytes)
+    checkUnchanged(
+      config,
+      parseYamlFile(`${config.output_dir}/${CONFIG_FILE}`, new TextDecoder().decode(bytes)),
+    );
+  return resumeRun(config.output_dir);
+}
+
+/** A resumed run must compute what the interrupted one would have. */
+function checkUnchanged(config: TrainingConfig, earlier: Readonly<Record<string, unknown>>): void {
+  for (const [field, value] of Object.entries(config)) {
+    if (FREE_FIELDS.has(field) || stringify(value) === stringify(earlier[field])) continue;
+    throw configError(
+      `the config's "${field}"`,
+      `is ${JSON.stringify(value)}, but the run in ${config.output_dir} has ${JSON.stringify(earlier[field])}; resume with the same value, or start a new run`,
+    );
+  }
+}

@@ -1,0 +1,321 @@
+/** The loop that all trainers share; `task.ts` says what it asks of a task. */
+import type { Gpu } from '../gpu/index.js';
+import type { Model } from '../models/index.js';
+import { AdamW, type Schedule, schedule } from '../optim/index.js';
+import { scope } from '../tensor/index.js';
+import { type CheckpointSource, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
+import { Clock } from './clock.js';
+import { bestRule, type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
+import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
+import { NonFiniteSteps } from './non-finite.js';
+import { EXTRA, parameterGroups } from './parts.js';
+import type { RunFolder } from './run-folder.js';
+import type {
+  EvaluationContext,
+  Json,
+  Metrics,
+  StepContext,
+  StepResult,
+  TaskState,
+  TrainingTask,
+} from './task.js';
+import { type BestCheckpoint, type LoopState, SavedTrainerState } from './trainer-state.js';
+
+/** What a run is made of. */
+export interface TrainOptions {
+  readonly gpu: Gpu;
+  /** With what trains marked, as `loadPolicy` gives it. */
+  readonly model: Model;
+  readonly config: TrainingConfig;
+  readonly task: TrainingTask;
+  readonly folder: RunFolder;
+  /** Step of the checkpoint to go on from, whose weights `model` has; 0 to start. */
+  readonly resumeStep: number;
+  /** Files of the model folder that go into every checkpoint. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly listeners?: readonly TrainingListener[];
+  /** Ends the run early, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a task to its end, or until it is told to stop. */
+export async function train(options: TrainOptions): Promise<TrainingResult> {
+  const loop = new Loop(options);
+  try {
+    return await loop.run();
+  } finally {
+    await loop.close();
+  }
+}
+
+/** Never aborts: an evaluation belongs to a step that is taken already. */
+const NEVER = new AbortController().signal;
+
+class Loop {
+  readonly #options: TrainOptions;
+  readonly #listeners: Listeners;
+  readonly #clock: Clock;
+  readonly #total: number;
+  readonly #signal: AbortSignal;
+  readonly #nonFinite: NonFiniteSteps;
+  #optimizer: AdamW | null = null;
+  #schedule: Schedule;
+  #step = 0;
+  #numTokens = 0;
+  #best: BestCheckpoint | null = null;
+  #lastSaved = 0;
+  #records: [string, Readonly<Record<string, Json>>[]][] = [];
+
+  constructor(options: TrainOptions) {
+    const { config, task } = options;
+    this.#options = options;
+    this.#listeners = new Listeners(options.listeners ?? []);
+    this.#clock = new Clock(options.gpu);
+    this.#signal = options.signal ?? NEVER;
+    this.#total = totalSteps(config, task.stepsPerEpoch);
+    this.#nonFinite = new NonFiniteSteps(config.max_nonfinite_steps, (line) => this.#listeners.note(line));
+    this.#schedule = schedule({
+      name: config.lr_scheduler_type,
+      warmupSteps: warmupStepsOf(config, this.#total),
+      totalSteps: this.#total,
+    });
+  }
+
+  async run(): Promise<TrainingResult> {
+    const { gpu, model, config, task, folder, resumeStep } = this.#options;
+    const session = { gpu, model, seed: config.seed, totalSteps: this.#total, runDir: folder.path };
+    await task.prepare({ ...session, note: (line) => this.#listeners.note(line) });
+    const { adam_beta1: beta1, adam_beta2: beta2, adam_epsilon: epsilon } = config;
+    const groups = parameterGroups(config, model, task.extraParameters);
+    this.#optimizer = new AdamW(gpu, groups, { beta1, beta2, epsilon });
+    if (resumeStep > 0) await this.#resume(folder.checkpoint(resumeStep));
+    await this.#listeners.start({
+      task: task.name,
+      runDir: folder.path,
+      doneSteps: this.#step,
+      totalSteps: this.#total,
+      config,
+    });
+    if (config.eval_on_start && this.#step === 0) await this.#evaluateAtStart();
+
+    let metrics: Metrics = {};
+    let outcome: TrainingResult['outcome'] = 'finished';
+    while (this.#step < this.#total) {
+      // As it is before the step, for a step that is broken off.
+      const before = task.state();
+      const taken = await this.#tryStep();
+      if (taken) metrics = taken.metrics;
+      const stop = this.#signal.aborted;
+      if (!taken || stop || taken.save) await this.#save(taken ? task.state() : before);
+      if (stop && this.#step < this.#total) {
+        outcome = 'stopped';
+        break;
+      }
+    }
+    const checkpoint = this.#lastSaved > 0 ? folder.checkpoint(this.#lastSaved) : null;
+    const result = {
+      outcome,
+      step: this.#step,
+      totalSteps: this.#total,
+      checkpoint,
+      best: this.#best,
+      metrics,
+    };
+    await this.#listeners.end(result);
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.#listeners.close();
+    await this.#options.folder.close();
+    this.#clearGradients();
+    this.#optimizer?.dispose();
+    this.#options.task.close();
+  }
+
+  /** One step; null if it was broken off because the run is to stop. */
+  async #tryStep(): Promise<{ metrics: Metrics; save: boolean } | null> {
+    const { gpu, config, task } = this.#options;
+    const step = this.#step + 1;
+    const start = performance.now();
+    gpu.resetPeakMemory();
+    this.#clock.take();
+    this.#records = [];
+    const context = this.#stepContext(step);
+    let result: StepResult;
+    try {
+      result = await scope(() => task.step(context));
+    } catch (error) {
+      this.#clearGradients();
+      if (this.#signal.aborted && error === this.#signal.reason) return null;
+      throw error;
+    } finally {
+      this.#setDropout(null);
+    }
+    const update = await this.#update(step, result);
+    await task.afterUpdate?.(context);
+    this.#step = step;
+    this.#numTokens += result.tokens;
+    const evaluation = this.#due(step, config.eval_strategy, config.eval_steps)
+      ? await this.#evaluate(step)
+      : {};
+    const better = this.#noteBest(step, evaluation);
+    const seconds = (performance.now() - start) / 1000;
+    const metrics: Metrics = {
+      epoch: step / task.stepsPerEpoch,
+      ...result.metrics,
+      ...update,
+      num_tokens: this.#numTokens,
+      nonfinite_steps: this.#nonFinite.total,
+      ...evaluation,
+      step_time: seconds,
+      tokens_per_second: result.tokens / seconds,
+      'memory/peak_bytes': gpu.memory().peakTotal,
+      ...this.#clock.take(),
+    };
+    await this.#write(step, metrics);
+    const due = step === this.#total || this.#due(step, config.save_strategy, config.save_steps);
+    return { metrics, save: due || better };
+  }
+
+  async #update(step: number, result: StepResult): Promise<Metrics> {
+    const { config } = this.#options;
+    const optimizer = this.#optimizer as AdamW;
+    const factor = this.#schedule(step);
+    const { gradNorm, applied } = await this.#clock.phase('update', () =>
+      optimizer.step(factor, config.max_grad_norm),
+    );
+    if (applied) this.#nonFinite.passed();
+    else this.#nonFinite.skipped(step, result.metrics, await optimizer.nonFinite());
+    this.#clearGradients();
+    return { grad_norm: gradNorm, learning_rate: config.learning_rate * factor };
+  }
+
+  #stepContext(step: number): StepContext {
+    return {
+      ...this.#evaluationContext(step, this.#signal),
+      microBatch: (index) => {
+        this.#signal.throwIfAborted();
+        this.#setDropout({ step, index });
+      },
+    };
+  }
+
+  #evaluationContext(step: number, signal: AbortSignal): EvaluationContext {
+    return {
+      step,
+      signal,
+      phase: (name, body) => this.#clock.phase(name, body),
+      record: (name, lines) => void this.#records.push([name, lines.map((line) => ({ step, ...line }))]),
+    };
+  }
+
+  /** Masks of their own for each step and micro-batch: the seed's high word, which `seed` leaves free, is the index. */
+  #setDropout(at: { step: number; index: number } | null): void {
+    const { adapter } = this.#options.model;
+    if (!adapter) return;
+    const { seed } = this.#options.config;
+    adapter.dropoutStep = at && { seed: seed + at.index * 2 ** 32, step: at.step };
+  }
+
+  async #evaluate(step: number): Promise<Metrics> {
+    const { task } = this.#options;
+    if (!task.evaluate) return {};
+    const context = this.#evaluationContext(step, NEVER);
+    const found = await scope(() => task.evaluate?.(context));
+    return Object.fromEntries(Object.entries(found ?? {}).map(([name, value]) => [`eval/${name}`, value]));
+  }
+
+  async #evaluateAtStart(): Promise<void> {
+    const metrics = await this.#evaluate(0);
+    await this.#write(0, { epoch: 0, ...metrics, ...this.#clock.take() });
+  }
+
+  #noteBest(step: number, evaluation: Metrics): boolean {
+    const rule = bestRule(this.#options.config);
+    const value = rule && evaluation[rule.metric];
+    if (rule === null || value === null || value === undefined || Number.isNaN(value)) return false;
+    const { metric, greaterIsBetter } = rule;
+    const better = !this.#best || (greaterIsBetter ? value > this.#best.value : value < this.#best.value);
+    if (better) this.#best = { step, metric, value };
+    return better;
+  }
+
+  #due(step: number, strategy: 'no' | 'steps' | 'epoch', every: number): boolean {
+    if (strategy === 'no') return false;
+    return step % (strategy === 'epoch' ? this.#options.task.stepsPerEpoch : every) === 0;
+  }
+
+  async #write(step: number, metrics: Metrics): Promise<void> {
+    const { folder } = this.#options;
+    for (const [name, lines] of this.#records) await folder.log(name, lines);
+    this.#records = [];
+    await folder.log('metrics', [{ step, ...metrics }]);
+    await this.#listeners.step({ step, totalSteps: this.#total, metrics });
+  }
+
+  async #save(taskState: TaskState): Promise<void> {
+    const { folder, config } = this.#options;
+    if (this.#step === 0 || this.#lastSaved === this.#step) return;
+    const path = await writeCheckpointFolder(folder, this.#source(), this.#state(), taskState);
+    this.#lastSaved = this.#step;
+    if (this.#best) await folder.write('best.json', `${JSON.stringify(this.#best)}\n`);
+    await pruneCheckpoints(folder, config.save_total_limit, this.#best?.step);
+    await this.#listeners.checkpoint({ step: this.#step, path });
+  }
+
+  #source(): CheckpointSource {
+    const { model, task, files, config } = this.#options;
+    const extra = task.extraParameters;
+    return {
+      task: task.name,
+      model,
+      optimizer: this.#optimizer as AdamW,
+      files,
+      modelOnly: config.save_only_model,
+      ...(extra ? { extra } : {}),
+    };
+  }
+
+  #state(): LoopState {
+    return {
+      step: this.#step,
+      totalSteps: this.#total,
+      numTokens: this.#numTokens,
+      nonfiniteSteps: this.#nonFinite.total,
+      nonfiniteInARow: this.#nonFinite.inARow,
+      best: this.#best,
+    };
+  }
+
+  async #resume(checkpoint: string): Promise<void> {
+    const { model, task } = this.#options;
+    const saved = await SavedTrainerState.open(checkpoint);
+    try {
+      saved.checkTask(task.name);
+      const extra = (name: string) => task.extraParameters?.find(name.slice(EXTRA.length));
+      await saved.restore(this.#optimizer as AdamW, (name) =>
+        name.startsWith(EXTRA) ? extra(name) : model.findParameter(name),
+      );
+      await task.restore(saved.taskState);
+      const { step, numTokens, best, totalSteps: planned } = saved.loop;
+      this.#step = step;
+      this.#lastSaved = step;
+      this.#numTokens = numTokens;
+      this.#best = best;
+      this.#nonFinite.restore(saved.loop.nonfiniteSteps, saved.loop.nonfiniteInARow);
+      if (planned !== this.#total) {
+        this.#listeners.note(
+          `the run had ${planned} steps and now has ${this.#total}; learning rates follow the new length`,
+        );
+      }
+    } finally {
+      await saved.close();
+    }
+  }
+
+  #clearGradients(): void {
+    this.#options.model.clearGradients();
+    this.#options.task.extraParameters?.clearGradients();
+  }
+}
