@@ -1,0 +1,75 @@
+/** What a reward is, and how the rewards of a batch are computed. */
+
+import type { Question } from '../../data/index.js';
+import { OslerError } from '../../gpu/index.js';
+
+/** A completion to be judged, with what it answers. */
+export interface RewardSample {
+  /** Text of the prompt, without the chat template. */
+  readonly prompt: string;
+  /** Text of the completion, without special tokens. */
+  readonly completion: string;
+  /** Ids of the completion, the one that ended it included. */
+  readonly completionIds: readonly number[];
+  /** Whether it was cut off by the cap on tokens. */
+  readonly truncated: boolean;
+  /** The record that the prompt was made of; what the engine has no use for is in `record.extra`. */
+  readonly record: Question;
+  /** Which completion of its prompt, counting from 0. */
+  readonly sample: number;
+  /** Optimizer step that the completion was drawn for, counting from 1. */
+  readonly step: number;
+}
+
+/** What a reward says. */
+export interface RewardResult {
+  /** null where the reward does not apply to the sample. */
+  readonly value: number | null;
+  /** Why, in a few words. */
+  readonly reason: string;
+}
+
+/** Judges one completion at a time. */
+export interface Reward {
+  /** Unique in a run; metrics go by it. */
+  readonly name: string;
+  readonly weight: number;
+  score(sample: RewardSample): RewardResult | Promise<RewardResult>;
+}
+
+/**
+ * Every reward of every completion: by sample, then by reward. Rewards run side by side; one that fails says which it is
+ * and where.
+ */
+export async function scoreAll(
+  rewards: readonly Reward[],
+  samples: readonly RewardSample[],
+): Promise<RewardResult[][]> {
+  return Promise.all(samples.map((sample) => Promise.all(rewards.map((reward) => scoreOne(reward, sample)))));
+}
+
+async function scoreOne(reward: Reward, sample: RewardSample): Promise<RewardResult> {
+  let result: RewardResult;
+  try {
+    result = await reward.score(sample);
+  } catch (error) {
+    throw failure(reward, sample, `failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const { value } = result;
+  if (value !== null && !Number.isFinite(value)) {
+    throw failure(
+      reward,
+      sample,
+      `gave ${value}; a reward is a finite number, or null where it does not apply`,
+    );
+  }
+  return result;
+}
+
+function failure(reward: Reward, { record, sample, completion }: RewardSample, problem: string): OslerError {
+  const start = completion.length > 80 ? `${completion.slice(0, 80)}…` : completion;
+  return new OslerError(
+    'value',
+    `reward "${reward.name}" on completion ${sample} of question ${JSON.stringify(record.id)} (${JSON.stringify(start)}) ${problem}`,
+  );
+}

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+import type { Question } from '../../data/index.js';
+import { TRL } from '../test-trl.js';
+import {
+  accuracy,
+  buildRewards,
+  conclusionOf,
+  consistency,
+  format,
+  lengthInBand,
+  overlong,
+  type RewardContext,
+  type RewardSample,
+  repetition,
+  rewardsField,
+  scoreAll,
+} from './index.js';
+
+const RECORD: Question = {
+  id: 'q1',
+  images: [],
+  question: 'What is shown?',
+  options: { A: 'Lung', B: 'Liver', C: 'Left kidney', D: 'Kidney' },
+  answer: 'B',
+  extra: { hint: 'abdomen' },
+};
+
+function sample(completion: string, ids: readonly number[] = []): RewardSample {
+  return {
+    prompt: 'p',
+    completion,
+    completionIds: ids,
+    truncated: false,
+    record: RECORD,
+    sample: 2,
+    step: 1,
+  };
+}
+
+const CONTEXT: RewardContext = {
+  style: 'think',
+  maxCompletionLength: 100,
+  folder: '/run',
+  importModule: async () => ({}),
+};
+
+describe('accuracy', () => {
+  it.each([
+    // completion, paper, robust
+    ['<answer> B </answer>', 1, 1],
+    ['<think>x</think>\n<answer>B</answer>', 1, 1],
+    ['<answer>b</answer>', 0, 1],
+    ['<answer>B) Liver</answer>', 0, 1],
+    ['<answer>liver.</answer>', 0, 1],
+    ['B', 1, 0],
+    ['<answer>B</answer><answer>C</answer>', 1, 0],
+    ['<answer>B) Lung</answer>', 0, 0],
+    ['<answer>A</answer>', 0, 0],
+    ['', 0, 0],
+  ])('of %j', (completion, paper, robust) => {
+    expect(accuracy(sample(completion), 'paper').value).toBe(paper);
+    const { value, reason } = accuracy(sample(completion), 'robust');
+    expect(value).toBe(robust);
+    expect(reason).not.toBe('');
+  });
+});
+
+describe('format', () => {
+  it.each([
+    ['<think>x</think><answer>B</answer>', 'think', 1, 1],
+    ['<think>x</think>\n<answer>B</answer>\n', 'think', 0, 1],
+    ['<think>a</think><think>b</think><answer>B</answer>', 'think', 1, 0],
+    ['<THINK>x</THINK> <Answer>B</Answer>', 'think', 0, 1],
+    ['<think></think><answer>B</answer>', 'think', 1, 0],
+    ['so <think>x</think><answer>B</answer>', 'think', 0, 0],
+    ['<answer>B</answer><think>x</think>', 'think', 0, 0],
+    ['<answer>B</answer>', 'no-think', 1, 1],
+    ['<answer>B</answer>x</answer>', 'no-think', 1, 0],
+    ['<think>x</think><answer>B</answer>', 'no-think', 0, 0],
+    ['<answer>B</answer>\n<think>x</think>', 'think-after', undefined, 1],
+    ['<think>x</think><answer>B</answer>', 'think-after', undefined, 0],
+  ] as const)('of %j as %s', (completion, style, paper, robust) => {
+    if (paper !== undefined) expect(format(sample(completion), 'paper', style).value).toBe(paper);
+    expect(format(sample(completion), 'robust', style).value).toBe(robust);
+  });
+});
+
+describe('consistency', () => {
+  it.each([
+    ['It is large. The answer is B.', 'B'],
+    ['The liver has this texture.', 'B'],
+    ['It could be the lung or the liver.', undefined],
+    ['It is not the lung, so this must be the liver.', 'B'],
+    ['The lung is ruled out. Hence option B.', 'B'],
+    ["It isn't the liver. It looks like (A).", 'A'],
+    ['A left kidney is seen.', 'C'],
+    ['One kidney is seen.', 'D'],
+    ['A dense organ is seen.', undefined],
+    ['The answer is C.\nOn second thought, the right choice is D.', 'D'],
+    ['', undefined],
+  ])('of %j is %s', (reasoning, letter) => {
+    expect(conclusionOf(reasoning, RECORD.options)).toBe(letter);
+  });
+
+  it('wants the conclusion answered', () => {
+    const think = (answer: string) => `<think>This must be the liver.</think><answer>${answer}</answer>`;
+    expect(consistency(sample(think('B'))).value).toBe(1);
+    expect(consistency(sample(think('A')))).toEqual({ value: 0, reason: 'concludes B but answers A' });
+    expect(consistency(sample('<answer>B</answer>')).value).toBe(0);
+    expect(consistency(sample('<think>Hm.</think><answer>B</answer>')).reason).toMatch(/no conclusion/);
+  });
+});
+
+describe('length', () => {
+  const { completions, repetition: repeated, overlong: long } = TRL.lengths;
+
+  it.each(completions.map((ids, i) => [ids.length, i]))('of %i tokens is punished as TRL does', (_, i) => {
+    expect(repetition(sample('', completions[i]), 2, -1.5).value).toBeCloseTo(repeated[i], 8);
+    expect(overlong(sample('', completions[i]), 100, 20).value).toBeCloseTo(long[i], 8);
+  });
+
+  it('has a band', () => {
+    const values = [0, 5, 10, 20, 30, 50].map(
+      (n) => lengthInBand(sample('', Array(n).fill(1)), { minTokens: 10, maxTokens: 20 }).value,
+    );
+    expect(values).toEqual([0, 0.5, 1, 1, 0.5, 0]);
+  });
+});
+
+describe('a config', () => {
+  const build = (entries: unknown, context: Partial<RewardContext> = {}) =>
+    buildRewards(rewardsField.parse(entries), { ...CONTEXT, ...context });
+
+  it('builds rewards with names and weights', async () => {
+    const rewards = await build([
+      'accuracy',
+      { name: 'format', mode: 'paper', weight: 0.5 },
+      { name: 'length', label: 'short', max_tokens: 3 },
+    ]);
+    expect(rewards.map(({ name, weight }) => [name, weight])).toEqual([
+      ['accuracy', 1],
+      ['format', 0.5],
+      ['short', 1],
+    ]);
+    const scores = await scoreAll(rewards, [sample('<answer>B</answer>', [1, 2, 3, 4, 5, 6])]);
+    expect(scores[0].map(({ value }) => value)).toEqual([1, 0, 0]);
+  });
+
+  it('runs modules of the user, given by path', async () => {
+    const seen: string[] = [];
+    const rewards = await build(
+      [
+        { name: 'module', path: 'mine.ts', options: { factor: 3 } },
+        { name: 'module', path: '/abs/other.js', label: 'other', weight: 2 },
+      ],
+      {
+        importModule: async (path) => {
+          seen.push(path);
+          return path.endsWith('mine.ts')
+            ? {
+                default: async ({ record, options }: { record: Question; options: { factor: number } }) =>
+                  record.id.length * options.factor,
+              }
+            : {
+                default: ({ completion }: RewardSample) =>
+                  completion === '' ? null : { value: 1, reason: 'said' },
+              };
+        },
+      },
+    );
+    expect(seen).toEqual(['/run/mine.ts', '/abs/other.js']);
+    expect(rewards.map(({ name }) => name)).toEqual(['mine', 'other']);
+    expect(await scoreAll(rewards, [sample(''), sample('x')])).toEqual([
+      [
+        { value: 6, reason: '' },
+        { value: null, reason: '' },
+      ],
+      [
+        { value: 6, reason: '' },
+        { value: 1, reason: 'said' },
+      ],
+    ]);
+  });
+
+  it('names the reward and the sample that failed', async () => {
+    const failing = (run: () => unknown) =>
+      build([{ name: 'module', path: 'bad.ts' }], { importModule: async () => ({ default: run }) }).then(
+        (rewards) => scoreAll(rewards, [sample('Liver?')]),
+      );
+    await expect(
+      failing(() => {
+        throw new Error('no network');
+      }),
+    ).rejects.toThrow('reward "bad" on completion 2 of question "q1" ("Liver?") failed: no network');
+    await expect(failing(() => Promise.reject(new Error('late')))).rejects.toThrow(/"bad" .* failed: late/);
+    await expect(failing(() => Number.NaN)).rejects.toThrow(/gave NaN; a reward is a finite number/);
+    await expect(failing(() => 'yes')).rejects.toThrow(/returned "yes"; expected a number/);
+  });
+
+  it.each([
+    [['acuracy'], /names "acuracy"; allowed are accuracy, format/],
+    [[{ name: 'acuracy' }], /names "acuracy"; allowed are accuracy, format/],
+    [[{ name: 'accuracy', ngram_size: 2 }], /has "ngram_size", which only repetition takes/],
+    [[{ name: 'format', wieght: 2 }], /has "wieght", which is no setting/],
+    [[], /./],
+  ])('that is wrong is refused: %j', (entries, message) => {
+    expect(rewardsField.safeParse(entries).error?.issues[0].message).toMatch(message);
+  });
+
+  it.each([
+    [['accuracy', 'accuracy'], {}, /"rewards.1.label" gives the name "accuracy" again/],
+    [[{ name: 'accuracy', weight: 0 }], {}, /all have weight 0/],
+    [['format'], { style: 'custom' }, /"rewards.0.style" is missing/],
+    [[{ name: 'format', mode: 'paper', style: 'think-after' }], {}, /published no format for think-after/],
+    [[{ name: 'module' }], {}, /"rewards.0.path" is missing/],
+    [[{ name: 'module', path: 'x.ts' }], {}, /no function as its default export/],
+    [[{ name: 'overlong', cache_tokens: 101 }], {}, /over max_completion_length 100/],
+    [[{ name: 'length', min_tokens: 7, max_tokens: 5 }], {}, /over max_tokens 5/],
+  ] as const)('that cannot work is refused: %j', async (entries, context, message) => {
+    await expect(build(entries, context as Partial<RewardContext>)).rejects.toThrow(message);
+  });
+});
