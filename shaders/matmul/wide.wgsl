@@ -3,8 +3,8 @@
 // A lane owns COLUMNS output columns (16 apart) and ROWS rows of them in registers. Loads whose address is the same for
 // all lanes are scalar and cheap there, so A goes through workgroup memory and is read uniformly; loads that differ per
 // lane cost as much as sixteen multiply-adds whatever their addresses, so each element of B is loaded once per ROWS rows.
-// Loop iterations are expensive, hence the unrolling by UNROLL. About twenty accumulators are best (ten rows, two columns):
-// each takes two registers, and more spill.
+// Loop iterations are expensive, hence the unrolling by UNROLL. Twenty-four to thirty-two accumulators are best (two columns);
+// more spill.
 //
 // A workgroup computes ROWS rows times a run of 16-column panels: it stages CHUNK columns of A once and passes over its
 // panels, keeping partial sums in y when K is longer than a chunk. Guarding every store by its row costs 15%, hence the
@@ -25,8 +25,9 @@
 const CHUNK = ${CHUNK}u;
 const ROWS = ${ROWS}u;
 
-// Column k of the chunk is rows[k * ROWS ..]. Masking k by the chunk size spares half of the bounds check of every read.
-var<workgroup> rows: array<f32, CHUNK * ROWS>;
+// The chunk of A, column by column, four numbers to a vector: a uniform read costs its bounds check, not its width. STEP
+// columns fill whole vectors. Masking k by the chunk size spares half of that check.
+var<workgroup> rows: array<vec4f, CHUNK * ROWS / 4u>;
 
 #if !PACKED
 fn loadB(at: u32) -> f32 {
@@ -41,6 +42,11 @@ fn loadB(at: u32) -> f32 {
 #endif
 }
 #endif
+
+// Row m, column start + k of A, times the product's factor; zero behind the end of the chunk.
+fn stageA(z: u32, m: u32, start: u32, k: u32, count: u32) -> f32 {
+  return select(0.0, params.scale * a[indexA(z, min(m, params.M - 1u), start + min(k, count - 1u))], k < count);
+}
 
 fn store(sum: f32, at: u32, n: u32, last: bool) {
   var value = sum;
@@ -64,9 +70,13 @@ fn main(
   for (var start = 0u; start < K; start += CHUNK) {
     let count = min(CHUNK, K - start);
     workgroupBarrier();
-    for (var k = lane; k < ((count + ${UNROLL - 1}u) & ~${UNROLL - 1}u); k += 16u) {
-#for i in 0..ROWS
-      rows[k * ROWS + ${i}u] = select(0.0, params.scale * a[indexA(z, min(row + ${i}u, params.M - 1u), start + min(k, count - 1u))], k < count);
+    for (var k = lane * ${STEP}u; k < ((count + ${UNROLL - 1}u) & ~${UNROLL - 1}u); k += ${16 * STEP}u) {
+#for v in 0..STEP*ROWS/4
+      rows[k * ROWS / 4u + ${v}u] = vec4f(
+#for e in 4*v..4*v+4
+        stageA(z, row + ${e % ROWS}u, start, k + ${e / ROWS}u, count),
+#endfor
+      );
 #endfor
     }
     workgroupBarrier();
@@ -96,8 +106,9 @@ fn main(
 #endfor
       }
       for (var k = 0u; k < count; k += ${UNROLL}u) {
-        let inner = (k & (CHUNK - 1u)) * ROWS;
-#for q in 0..UNROLL
+        let inner = (k & (CHUNK - 1u)) * ROWS / 4u;
+#for step in 0..UNROLL/STEP
+#for q in STEP*step..STEP*step+STEP
 #for j in 0..COLUMNS
 #if PACKED
         let b${q}_${j} = b[origin${j} + (k + ${q}u) * 16u];
@@ -107,10 +118,13 @@ fn main(
         let b${q}_${j} = select(0.0, loadB(origin${j} + min(k + ${q}u, count - 1u) * params.ldb), k + ${q}u < count);
 #endif
 #endfor
-#for i in 0..ROWS
-        let a${q}_${i} = rows[inner + ${q * ROWS + i}u];
+#endfor
+#for v in STEP*ROWS/4*step..STEP*ROWS/4*(step+1)
+        let a${v} = rows[inner + ${v}u];
+#for e in 4*v..4*v+4
 #for j in 0..COLUMNS
-        c${i}_${j} += a${q}_${i} * b${q}_${j};
+        c${e % ROWS}_${j} += a${v}[${e % 4}] * b${e / ROWS}_${j};
+#endfor
 #endfor
 #endfor
 #endfor

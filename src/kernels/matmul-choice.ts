@@ -52,7 +52,7 @@ export function rule(gpu: Gpu, s: Spec): MatmulChoice {
     if (M === 1 && transposeB && gpu.has.subgroups) return { variant: 'gemv', single: true };
     // Work for every core, in long runs of each row of B.
     if (M === 1 && !transposeB && !s.transposeA) {
-      const splits = Math.max(1, Math.floor(Math.min(4096 / N, s.K / 128)));
+      const splits = Math.max(1, Math.floor(Math.min(16384 / N, s.K / 128)));
       return { variant: 'gemv', single: true, splits };
     }
     // Two cores; a product of one block of rows and columns would use one of them.

@@ -228,7 +228,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
   if (!p.transposeB) {
     const width = p.N % 4 === 0 && inSteps(p.b, 4) ? 4 : 1;
     const shape = single
-      ? { LANES: 16, SLICES: 1, GROUPS: rows > 1 ? 2 : width === 4 ? 8 : 16, UNROLL: 4 }
+      ? { LANES: 16, SLICES: 1, ...(rows > 1 ? { GROUPS: 2, UNROLL: 4 } : { GROUPS: 16, UNROLL: 1 }) }
       : { LANES: 32, SLICES: 8, GROUPS: 1, UNROLL: rows > 4 ? 2 : 4 };
     gpu.launch('matmul/gemv_nn', bindings, params(p, kEnd), {
       groups: [ceilDiv(p.N, shape.LANES * shape.GROUPS * width), 1, p.batch],
@@ -269,7 +269,7 @@ function wide(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
 /** Rows and columns per invocation where B is read in place; measured. Columns share cache lines only in K x N. */
 function inPlaceBlock({ M, transposeB }: Piece): readonly [rows: number, columns: number] {
   if (transposeB) return M > 8 ? [16, 1] : M > 4 ? [8, 1] : [4, 1];
-  return M > 8 ? [10, 2] : M > 4 ? [8, 2] : M > 1 ? [4, 1] : [1, 16];
+  return M > 8 ? [12, 2] : M > 4 ? [8, 2] : M > 1 ? [4, 1] : [1, 16];
 }
 
 function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, kEnd: number): void {
@@ -285,6 +285,7 @@ function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, k
       ...defines,
       ROWS: rows,
       COLUMNS: columns,
+      STEP: rows % 4 === 0 ? 1 : rows % 2 === 0 ? 2 : 4,
       UNROLL,
       CHUNK: roomy ? 512 : 256,
     },
@@ -311,7 +312,7 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
       y: { ...p.y, base: p.y.base + first },
       column: p.column + first,
     };
-    wideLaunch(piece, 10, 2, { TRANSPOSE_A: p.transposeA, ...defines, PACKED: true }, kEnd);
+    wideLaunch(piece, 16, 2, { TRANSPOSE_A: p.transposeA, ...defines, PACKED: true }, kEnd);
     packed.dispose();
   }
 }
