@@ -9,6 +9,7 @@ export { ImageError } from './errors.js';
 export type { RgbImage } from './image.js';
 export * from './patches.js';
 export { resizeBicubic } from './resample.js';
+export { imageSize } from './size.js';
 export { roundHalfEven, type Size, smartResize } from './smart-resize.js';
 export { type ImageFormat, imageFormat } from './sniff.js';
 export { ImageTally, type SkippedImage } from './tally.js';

@@ -6,6 +6,7 @@
 import type { Metadata, Sharp, SharpOptions } from 'sharp';
 import { ImageError, reason } from './errors.js';
 import type { RgbImage, Samples } from './image.js';
+import type { Size } from './smart-resize.js';
 import type { ImageFormat } from './sniff.js';
 import {
   applyTransfer,
@@ -62,6 +63,24 @@ export async function decodeRaster(
   } catch (error) {
     if (error instanceof ImageError) throw error;
     throw new ImageError(options.name, problemOf(error, format, options), { cause: error });
+  }
+}
+
+/** The upright size of an image of a known kind, from its header. */
+export async function rasterSize(
+  bytes: Uint8Array,
+  format: Exclude<ImageFormat, 'dicom'>,
+  { name, maxPixels }: Pick<RasterOptions, 'name' | 'maxPixels'>,
+): Promise<Size> {
+  const sharp = await loadSharp();
+  const options: RasterOptions = { name, maxPixels, window: 'auto', alpha: 'drop' };
+  try {
+    const metadata = await sharp(bytes, { limitInputPixels: maxPixels, pages: 1 }).metadata();
+    check(metadata, format, options);
+    return metadata.autoOrient;
+  } catch (error) {
+    if (error instanceof ImageError) throw error;
+    throw new ImageError(name, problemOf(error, format, options), { cause: error });
   }
 }
 
