@@ -1,50 +1,45 @@
 /** Greedy generation against transformers, and decoding against the full forward pass. */
-import { describe, expect, it } from 'vitest';
-import { gatherRows, noGrad, tokenLogProbs } from '../../src/autograd/index.js';
-import { Generator } from '../../src/generate/generator.js';
-import type { Completion, GenerationRequest } from '../../src/generate/request.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Completion, Generator } from '../../src/generate/index.js';
+import { createAdapter } from '../../src/models/lora/adapter.js';
 import type { Model } from '../../src/models/model.js';
-import { packGroups } from '../../src/models/packing.js';
-import { fromHost, scope } from '../../src/tensor/index.js';
+import { type Tensor, tensor } from '../../src/tensor/index.js';
 import { testGpu, testTiers } from '../support/gpu.js';
 import { expectation, furthest, greedy, MODELS, tinyModel } from './support.js';
+import { fullLogits, trained } from './trained.js';
 
-/** What a trainer computes for completions. */
-async function trained(
-  model: Model,
-  { ids, images }: Pick<GenerationRequest, 'ids' | 'images'>,
-  completions: readonly Completion[],
-  temperature = 1,
-): Promise<number[][]> {
-  const prompt = { ids, images: images?.grids };
-  const packed = packGroups(model.config, [{ prompt, completions: completions.map((c) => c.tokenIds) }]);
-  const batch = model.prepare(packed);
-  const encoded = images ? noGrad(() => model.encodeImages(images.pixels, images.grids)) : null;
-  const own = packed.completions[0];
-  const logp = noGrad(() =>
-    scope(() => {
-      const hidden = model.hidden(batch, encoded?.features ?? null);
-      const rows = gatherRows(
-        hidden,
-        own.flatMap((c) => [...c.rows]),
-      );
-      const targets = Int32Array.from(own.flatMap((c) => [...c.targets]));
-      return tokenLogProbs(rows, model.head, fromHost(model.gpu, targets, [targets.length], 'i32'), {
-        temperature,
-      }).logp;
-    }),
+const held: { dispose(): void }[] = [];
+
+afterEach(() => {
+  for (const item of held.splice(0)) item.dispose();
+});
+
+async function open(name: string, tier?: string): Promise<Model> {
+  const model = await tinyModel(await testGpu(tier), name);
+  held.push(model);
+  return model;
+}
+
+/** An adapter that changes what the model says, with dropout that must not reach generation. */
+function disturb(model: Model): void {
+  const adapter = createAdapter(
+    model,
+    { rank: 4, dropout: 0.5, targets: ['q_proj', 'up_proj'] },
+    { seed: 1 },
   );
-  const values = [...(await logp.data())];
-  for (const held of [logp, batch, encoded]) held?.dispose();
-  return completions.map(({ tokenIds }) => values.splice(0, tokenIds.length));
+  for (const [name, matrix] of adapter.parameters.entries()) {
+    if (!name.includes('lora_B')) continue;
+    matrix.write(Float32Array.from({ length: matrix.size }, (_, i) => 0.3 * Math.sin(7 * i)));
+  }
 }
 
 describe.each(MODELS)('%s', (name) => {
   it('generates the tokens of transformers, on every tier', async () => {
     for (const tier of await testTiers()) {
-      const model = await tinyModel(await testGpu(tier), name);
+      const model = await open(name, tier);
       const generator = new Generator(model);
       const { prompts, length, tokens, logprobs } = await expectation(model, name);
+      expect(length).toBe(64);
       const results = await generator.generate(prompts.map((prompt) => greedy(prompt, length)));
       results.forEach(([{ tokenIds, logprobs: own, finishReason }], i) => {
         expect(tokenIds, `${tier}, prompt ${i}`).toEqual(tokens[i]);
@@ -52,26 +47,120 @@ describe.each(MODELS)('%s', (name) => {
         expect(finishReason).toBe('length');
       });
       await generator.dispose();
-      model.dispose();
     }
   });
 
-  it('reports the log-probabilities that a trainer computes', async () => {
-    const model = await tinyModel(await testGpu(), name);
-    const generator = new Generator(model);
-    const { prompts } = await expectation(model, name);
-    const sampling = { temperature: 0.8, topK: 20, repetitionPenalty: 1.1 };
-    const results = await generator.generate(
-      prompts.map((prompt) => ({ ...prompt, samples: 3, maxNewTokens: 20, sampling, seed: 3, stopIds: [] })),
-    );
-    for (const [i, completions] of results.entries()) {
-      const expected = await trained(model, prompts[i], completions, sampling.temperature);
-      completions.forEach(({ logprobs }, s) => {
-        expect(logprobs).toHaveLength(20);
-        expect(furthest(logprobs, expected[s])).toBeLessThan(1e-4);
+  it.each([false, true])(
+    'reports the log-probabilities that a trainer computes (adapter: %s)',
+    async (lora) => {
+      const model = await open(name);
+      const generator = new Generator(model);
+      const { prompts } = await expectation(model, name);
+      const sampling = { temperature: 0.8, topK: 20, repetitionPenalty: 1.1 };
+      const requests = prompts.map((prompt) => {
+        return { ...prompt, samples: 3, maxNewTokens: 20, sampling, seed: 3, stopIds: [] };
       });
-    }
+      const plain = await generator.generate(requests);
+      if (lora) {
+        disturb(model);
+        if (model.adapter) model.adapter.dropoutStep = { seed: 1, step: 1 };
+      }
+      const results = lora ? await generator.generate(requests) : plain;
+      if (lora) expect(ids(results)).not.toEqual(ids(plain));
+      if (model.adapter) {
+        expect(model.adapter.dropoutStep).toEqual({ seed: 1, step: 1 });
+        model.adapter.dropoutStep = null;
+      }
+      for (const [i, completions] of results.entries()) {
+        const expected = await trained(model, prompts[i], completions, sampling.temperature);
+        completions.forEach(({ logprobs }, s) => {
+          expect(logprobs).toHaveLength(20);
+          expect(furthest(logprobs, expected[s])).toBeLessThan(1e-4);
+        });
+      }
+      await generator.dispose();
+    },
+  );
+
+  it('has the logits of the full forward pass at every step', async () => {
+    const model = await open(name);
+    const { prompts } = await expectation(model, name);
+    const [prompt] = prompts;
+    // Logits of the prompt's last token, then those that the one recorded step leaves behind.
+    const seen: Tensor[] = [];
+    const logits = model.logits.bind(model);
+    model.logits = (hidden) => {
+      const result = logits(hidden);
+      seen.push(result.alias().keep());
+      return result;
+    };
+    const generator = new Generator(model, { ahead: false });
+    const reads: Promise<Float32Array>[] = [];
+    const onToken = () => void reads.push((seen.at(-1) as Tensor).data());
+    const [[completion]] = await generator.generate([{ ...greedy(prompt, 16), onToken }]);
+    const own = await Promise.all(reads);
+    expect(seen).toHaveLength(2);
+    model.logits = logits;
+    const full = await fullLogits(model, prompt, completion);
+    full.forEach((row, i) => {
+      expect(furthest([...own[i]], row), `token ${i}`).toBeLessThan(1e-4);
+    });
+    for (const item of seen) item.dispose();
     await generator.dispose();
-    model.dispose();
   });
 });
+
+it('follows weights that change between calls', async () => {
+  const model = await open('qwen2');
+  const { prompts, tokens } = await expectation(model, 'qwen2');
+  const generator = new Generator(model);
+  const requests = prompts.map((prompt) => greedy(prompt, 24));
+  const weight = model.parameters.get('model.layers.0.mlp.down_proj.weight');
+  const before = await weight.data();
+  await generator.generate(requests);
+  weight.write(before.map((x, i) => x * (1 + Math.sin(i))));
+  const changed = await generator.generate(requests);
+  const fresh = new Generator(model);
+  expect(changed).toEqual(await fresh.generate(requests));
+  await fresh.dispose();
+  weight.write(before);
+  const again = await generator.generate(requests);
+  expect(ids(again)).toEqual(tokens.map((own) => own.slice(0, 24)));
+  expect(ids(changed)).not.toEqual(ids(again));
+  await generator.dispose();
+});
+
+it('is close with keys and values, or weights, in 16 bits', async () => {
+  const gpu = await testGpu();
+  for (const name of ['qwen2', 'qwen2.5-vl'] as const) {
+    for (const kvDtype of ['f16', 'bf16'] as const) {
+      const model = await tinyModel(gpu, name, kvDtype);
+      held.push(model);
+      const { prompts } = await expectation(model, name);
+      const generator = new Generator(model, { kvDtype });
+      const results = await generator.generate(prompts.map((prompt) => greedy(prompt, 16)));
+      for (const [i, completions] of results.entries()) {
+        const [expected] = await trained(model, prompts[i], completions);
+        expect(furthest(completions[0].logprobs, expected)).toBeLessThan(3e-2);
+      }
+      await generator.dispose();
+    }
+  }
+});
+
+it('says so when the weights give no number', async () => {
+  const model = await open('llama');
+  const weight = model.parameters.get('model.norm.weight');
+  const nan = tensor(model.gpu, new Float32Array(weight.size).fill(Number.NaN), weight.shape);
+  model.gpu.copy(nan.range, weight.range);
+  nan.dispose();
+  const generator = new Generator(model);
+  await expect(generator.generate([{ ids: [1, 2, 3], maxNewTokens: 4 }])).rejects.toThrow(
+    /not a number|is a number/,
+  );
+  await generator.dispose();
+});
+
+function ids(results: readonly (readonly Completion[])[]): number[][] {
+  return results.flatMap((completions) => completions.map(({ tokenIds }) => [...tokenIds]));
+}

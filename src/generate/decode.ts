@@ -174,10 +174,10 @@ export class DecodeBatch {
   #forward(maxKeys: number): Tensor {
     const model = this.#model;
     const rows = this.#rows.length;
-    const sequences = this.#view('sequences', rows);
-    const slots = this.#view('slots', rows);
     return noGrad(() =>
       scope(() => {
+        const sequences = this.#view('sequences', rows);
+        const slots = this.#view('slots', rows);
         const context = {
           rotary: this.#positions.lookup(this.#view('positions', rows)),
           attend: (layer: number, q: Tensor, k: Tensor, v: Tensor) => {

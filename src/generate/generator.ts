@@ -104,6 +104,36 @@ export class Generator {
     }
   }
 
+  /**
+   * Generates completions for a long line of requests, of which only as many are asked for as keep the batch full. Results
+   * come in the order of the requests; a slow one does not hold up those behind it, only their delivery.
+   */
+  async *stream(
+    requests: Iterable<GenerationRequest> | AsyncIterable<GenerationRequest>,
+  ): AsyncGenerator<Completion[], void, undefined> {
+    const most = 2 * this.#options.maxBatch;
+    const inFlight: { readonly handle: GenerationHandle; readonly samples: number }[] = [];
+    let samples = 0;
+    const next = async () => {
+      const [first] = inFlight;
+      const completions = await first.handle.completions;
+      inFlight.shift();
+      samples -= first.samples;
+      return completions;
+    };
+    try {
+      for await (const request of requests) {
+        const handle = this.submit(request);
+        inFlight.push({ handle, samples: request.samples ?? 1 });
+        samples += request.samples ?? 1;
+        while (samples >= most) yield await next();
+      }
+      while (inFlight.length > 0) yield await next();
+    } finally {
+      for (const { handle } of inFlight) handle.cancel();
+    }
+  }
+
   /** Bytes of the KV cache, and slots taken and there. */
   get cache(): { readonly bytes: number; readonly used: number; readonly capacity: number } {
     const { used, capacity } = this.#slab.slots;

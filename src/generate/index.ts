@@ -10,3 +10,4 @@ export type {
   TokenEvent,
 } from './request.js';
 export { type KvDtype, kvBytesPerToken } from './slab.js';
+export { loadStopIds } from './stop-ids.js';
