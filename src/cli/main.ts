@@ -8,6 +8,7 @@ import { doctor } from './doctor.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
 import { parity } from './parity.js';
+import { sft } from './sft.js';
 
 async function main(): Promise<void> {
   const cli = yargs(hideBin(process.argv))
@@ -17,6 +18,7 @@ async function main(): Promise<void> {
     .command(init)
     .command(inspect)
     .command(parity)
+    .command(sft)
     .command(bench)
     .demandCommand(1, 'Name a command; `osler --help` lists them.')
     .strict()

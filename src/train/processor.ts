@@ -8,6 +8,8 @@ import {
   DEFAULT_IMAGE_CONFIG,
   decodeImage,
   type ImageConfig,
+  imageGrid,
+  imageSize,
   imagesToPatches,
   parseImageConfig,
   type RgbImage,
@@ -58,11 +60,16 @@ export class Processor {
     this.files = parts.files;
   }
 
+  /** The grid that a picture of a sample will have, from its file's header. */
+  async grid(sample: SampleFields, image: ImageSource): Promise<Grid> {
+    const { name, bytes } = await open(sample, image);
+    return imageGrid(await imageSize(bytes, name), this.imageConfig, name);
+  }
+
   /** Reads and decodes a picture of a sample. */
   async decode(sample: SampleFields, image: ImageSource): Promise<RgbImage> {
-    const file = imageFile(sample, image);
-    const bytes = typeof image === 'string' ? await readWhole(sample, file as string) : image.bytes;
-    return decodeImage(bytes, { name: file ?? imageName(image) });
+    const { name, bytes } = await open(sample, image);
+    return decodeImage(bytes, { name });
   }
 
   /** Patches and grids of a sample's pictures, as the vision tower takes them. */
@@ -71,6 +78,12 @@ export class Processor {
     const { pixelValues, grids } = imagesToPatches(decoded, this.imageConfig, sources.map(imageName));
     return { pixels: pixelValues, grids };
   }
+}
+
+async function open(sample: SampleFields, image: ImageSource): Promise<{ name: string; bytes: Uint8Array }> {
+  if (typeof image !== 'string') return { name: imageName(image), bytes: image.bytes };
+  const name = imageFile(sample, image) as string;
+  return { name, bytes: await readWhole(sample, name) };
 }
 
 async function readWhole(sample: SampleFields, file: string): Promise<Uint8Array> {

@@ -1,0 +1,105 @@
+/** What the commands that train share: options, signals, progress. */
+import { readFile } from 'node:fs/promises';
+import os from 'node:os';
+import type { Argv } from 'yargs';
+import type { Gpu } from '../gpu/index.js';
+import { ensureDriver } from '../launcher/launch.js';
+import { openGpu } from '../launcher/open.js';
+import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
+import { type LaunchOptions, launchTraining } from '../train/launch.js';
+import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+
+/** Options of `sft` and `grpo`. */
+export interface TrainingArgs extends CommonArgs {
+  readonly config: string;
+  readonly set: readonly string[];
+  readonly resume: boolean;
+  readonly tier?: string;
+}
+
+/** Adds them. */
+export function trainingOptions<T>(yargs: Argv<T>): Argv<T & TrainingArgs> {
+  return commonOptions(yargs)
+    .option('config', {
+      type: 'string',
+      demandOption: true,
+      describe: 'YAML file with the settings of the run',
+    })
+    .option('set', {
+      type: 'string',
+      array: true,
+      nargs: 1,
+      default: [] as string[],
+      describe: 'Another value for a setting, such as learning_rate=1e-5; may be repeated',
+    })
+    .option('resume', {
+      type: 'boolean',
+      default: false,
+      describe: 'Go on from the last checkpoint in output_dir, as if nothing had happened',
+    })
+    .option('tier', { type: 'string', describe: 'Feature tier of the kernels; the best by default' }) as Argv<
+    T & TrainingArgs
+  >;
+}
+
+/** Reads the file of `--config`. */
+export async function configSource(args: TrainingArgs): Promise<ConfigSource> {
+  let text: string;
+  try {
+    text = await readFile(args.config, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--config ${args.config} cannot be read: ${(error as Error).message}`);
+  }
+  return { file: args.config, text, set: args.set };
+}
+
+/** Runs a checked config on the best device; the first Ctrl-C or SIGTERM saves and stops, a second ends at once. */
+export async function runTraining<Config extends TrainingConfig>(
+  args: TrainingArgs,
+  config: Config,
+  makeTask: LaunchOptions<Config>['makeTask'],
+): Promise<void> {
+  await ensureDriver();
+  const gpu = await openGpu(args.tier ? { tier: args.tier } : {});
+  const stop = stopOnSignals();
+  try {
+    const deviceBytes = deviceMemory(gpu);
+    const result = await launchTraining({
+      gpu,
+      config,
+      resume: args.resume,
+      makeTask,
+      signal: stop.signal,
+      console: { live: process.stderr.isTTY === true, write: (text) => void process.stderr.write(text) },
+      ...(deviceBytes === undefined ? {} : { deviceBytes }),
+    });
+    if (args.json) printJson(result);
+    if (result.outcome === 'stopped') process.exitCode = 1;
+  } finally {
+    stop.release();
+    await gpu.destroy();
+  }
+}
+
+function stopOnSignals(): { signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const names = ['SIGINT', 'SIGTERM'] as const;
+  const stop = (name: NodeJS.Signals) => {
+    process.stderr.write(`${name}: saving a checkpoint; once more to end at once\n`);
+    controller.abort();
+    // Without a listener the next signal does what it does by default.
+    release();
+  };
+  const release = () => {
+    for (const name of names) process.off(name, stop);
+  };
+  for (const name of names) process.on(name, stop);
+  return { signal: controller.signal, release };
+}
+
+/** WebGPU does not tell how much memory there is; a software adapter uses that of the machine, or of its container. */
+function deviceMemory(gpu: Gpu): number | undefined {
+  if (!gpu.info.software) return undefined;
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();
+}

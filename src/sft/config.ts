@@ -1,0 +1,46 @@
+/** The config of supervised fine-tuning. */
+import { z } from 'zod';
+import {
+  type ConfigSource,
+  checkTrainingConfig,
+  configError,
+  dataFields,
+  parseConfigFile,
+  trainingFields,
+} from '../train/config/index.js';
+
+const schema = z.strictObject({
+  ...trainingFields,
+  ...dataFields,
+  learning_rate: z.number().positive().default(2e-5),
+  /** Which answers of a conversation count: all of the assistant's, or the last. */
+  learn_from: z.enum(['all', 'last']).default('all'),
+  /** Most tokens of an example, images included, and with `packing` of a row; null for no limit. */
+  max_length: z.int().positive().nullable().default(1024),
+  /** What happens to longer examples: `drop` leaves them out, `truncate` cuts their end, `error` refuses the data. */
+  overlong: z.enum(['drop', 'truncate', 'error']).default('drop'),
+  /** Puts several examples into each row, up to `max_length` tokens; they do not see each other. */
+  packing: z.boolean().default(false),
+  /** Order of the examples: another one in each epoch, or that of the data. */
+  shuffle_dataset: z.boolean().default(true),
+});
+
+/** A complete config. */
+export type SftConfig = z.output<typeof schema>;
+
+/** Reads and checks a config. */
+export function parseSftConfig(source: ConfigSource): SftConfig {
+  const config = parseConfigFile(schema, source);
+  checkTrainingConfig(config);
+  if (config.packing && config.max_length === null) {
+    throw configError(`the config's "packing"`, 'needs max_length, the length of a row');
+  }
+  const held = config.eval_dataset !== null || config.eval_fraction !== null;
+  if ((config.eval_strategy !== 'no' || config.eval_on_start) && !held) {
+    throw configError(
+      `the config's "eval_strategy"`,
+      'needs held-out data; set eval_dataset or eval_fraction',
+    );
+  }
+  return config;
+}

@@ -1,0 +1,223 @@
+/** Supervised fine-tuning: cross-entropy on the assistant's tokens. */
+import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../autograd/index.js';
+import { DataError } from '../data/index.js';
+import { gridPatches } from '../models/grid.js';
+import type { EncodedImages, Model } from '../models/index.js';
+import { fromHost, type Tensor } from '../tensor/index.js';
+import { loadTrainingData } from '../train/data.js';
+import type { TaskSetting } from '../train/launch.js';
+import type {
+  EvaluationContext,
+  Metrics,
+  SavedTaskState,
+  StepContext,
+  StepResult,
+  TaskState,
+  TrainingSession,
+  TrainingTask,
+  Workload,
+} from '../train/task.js';
+import { type MicroBatch, makeBatch } from './batch.js';
+import type { SftConfig } from './config.js';
+import { buildExamples, type Example } from './examples.js';
+import { Order, packRows, singleRows } from './order.js';
+
+/** What a pass over a micro-batch gave. */
+interface Pass {
+  /** Sum of the log-probabilities of the targets, one element. */
+  readonly logp: Tensor;
+  /** Sum of the entropies, one element. */
+  readonly entropy: Tensor;
+  dispose(): void;
+}
+
+/** The task; make it with {@link makeSftTask}. */
+export class SftTask implements TrainingTask {
+  readonly name = 'sft';
+  readonly #setting: TaskSetting<SftConfig>;
+  readonly #train: readonly Example[];
+  readonly #evaluation: readonly Example[];
+  readonly #order: Order;
+  #model: Model | null = null;
+  #ahead: { readonly examples: readonly Example[]; readonly batch: Promise<MicroBatch> } | null = null;
+
+  constructor(setting: TaskSetting<SftConfig>, train: readonly Example[], evaluation: readonly Example[]) {
+    const { config } = setting;
+    this.#setting = setting;
+    this.#train = train;
+    this.#evaluation = evaluation;
+    this.#order = new Order({
+      rows: config.packing
+        ? packRows(
+            train.map(({ ids }) => ids.length),
+            config.max_length as number,
+          )
+        : singleRows(train.length),
+      seed: config.seed,
+      shuffle: config.shuffle_dataset,
+      batchSize: config.per_device_train_batch_size,
+      accumulation: config.gradient_accumulation_steps,
+    });
+  }
+
+  get stepsPerEpoch(): number {
+    return this.#order.stepsPerEpoch;
+  }
+
+  /** At most: the longest rows may never meet in one micro-batch. */
+  workload(): Workload {
+    const { config, model } = this.#setting;
+    const { rows } = this.#order;
+    const size = config.per_device_train_batch_size;
+    const most = (measure: (example: Example) => number) =>
+      rows
+        .map((row) => row.reduce((n, i) => n + measure(this.#train[i]), 0))
+        .sort((a, b) => b - a)
+        .slice(0, size)
+        .reduce((a, b) => a + b, 0);
+    return {
+      tokens: most(({ ids }) => ids.length),
+      patches: most(({ grids }) => grids.reduce((n, grid) => n + gridPatches(grid), 0)),
+      targets: most(({ mask }) => mask.reduce((a, b) => a + b, 0)),
+      lower: [
+        ...(size > 1
+          ? [`a lower per_device_train_batch_size (${size}) with more gradient_accumulation_steps`]
+          : []),
+        'a lower max_length',
+        ...(model.vision ? ['a lower max_pixels'] : []),
+      ],
+    };
+  }
+
+  async prepare({ model }: TrainingSession): Promise<void> {
+    this.#model = model;
+  }
+
+  async step(context: StepContext): Promise<StepResult> {
+    const batches = this.#order.step(context.step).map((own) => own.map((i) => this.#train[i]));
+    const next = this.#order.step(context.step + 1)[0].map((i) => this.#train[i]);
+    const counted = batches.flat().reduce((n, { mask }) => n + learned(mask), 0);
+    let logp = 0;
+    let entropy = 0;
+    for (const [i, examples] of batches.entries()) {
+      context.microBatch(i);
+      const batch = await context.phase('data', () => this.#take(examples, batches[i + 1] ?? next));
+      const pass = await context.phase('forward', () => this.#forward(batch));
+      // A mean over the tokens of the whole step, however they fall into micro-batches.
+      await context.phase('backward', () => {
+        const loss = affine(pass.logp, -1 / counted);
+        backward(loss);
+        loss.dispose();
+      });
+      logp += await pass.logp.item();
+      entropy += await pass.entropy.item();
+      pass.dispose();
+    }
+    const tokens = batches.flat().reduce((n, { ids }) => n + ids.length, 0);
+    return { metrics: { loss: -logp / counted, entropy: entropy / counted }, tokens };
+  }
+
+  async evaluate(context: EvaluationContext): Promise<Metrics> {
+    const { config } = this.#setting;
+    const size = config.per_device_eval_batch_size;
+    let logp = 0;
+    let entropy = 0;
+    let counted = 0;
+    for (let first = 0; first < this.#evaluation.length; first += size) {
+      const examples = this.#evaluation.slice(first, first + size);
+      const batch = await this.#make(examples);
+      const pass = await context.phase('evaluation', () => noGrad(() => this.#forward(batch)));
+      logp += await pass.logp.item();
+      entropy += await pass.entropy.item();
+      counted += batch.targets.length;
+      pass.dispose();
+    }
+    return { loss: -logp / counted, entropy: entropy / counted };
+  }
+
+  /** The place in the data follows from the step; what must not change is the data. */
+  state(): TaskState {
+    return { json: { examples: this.#train.length, fingerprint: fingerprint(this.#train) } };
+  }
+
+  async restore({ json }: SavedTaskState): Promise<void> {
+    const now = JSON.stringify(this.state().json);
+    if (JSON.stringify(json) === now) return;
+    throw new DataError(
+      { file: 'the training data' },
+      'is not what the run began with; resume with the same files, or start a new run from the checkpoint',
+    );
+  }
+
+  close(): void {
+    this.#ahead = null;
+  }
+
+  #forward({ packed, rows, targets, images }: MicroBatch): Pass {
+    const model = this.#model as Model;
+    const recompute = this.#setting.config.gradient_checkpointing;
+    const device = model.prepare(packed);
+    const encoded: EncodedImages | null =
+      images && model.encodeImages(images.pixels, images.grids, { recompute });
+    const hidden = model.hidden(device, encoded?.features ?? null, { recompute });
+    const counted = gatherRows(hidden, rows);
+    const ids = fromHost(model.gpu, targets, [targets.length], 'i32');
+    const found = tokenLogProbs(counted, model.head, ids);
+    const logp = sum(found.logp);
+    const entropy = noGrad(() => sum(found.entropy));
+    for (const tensor of [hidden, counted, ids, found.logp, found.entropy, found.lse]) tensor.dispose();
+    return {
+      logp,
+      entropy,
+      dispose: () => {
+        for (const held of [logp, entropy, encoded, device]) held?.dispose();
+      },
+    };
+  }
+
+  /** The batch of some examples; that of the next ones is prepared while the device works on it. */
+  async #take(examples: readonly Example[], next: readonly Example[]): Promise<MicroBatch> {
+    const ahead = this.#ahead;
+    const batch = await (ahead && same(ahead.examples, examples) ? ahead.batch : this.#make(examples));
+    this.#ahead = { examples: next, batch: this.#make(next) };
+    // Whoever takes it sees the failure; if nobody does, it does not matter.
+    this.#ahead.batch.catch(() => {});
+    return batch;
+  }
+
+  #make(examples: readonly Example[]): Promise<MicroBatch> {
+    return makeBatch(this.#setting.model, this.#setting.processor, examples);
+  }
+}
+
+function same(a: readonly Example[], b: readonly Example[]): boolean {
+  return a.length === b.length && a.every((example, i) => example === b[i]);
+}
+
+function learned(mask: Uint8Array): number {
+  let n = 0;
+  for (let i = 1; i < mask.length; i++) n += mask[i];
+  return n;
+}
+
+/** FNV-1a over all ids and masks. */
+function fingerprint(examples: readonly Example[]): string {
+  let hash = 0x811c9dc5;
+  for (const { ids, mask } of examples) {
+    for (let i = 0; i < ids.length; i++) hash = Math.imul(hash ^ (ids[i] * 2 + mask[i]), 0x01000193);
+  }
+  return (hash >>> 0).toString(16);
+}
+
+/** Reads the data of a config and makes the task. */
+export async function makeSftTask(setting: TaskSetting<SftConfig>): Promise<SftTask> {
+  const { config, note } = setting;
+  const data = await loadTrainingData(config, note);
+  const train = await buildExamples(data.train, setting);
+  const evaluation = data.evaluation.length > 0 ? await buildExamples(data.evaluation, setting) : [];
+  const tokens = train.reduce((n, { ids }) => n + ids.length, 0);
+  note(
+    `${train.length} examples, ${tokens} tokens${evaluation.length > 0 ? `; ${evaluation.length} held out` : ''}`,
+  );
+  return new SftTask(setting, train, evaluation);
+}

@@ -1,0 +1,61 @@
+/** The samples that a run's config asks for. */
+import { DataError, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
+import { configError, type DataConfig } from './config/index.js';
+
+/** Samples to learn from and samples that are held out. */
+export interface TrainingData {
+  readonly train: readonly Sample[];
+  readonly evaluation: readonly Sample[];
+}
+
+/** Reads, filters and splits. Bad records are left out and told of, unless the config is strict. */
+export async function loadTrainingData(
+  config: DataConfig & { readonly seed: number },
+  note: (line: string) => void,
+): Promise<TrainingData> {
+  if (config.eval_dataset !== null && config.eval_fraction !== null) {
+    throw configError(`the config's "eval_fraction"`, 'is set beside eval_dataset; give one of them');
+  }
+  const all = filtered(await load(config.train_dataset, config, note), config);
+  if (config.eval_dataset !== null) {
+    const evaluation = filtered(await load(config.eval_dataset, config, note), config);
+    return { train: limited(all, config, 'train'), evaluation: limited(evaluation, config, 'eval') };
+  }
+  if (config.eval_fraction === null) return { train: limited(all, config, 'train'), evaluation: [] };
+  const { train, test } = splitByImage(all, { testShare: config.eval_fraction, seed: config.seed });
+  return { train: limited(train, config, 'train'), evaluation: limited(test, config, 'eval') };
+}
+
+async function load(
+  paths: string | readonly string[],
+  config: DataConfig,
+  note: (line: string) => void,
+): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  for (const path of typeof paths === 'string' ? [paths] : paths) {
+    const dataset = await loadDataset(path, { strict: config.strict_data });
+    samples.push(...dataset.samples);
+    const [first] = dataset.problems;
+    if (first) note(`${path}: ${dataset.problems.length} bad records are left out, such as ${first.message}`);
+  }
+  return samples;
+}
+
+function filtered(samples: readonly Sample[], config: DataConfig): Sample[] {
+  const kept = select(samples, {
+    ...(config.modalities ? { modalities: config.modalities } : {}),
+    ...(config.question_types ? { questionTypes: config.question_types } : {}),
+    ...(config.datasets ? { datasets: config.datasets } : {}),
+  });
+  if (kept.length === 0) throw new DataError({ file: 'the filter' }, 'leaves no sample');
+  return kept;
+}
+
+function limited(
+  samples: readonly Sample[],
+  config: DataConfig & { readonly seed: number },
+  side: 'train' | 'eval',
+): readonly Sample[] {
+  const limit = side === 'train' ? config.max_train_samples : config.max_eval_samples;
+  return limit === null ? samples : select(samples, { limit, seed: config.seed });
+}
