@@ -1,7 +1,11 @@
 /** Options, output and exit codes that all commands share. */
 import type { Argv } from 'yargs';
+import { DataError } from '../data/errors.js';
 import { OslerError } from '../gpu/index.js';
 import { SafetensorsError } from '../io/errors.js';
+import { HubError } from '../io/hub/error.js';
+import { TextError } from '../text/errors.js';
+import { ImageError } from '../vision/errors.js';
 
 /** Options of every command. */
 export interface CommonArgs {
@@ -24,9 +28,12 @@ export function printJson(value: unknown): void {
 /** A mistake in how a command was called: exit code 2. */
 export class UsageError extends Error {}
 
+const BAD_INPUT = [UsageError, SafetensorsError, TextError, ImageError, DataError];
+
 /** 2 for bad usage or bad input, 1 for a run that failed. */
 export function exitCodeOf(error: unknown): 1 | 2 {
-  if (error instanceof UsageError || error instanceof SafetensorsError) return 2;
+  if (BAD_INPUT.some((kind) => error instanceof kind)) return 2;
+  if (error instanceof HubError) return error.kind === 'refused' ? 2 : 1;
   if (error instanceof OslerError) return ['value', 'shape', 'dtype'].includes(error.code) ? 2 : 1;
   return 1;
 }

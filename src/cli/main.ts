@@ -8,6 +8,7 @@ import { doctor } from './doctor.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
 import { parity } from './parity.js';
+import { pull } from './pull.js';
 import { sft } from './sft.js';
 
 async function main(): Promise<void> {
@@ -16,6 +17,7 @@ async function main(): Promise<void> {
     .usage('$0 <command>\n\nTrains medical vision-language models to reason, on any GPU that speaks WebGPU.')
     .command(doctor)
     .command(init)
+    .command(pull)
     .command(inspect)
     .command(parity)
     .command(sft)
