@@ -1,9 +1,9 @@
 /** Runs the kernel benchmarks, and the peers beside them when asked; `osler bench` is the front end. */
 import { readdirSync, writeFileSync } from 'node:fs';
-import { chromeTrace, summarise } from '#osler/gpu/index.js';
+import { openDevice } from '#osler/cli/device.js';
+import { chromeTrace, type Gpu, summarise } from '#osler/gpu/index.js';
 import { measureRoofline } from '#osler/kernels/roofline.js';
 import { tunerFor } from '#osler/kernels/tuner.js';
-import { openGpu } from '#osler/launcher/open.js';
 import type { BenchCase } from './case.js';
 import { type BenchRow, measure } from './measure.js';
 
@@ -20,7 +20,7 @@ export interface BenchOptions {
 
 /** Measures the chosen cases and prints them. */
 export async function runBench(options: BenchOptions): Promise<void> {
-  const gpu = await openGpu();
+  const gpu = await openDevice();
   const roofline = await measureRoofline(gpu);
   const log = (line: string) => options.json || console.log(line);
   log(`adapter    ${gpu.info.name}, ${gpu.info.driver}, tier ${gpu.tier}`);
@@ -66,7 +66,7 @@ async function loadCases(filter = ''): Promise<BenchCase[]> {
 }
 
 /** Lets the tuner see the case's shapes once and choose its variants before anything is timed. */
-async function tune(gpu: Awaited<ReturnType<typeof openGpu>>, bench: BenchCase): Promise<void> {
+async function tune(gpu: Gpu, bench: BenchCase): Promise<void> {
   const instance = await bench.setup(gpu);
   instance.run();
   await gpu.sync();
@@ -75,7 +75,7 @@ async function tune(gpu: Awaited<ReturnType<typeof openGpu>>, bench: BenchCase):
 }
 
 async function profile(
-  gpu: Awaited<ReturnType<typeof openGpu>>,
+  gpu: Gpu,
   cases: readonly BenchCase[],
   file: string,
   log: (line: string) => void,

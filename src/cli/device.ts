@@ -1,0 +1,24 @@
+/** The device that a command works on: the best adapter, with the kernel choices that were measured on it before. */
+import type { Gpu } from '../gpu/index.js';
+import { attachTuner, Tuner } from '../kernels/tuner.js';
+import { ensureDriver } from '../launcher/launch.js';
+import { openGpu } from '../launcher/open.js';
+import { engineVersion } from '../launcher/paths.js';
+import { tunerEnabled, tunerFile } from '../launcher/tuner-file.js';
+
+/** Options of {@link openDevice}. */
+export interface DeviceOptions {
+  /** Feature tier of the kernels; the best by default. */
+  readonly tier?: string | undefined;
+}
+
+/** Opens the device; may restart the process under a driver. `OSLER_TUNER=off` leaves the rules of thumb alone. */
+export async function openDevice(options: DeviceOptions = {}): Promise<Gpu> {
+  await ensureDriver();
+  const gpu = await openGpu(options.tier ? { tier: options.tier } : {});
+  const tuner = new Tuner(gpu, { store: tunerFile(gpu.info, engineVersion()) });
+  if (tunerEnabled()) await tuner.load();
+  else tuner.freeze();
+  attachTuner(gpu, tuner);
+  return gpu;
+}
