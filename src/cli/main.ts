@@ -8,7 +8,9 @@ import { doctor } from './doctor.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
 import { parity } from './parity.js';
+import { phantom } from './phantom.js';
 import { pull } from './pull.js';
+import { report } from './report.js';
 import { sft } from './sft.js';
 
 async function main(): Promise<void> {
@@ -21,6 +23,8 @@ async function main(): Promise<void> {
     .command(inspect)
     .command(parity)
     .command(sft)
+    .command(phantom)
+    .command(report)
     .command(bench)
     .demandCommand(1, 'Name a command; `osler --help` lists them.')
     .strict()

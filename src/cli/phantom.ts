@@ -1,0 +1,93 @@
+/** `osler phantom`: a drawn dataset with known answers, for tests, demos and first steps. */
+import { readdir } from 'node:fs/promises';
+import type { CommandModule } from 'yargs';
+import { MODALITIES, type Modality, QUESTION_TYPES, type QuestionType } from '../data/modalities.js';
+import type { Wording } from '../data/phantom/ask.js';
+import { DIFFICULTIES, type Difficulty } from '../data/phantom/phantom.js';
+import { writePhantom } from '../data/phantom/write.js';
+import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+
+interface Args extends CommonArgs {
+  readonly out: string;
+  readonly n: number;
+  readonly seed: number;
+  readonly size: number;
+  readonly difficulty: Difficulty;
+  readonly wording: Wording;
+  readonly modality?: Modality[];
+  readonly 'question-type'?: QuestionType[];
+  readonly overwrite: boolean;
+}
+
+/** A folder with something else in it is not ours to fill. */
+async function assertFree(dir: string): Promise<void> {
+  const entries = await readdir(dir).catch(() => []);
+  if (entries.length > 0)
+    throw new UsageError(`${dir} is not empty; choose another --out, or pass --overwrite`);
+}
+
+/** The yargs command. */
+export const phantom: CommandModule<object, Args> = {
+  command: 'phantom',
+  describe:
+    'Draw a dataset of medical-looking pictures with questions whose answers are known (not clinical data)',
+  builder: (yargs) =>
+    commonOptions(yargs)
+      .option('out', { type: 'string', demandOption: true, describe: 'Folder to write' })
+      .option('n', { type: 'number', demandOption: true, describe: 'Number of questions, one picture each' })
+      .option('seed', { type: 'number', default: 0, describe: 'Equal seeds give equal files' })
+      .option('size', { type: 'number', default: 336, describe: 'Side of the pictures in pixels' })
+      .option('difficulty', {
+        choices: DIFFICULTIES,
+        default: 'medium' as const,
+        describe: 'How plain lesions are against noise',
+      })
+      .option('wording', {
+        choices: ['full', 'short'] as const,
+        default: 'full' as const,
+        describe:
+          'full: several wordings, reasoning in steps; short: one wording and sentence, for tiny models',
+      })
+      .option('modality', { array: true, choices: MODALITIES, describe: 'Only these; all eight by default' })
+      .option('question-type', {
+        array: true,
+        choices: QUESTION_TYPES,
+        describe: 'Only these; all five by default',
+      })
+      .option('overwrite', { type: 'boolean', default: false, describe: 'Write into a folder with files' })
+      .example('$0 phantom --out data/phantom --n 1000 --seed 1', 'all modalities and question types in turn')
+      .example(
+        '$0 phantom --out data/ct --n 200 --modality CT MRI --size 84 --wording short --difficulty easy',
+        'small, plain pictures for a small model',
+      ),
+  handler: async (args) => {
+    if (!args.overwrite) await assertFree(args.out);
+    const start = performance.now();
+    let shown = start;
+    const questions = await writePhantom(
+      args.out,
+      {
+        n: args.n,
+        seed: args.seed,
+        size: args.size,
+        difficulty: args.difficulty,
+        wording: args.wording,
+        ...(args.modality ? { modalities: args.modality } : {}),
+        ...(args['question-type'] ? { questionTypes: args['question-type'] } : {}),
+      },
+      ({ done, n }) => {
+        const now = performance.now();
+        if (now - shown < (process.stderr.isTTY ? 200 : 10_000)) return;
+        shown = now;
+        const left = Math.round(((now - start) / 1000 / done) * (n - done));
+        const line = `${done} of ${n} pictures, ${left} s left`;
+        process.stderr.write(process.stderr.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
+      },
+    );
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    const seconds = (performance.now() - start) / 1000;
+    if (args.json)
+      printJson({ out: args.out, questions: questions.length, seed: args.seed, size: args.size });
+    else console.log(`${args.out}: ${questions.length} questions with pictures in ${seconds.toFixed(1)} s`);
+  },
+};
