@@ -1,6 +1,7 @@
 /** Greedy generation against transformers, and decoding against the full forward pass. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Completion, Generator } from '../../src/generate/index.js';
+import type { Tier } from '../../src/gpu/index.js';
 import { createAdapter } from '../../src/models/lora/adapter.js';
 import type { Model } from '../../src/models/model.js';
 import { type Tensor, tensor } from '../../src/tensor/index.js';
@@ -14,7 +15,7 @@ afterEach(() => {
   for (const item of held.splice(0)) item.dispose();
 });
 
-async function open(name: string, tier?: string): Promise<Model> {
+async function open(name: string, tier?: Tier): Promise<Model> {
   const model = await tinyModel(await testGpu(tier), name);
   held.push(model);
   return model;

@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { bench } from './bench.js';
 import { exitCodeOf, UsageError } from './common.js';
 import { doctor } from './doctor.js';
+import { generate } from './generate.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
 import { parity } from './parity.js';
@@ -22,6 +23,7 @@ async function main(): Promise<void> {
     .command(pull)
     .command(inspect)
     .command(parity)
+    .command(generate)
     .command(sft)
     .command(phantom)
     .command(report)

@@ -55,10 +55,15 @@ function checkPixels({ config }: Model, { pixels, grids }: PromptImages): void {
   });
 }
 
-/** Ids that mean something to the vision tower, and padding: a completion with them could not be read again. */
+/**
+ * Ids that only prompts may have, for they announce pictures: a completion with them could not be read again. And padding,
+ * unless nothing ends a completion: then every other id is an ordinary one, as reference implementations have it.
+ */
 export function neverDrawn({ config }: Model, stopIds: readonly number[]): number[] {
-  const { image, video, visionStart, visionEnd, visionPad, pad } = config.tokens;
-  const padding = pad !== undefined && !stopIds.includes(pad) && !config.tokens.eos.includes(pad) ? pad : -1;
-  const ids = [image, video, visionStart, visionEnd, visionPad, padding];
+  const { image, video, visionStart, visionEnd, visionPad, pad, eos } = config.tokens;
+  const ends = new Set([...stopIds, ...eos]);
+  const padding =
+    stopIds.length > 0 ? [visionPad, pad].filter((id) => id === undefined || !ends.has(id)) : [];
+  const ids = [image, video, visionStart, visionEnd, ...padding];
   return ids.filter((id): id is number => id !== undefined && id >= 0 && id < config.text.vocabSize);
 }

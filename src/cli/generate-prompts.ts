@@ -1,0 +1,119 @@
+/** What `osler generate` continues: a prompt from the command line, lines of a file, or tensors. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname, isAbsolute, join } from 'node:path';
+import type { GenerationRequest } from '../generate/index.js';
+import { promptsOf } from '../generate/inputs.js';
+import { Fixture } from '../models/parity/fixture.js';
+import { type Message, parseMessages } from '../text/index.js';
+import { UsageError } from './common.js';
+import { chatPrompt, fileImages, type GenerationSession, rawPrompt } from './generation.js';
+
+/** A prompt, and what its line calls it. */
+export interface NamedPrompt {
+  readonly id?: string | number;
+  readonly request: Pick<GenerationRequest, 'ids' | 'images'>;
+}
+
+/** Where prompts come from; exactly one of `prompt`, `input` and `inputs`. */
+export interface PromptSource {
+  readonly prompt?: string;
+  readonly system?: string;
+  readonly image: readonly string[];
+  readonly raw: boolean;
+  readonly input?: string;
+  readonly inputs?: string;
+}
+
+/** The prompts of a source, prepared as they are asked for. */
+export async function* promptsFrom(
+  source: PromptSource,
+  session: GenerationSession,
+): AsyncGenerator<NamedPrompt, void, undefined> {
+  if (source.inputs !== undefined) {
+    const fixture = await Fixture.open(source.inputs);
+    try {
+      for (const request of await promptsOf(fixture, session.model)) yield { request };
+    } finally {
+      await fixture.close();
+    }
+  } else if (source.input !== undefined) yield* lines(source.input, source, session);
+  else {
+    const read = fileImages((path) => path);
+    const { prompt = '', image, raw } = source;
+    const name = 'the prompt';
+    const request = raw
+      ? await rawPrompt(session, prompt, image, read, name)
+      : await chatPrompt(session, conversation(prompt, image, source.system), read, name);
+    yield { request };
+  }
+}
+
+async function* lines(
+  file: string,
+  { system, raw }: PromptSource,
+  session: GenerationSession,
+): AsyncGenerator<NamedPrompt, void, undefined> {
+  const read = fileImages((path) => (isAbsolute(path) ? path : join(dirname(file), path)));
+  let number = 0;
+  for await (const line of openLines(file)) {
+    number++;
+    if (line.trim() === '') continue;
+    const name = `${file}:${number}`;
+    const { id, prompt, messages, images } = parseLine(line, name);
+    if (messages !== undefined) {
+      yield { id, request: await chatPrompt(session, parseMessages(messages, name), read, name) };
+    } else if (raw) yield { id, request: await rawPrompt(session, prompt, images, read, name) };
+    else yield { id, request: await chatPrompt(session, conversation(prompt, images, system), read, name) };
+  }
+}
+
+async function* openLines(file: string): AsyncGenerator<string, void, undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file);
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+  }
+  try {
+    yield* handle.readLines();
+  } finally {
+    await handle.close();
+  }
+}
+
+interface Line {
+  readonly id?: string | number;
+  readonly prompt: string;
+  readonly messages?: unknown;
+  readonly images: readonly string[];
+}
+
+function parseLine(line: string, name: string): Line {
+  let value: Record<string, unknown>;
+  try {
+    value = JSON.parse(line) as Record<string, unknown>;
+  } catch (error) {
+    throw new UsageError(`${name} is not valid JSON: ${(error as Error).message}`);
+  }
+  if (value === null || typeof value !== 'object') throw new UsageError(`${name} is not a JSON object`);
+  const { id, prompt, messages, image, images = image === undefined ? [] : [image] } = value;
+  if (messages === undefined && typeof prompt !== 'string') {
+    throw new UsageError(`${name} has neither "prompt", a text, nor "messages", a list of {role, content}`);
+  }
+  if (!Array.isArray(images) || images.some((path) => typeof path !== 'string')) {
+    throw new UsageError(`${name} has "images" that are not a list of paths`);
+  }
+  if (messages !== undefined && images.length > 0) {
+    throw new UsageError(
+      `${name} has "messages" and "images"; put pictures into the messages as {type: "image", image: path}`,
+    );
+  }
+  const named = typeof id === 'string' || typeof id === 'number' ? { id } : {};
+  return { ...named, prompt: String(prompt), images, ...(messages === undefined ? {} : { messages }) };
+}
+
+function conversation(prompt: string, images: readonly string[], system?: string): Message[] {
+  const parts = images.map((image) => ({ type: 'image' as const, image }));
+  const user = { role: 'user', content: [...parts, { type: 'text' as const, text: prompt }] };
+  return system === undefined ? [user] : [{ role: 'system', content: system }, user];
+}

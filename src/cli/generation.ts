@@ -1,0 +1,192 @@
+/** What `osler generate` and `osler serve` share: a model that is ready to generate, and prompts for it. */
+import { readFile } from 'node:fs/promises';
+import type { Argv } from 'yargs';
+import { type GenerationRequest, Generator, type KvDtype, loadStopIds } from '../generate/index.js';
+import type { Gpu } from '../gpu/index.js';
+import { folderReader } from '../io/folder.js';
+import { openGpu } from '../launcher/open.js';
+import { loadConfig, loadModel } from '../models/load.js';
+import type { WeightDtype } from '../models/load-weights.js';
+import { loadAdapter } from '../models/lora/disk.js';
+import type { Model } from '../models/model.js';
+import { encodePrompt, expandImageTokens, imagesOf, type Message } from '../text/index.js';
+import { loadProcessor, type Processor } from '../train/processor.js';
+import { decodeImage, imagesToPatches, imageTokenCount } from '../vision/index.js';
+import { UsageError } from './common.js';
+
+/** Options of commands that generate. */
+export interface GenerationArgs {
+  readonly model: string;
+  readonly adapter?: string;
+  readonly dtype: WeightDtype;
+  readonly kvDtype: KvDtype;
+  readonly batch: number;
+  readonly maxPixels?: number;
+  readonly tier?: string;
+}
+
+/** Adds the options of {@link GenerationArgs}. */
+export function generationOptions<T>(yargs: Argv<T>): Argv<T & GenerationArgs> {
+  const options = yargs
+    .option('model', {
+      type: 'string',
+      demandOption: true,
+      describe: 'Folder with config.json and safetensors',
+    })
+    .option('adapter', { type: 'string', describe: 'Folder of a LoRA adapter in PEFT format' })
+    .option('dtype', {
+      choices: ['auto', 'f32', 'f16', 'bf16'] as const,
+      default: 'auto' as const,
+      describe: 'How weights are stored on the device; auto keeps what the file has',
+    })
+    .option('kv-dtype', {
+      choices: ['f32', 'f16', 'bf16'] as const,
+      default: 'f32' as const,
+      describe: 'How keys and values are stored; 16 bits halve the memory of the cache',
+    })
+    .option('batch', {
+      type: 'number',
+      default: 64,
+      describe: 'Most completions that are generated together',
+    })
+    .option('max-pixels', {
+      type: 'number',
+      describe: 'Larger pictures are shrunk; what the model says by default',
+    })
+    .option('tier', { type: 'string', describe: 'Feature tier of the kernels; the best by default' });
+  // yargs knows the names with dashes; commands get them in camel case as well.
+  return options as unknown as Argv<T & GenerationArgs>;
+}
+
+/** A model that is ready to generate. */
+export interface GenerationSession {
+  readonly gpu: Gpu;
+  readonly model: Model;
+  /** Null where the folder has no tokenizer. */
+  readonly processor: Processor | null;
+  readonly generator: Generator;
+  close(): Promise<void>;
+}
+
+/** Loads what a command asks for. With `ignoreEos` nothing but the cap on tokens ends a completion. */
+export async function openSession(args: GenerationArgs, ignoreEos = false): Promise<GenerationSession> {
+  const config = await loadConfig(args.model);
+  const hasTokenizer = (await folderReader(args.model)('tokenizer.json')) !== undefined;
+  const processor = hasTokenizer
+    ? await loadProcessor(args.model, config, { maxPixels: args.maxPixels ?? null })
+    : null;
+  const stopIds = ignoreEos ? [] : await loadStopIds(args.model, config, processor?.tokenizer);
+  const gpu = await openGpu(args.tier ? { tier: args.tier } : {});
+  try {
+    const model = await loadModel(gpu, args.model, { dtype: args.dtype });
+    for (const warning of model.warnings) console.error(`warning: ${warning}`);
+    if (args.adapter) await loadAdapter(model, args.adapter);
+    const generator = new Generator(model, {
+      ...(processor ? { tokenizer: processor.tokenizer } : {}),
+      maxBatch: args.batch,
+      kvDtype: args.kvDtype,
+      stopIds,
+    });
+    return {
+      gpu,
+      model,
+      processor,
+      generator,
+      close: async () => {
+        await generator.dispose();
+        model.dispose();
+        await gpu.destroy();
+      },
+    };
+  } catch (error) {
+    await gpu.destroy();
+    throw error;
+  }
+}
+
+/** Bytes of a picture that a message names; the name is for error messages. */
+export type ImageReader = (image: unknown, name: string) => Promise<{ bytes: Uint8Array; name: string }>;
+
+/** The bytes of a `data:` URL; undefined for other texts. */
+export function dataUrlBytes(url: string): Uint8Array | undefined {
+  const [, encoded] = /^data:[^,]*;base64,(.*)$/s.exec(url) ?? [];
+  return encoded === undefined ? undefined : Buffer.from(encoded, 'base64');
+}
+
+/** Reads pictures from files below some folder, or from data URLs. */
+export function fileImages(resolve: (path: string) => string): ImageReader {
+  return async (image, name) => {
+    if (typeof image !== 'string') throw new UsageError(`${name} has a picture without a path`);
+    const bytes = dataUrlBytes(image);
+    if (bytes) return { bytes, name: `${name}: a picture` };
+    const path = resolve(image);
+    try {
+      return { bytes: await readFile(path), name: path };
+    } catch (error) {
+      throw new UsageError(`${path}, a picture of ${name}, cannot be read: ${(error as Error).message}`);
+    }
+  };
+}
+
+type Prompt = Pick<GenerationRequest, 'ids' | 'images'>;
+
+/** A conversation as the model's prompt. */
+export async function chatPrompt(
+  session: GenerationSession,
+  messages: readonly Message[],
+  read: ImageReader,
+  name: string,
+): Promise<Prompt> {
+  const { tokenizer, template } = textOf(session);
+  const { images, imageCounts } = await preparePictures(session, imagesOf(messages), read, name);
+  const { image: imageTokenId } = session.model.config.tokens;
+  const { ids } = encodePrompt(tokenizer, template, messages, { imageCounts, imageTokenId, name });
+  return { ids, ...(images ? { images } : {}) };
+}
+
+/** A text as it is, without a template; pictures stand where it has their placeholder tokens. */
+export async function rawPrompt(
+  session: GenerationSession,
+  text: string,
+  pictures: readonly string[],
+  read: ImageReader,
+  name: string,
+): Promise<Prompt> {
+  const ids = textOf(session).tokenizer.encode(text, { addSpecialTokens: true });
+  const { images, imageCounts } = await preparePictures(session, pictures, read, name);
+  const { image } = session.model.config.tokens;
+  if (!images || image === undefined) return { ids };
+  return { ids: expandImageTokens(ids, image, imageCounts, name), images };
+}
+
+function textOf({ processor }: GenerationSession): Processor {
+  if (processor) return processor;
+  throw new UsageError(
+    'the model folder has no tokenizer.json; without it only --inputs can be generated from',
+  );
+}
+
+async function preparePictures(
+  session: GenerationSession,
+  pictures: readonly unknown[],
+  read: ImageReader,
+  name: string,
+): Promise<{ images?: GenerationRequest['images']; imageCounts: number[] }> {
+  if (pictures.length === 0) return { imageCounts: [] };
+  const { config } = session.model;
+  if (!config.vision) {
+    throw new UsageError(
+      `${name} has pictures, and a ${config.family} model cannot see; use a Qwen2-VL or Qwen2.5-VL`,
+    );
+  }
+  const files = await Promise.all(pictures.map((image) => read(image, name)));
+  const decoded = await Promise.all(files.map((file) => decodeImage(file.bytes, { name: file.name })));
+  const { imageConfig } = textOf(session);
+  const { pixelValues, grids } = imagesToPatches(
+    decoded,
+    imageConfig,
+    files.map((file) => file.name),
+  );
+  const imageCounts = grids.map((grid) => imageTokenCount(grid, imageConfig.mergeSize));
+  return { images: { pixels: pixelValues, grids }, imageCounts };
+}

@@ -1,0 +1,49 @@
+/** `osler report`: a run as one HTML file. */
+import type { CommandModule } from 'yargs';
+import { loadPageAssets } from '../report/assets.js';
+import { type WrittenReport, writeReport } from '../report/write-report.js';
+import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+
+interface Args extends CommonArgs {
+  readonly run: string;
+  readonly out?: string;
+  readonly 'max-size': number;
+}
+
+function render(report: WrittenReport): string {
+  const { completions, pictures } = report;
+  return [
+    `${report.file}: ${(report.bytes / 1e6).toFixed(1)} MB`,
+    `${report.steps} steps, ${completions.shown} of ${completions.all} completions, ${pictures.shown} pictures`,
+    ...(report.evaluations.length > 0 ? [`evaluations: ${report.evaluations.join(', ')}`] : []),
+    ...report.notes.map((note) => `note: ${note}`),
+  ].join('\n');
+}
+
+/** The yargs command. */
+export const report: CommandModule<object, Args> = {
+  command: 'report <run>',
+  describe: 'Write the report of a training run: one HTML file that opens offline',
+  builder: (yargs) =>
+    commonOptions(yargs)
+      .positional('run', { type: 'string', demandOption: true, describe: 'Folder of the run (output_dir)' })
+      .option('out', { type: 'string', describe: 'File to write; RUN/report.html by default' })
+      .option('max-size', {
+        type: 'number',
+        default: 20,
+        describe: 'Megabytes that the file may have; pictures get smaller and traces fewer to fit',
+      })
+      .example('$0 report runs/grpo', 'writes runs/grpo/report.html')
+      .example('$0 report runs/grpo --out grpo.html --max-size 5', 'a small one to send around'),
+  handler: async (args) => {
+    const megabytes = args['max-size'];
+    if (!(megabytes >= 1)) throw new UsageError(`--max-size is ${megabytes}; give megabytes, at least 1`);
+    const written = await writeReport(args.run, {
+      assets: await loadPageAssets(),
+      maxBytes: megabytes * 1e6,
+      ...(args.out !== undefined && { out: args.out }),
+    });
+    if (args.json) printJson(written);
+    else console.log(render(written));
+  },
+};

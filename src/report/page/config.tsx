@@ -1,0 +1,33 @@
+/** Configuration and provenance. */
+import { Section, type View } from './app.js';
+
+/** How the run was set up, in full, and where it came from. */
+export function ConfigSection({ state }: View) {
+  const { config, provenance } = state.info;
+  return (
+    <Section id="config" title="Configuration and provenance">
+      {provenance.length > 0 && (
+        <table class="plain">
+          <tbody>
+            {provenance.map(([label, value]) => (
+              <tr key={label}>
+                <th scope="row">{label}</th>
+                <td>
+                  <code>{value}</code>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {config === '' ? (
+        <p class="empty">The run has no config.yaml.</p>
+      ) : (
+        <details open>
+          <summary>config.yaml</summary>
+          <pre class="code">{config}</pre>
+        </details>
+      )}
+    </Section>
+  );
+}
