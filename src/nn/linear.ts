@@ -1,6 +1,6 @@
 /** A linear layer, optionally with a low-rank adapter beside it. */
 import { add, affine, linear } from '../autograd/index.js';
-import type { Tensor } from '../tensor/index.js';
+import { scope, type Tensor } from '../tensor/index.js';
 
 /** A low-rank adapter: adds `scale * B A dropout(x)`. */
 export interface LowRank {
@@ -41,11 +41,15 @@ export class Linear {
 
   /** Applies the layer to x [..., in]. */
   forward(x: Tensor): Tensor {
-    const y = linear(x, this.weight, this.bias ?? undefined);
-    if (!this.adapter) return y;
-    const { a, b, scale } = this.adapter;
-    const narrow = linear(this.adapter.drop(x), a);
-    // The factor goes to the narrow side, where it costs next to nothing.
-    return add(y, linear(affine(narrow, scale), b));
+    const { adapter } = this;
+    const base = () => linear(x, this.weight, this.bias ?? undefined);
+    if (!adapter) return base();
+    const { a, b, scale } = adapter;
+    // A scope of its own: the terms of the sum are as large as the sum and must not wait for the layer's end.
+    return scope(() => {
+      const narrow = linear(adapter.drop(x), a);
+      // The factor goes to the narrow side, where it costs next to nothing.
+      return add(base(), linear(affine(narrow, scale), b));
+    });
   }
 }
