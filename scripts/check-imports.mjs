@@ -57,18 +57,22 @@ const PORTABLE = [
   'jpeg-lossless-decoder-js',
   '@cornerstonejs/codec-charls',
   '@cornerstonejs/codec-openjpeg',
+  'preact',
+  'uplot',
 ];
 /** Exceptions, each with its reason. */
 const ALSO = {
   // Decoding is what it is for, and a browser replaces this one import by its own decoder.
   vision: ['sharp'],
+  // Makes pictures small; only `osler report` and `osler watch` do.
+  report: ['sharp'],
 };
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));
 const problems = [];
 
 for (const file of fs.readdirSync(src, { recursive: true }).sort()) {
-  if (!file.endsWith('.ts') || isTest(file) || !file.includes(path.sep)) continue;
+  if (!/\.tsx?$/.test(file) || isTest(file) || !file.includes(path.sep)) continue;
   const folder = file.split(path.sep)[0];
   if (!MAY_IMPORT[folder]) {
     problems.push(

@@ -71,6 +71,7 @@ function build(flags, stamp) {
   const fresh = at('node_modules', '.cache', `osler-build-${process.pid}`);
   try {
     const ok = compile(at('tsconfig.json'), fresh, flags);
+    const pageOk = bundlePage(path.join(fresh, 'report', 'page'), flags);
     // Benchmarks import the engine as #osler/..., which tsconfig.check.json checks; here they are only translated,
     // and imports are not followed: a file outside of bench/ would be written beside its source.
     const benchOk = compile(at('bench', 'tsconfig.json'), path.join(fresh, 'bench'), [
@@ -93,8 +94,8 @@ function build(flags, stamp) {
     const main = at('dist', 'cli', 'main.js');
     if (fs.existsSync(main)) fs.chmodSync(main, 0o755);
     // Only now: an interrupted build leaves no stamp, or an old one.
-    if (ok && benchOk) fs.writeFileSync(at('dist', '.stamp'), stamp);
-    return ok && benchOk;
+    if (ok && pageOk && benchOk) fs.writeFileSync(at('dist', '.stamp'), stamp);
+    return ok && pageOk && benchOk;
   } finally {
     fs.rmSync(fresh, { recursive: true, force: true });
   }
@@ -106,12 +107,25 @@ function compile(project, outDir, flags) {
   return spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] }).status === 0;
 }
 
+/** The script and style of the report's page: one file each, with all that they import. */
+function bundlePage(outDir, flags) {
+  const checked =
+    flags.includes('--noCheck') || compile(at('src', 'report', 'page', 'tsconfig.json'), outDir, []);
+  const bundle = spawnSync(process.execPath, [at('scripts', 'lib', 'bundle-page.mjs'), outDir], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  return checked && bundle.status === 0;
+}
+
 /** What dist/ depends on: names, sizes and times of the sources, and the compiler's settings and version. */
 function fingerprint() {
   const hash = createHash('sha256');
   const sources = listFiles(at('src')).map((file) => path.join('src', file));
   const benches = fs.readdirSync(at('bench')).map((file) => path.join('bench', file));
-  const files = [...sources, ...benches].filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+  const files = [...sources, ...benches].filter(
+    (file) => /\.(tsx?|css)$/.test(file) && !file.endsWith('.test.ts'),
+  );
   for (const file of files.sort()) {
     const { size, mtimeMs } = fs.statSync(at(file));
     hash.update(`${file} ${size} ${mtimeMs}\n`);

@@ -7,7 +7,7 @@ export function ConfigSection({ state }: View) {
   return (
     <Section id="config" title="Configuration and provenance">
       {provenance.length > 0 && (
-        <table class="plain">
+        <table class="pairs">
           <tbody>
             {provenance.map(([label, value]) => (
               <tr key={label}>

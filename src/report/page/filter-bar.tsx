@@ -21,7 +21,7 @@ export function FilterBar(props: {
     field: 'modality' | 'questionType' | 'dataset' | 'outcome' | 'mix',
     options: readonly (readonly [string, string])[],
   ) =>
-    options.length > 0 && (
+    options.length > 1 && (
       <label>
         {label}
         <select
@@ -71,7 +71,7 @@ export function FilterBar(props: {
         ['all-wrong', 'all wrong'],
       ])}
       {step('From step', 'fromStep')}
-      {step('to', 'toStep')}
+      {step('To step', 'toStep')}
       <button type="button" disabled={!active} onClick={() => setFilter(NO_FILTER)}>
         Clear
       </button>
