@@ -1,13 +1,18 @@
 /** `osler init`: a randomly initialised checkpoint of a named architecture. */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import type { StoredDtype } from '../models/config.js';
 import { ARCHITECTURES, initModel } from '../models/init/init.js';
 import { parameterCount } from '../models/inventory.js';
+import type { JsonObject } from '../models/json-fields.js';
+import { learnMerges } from '../text/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 
 interface Args extends CommonArgs {
-  readonly arch: string;
+  readonly arch?: string;
+  readonly config?: string;
+  readonly text?: readonly string[];
+  readonly merges: number;
   readonly seed: number;
   readonly out: string;
   readonly dtype?: StoredDtype;
@@ -22,6 +27,23 @@ async function assertFree(dir: string): Promise<void> {
   }
 }
 
+async function readText(option: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${option} ${file} cannot be read: ${(error as Error).message}`);
+  }
+}
+
+async function readConfig(file: string): Promise<JsonObject> {
+  const text = await readText('--config', file);
+  try {
+    return JSON.parse(text) as JsonObject;
+  } catch (error) {
+    throw new UsageError(`--config ${file} is not JSON: ${(error as Error).message}`);
+  }
+}
+
 /** The yargs command. */
 export const init: CommandModule<object, Args> = {
   command: 'init',
@@ -30,9 +52,23 @@ export const init: CommandModule<object, Args> = {
     commonOptions(yargs)
       .option('arch', {
         type: 'string',
-        demandOption: true,
         choices: ARCHITECTURES,
         describe: 'What to build; tiny and small are Qwen2.5-VL in miniature',
+      })
+      .option('config', {
+        type: 'string',
+        describe: 'Instead of --arch: a config.json, whose vocabulary size and token ids are filled in',
+      })
+      .option('text', {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        describe: 'File whose words the tokenizer learns to spell with few tokens; may be repeated',
+      })
+      .option('merges', {
+        type: 'number',
+        default: 1000,
+        describe: 'With --text: tokens to learn beside the 256 bytes',
       })
       .option('seed', { type: 'number', default: 0, describe: 'Equal seeds give equal files' })
       .option('out', { type: 'string', demandOption: true, describe: 'Folder to write' })
@@ -44,11 +80,18 @@ export const init: CommandModule<object, Args> = {
       .example('$0 init --arch tiny --seed 0 --out models/tiny', 'a model that trains on a laptop')
       .example('$0 init --arch qwen2-vl-2b --out models/random-2b', 'the real sizes, for speed runs'),
   handler: async (args) => {
+    const arch = args.config === undefined ? args.arch : await readConfig(args.config);
+    if (arch === undefined || (args.config !== undefined && args.arch !== undefined)) {
+      throw new UsageError('name what to build: either --arch or --config');
+    }
+    const name = args.config ?? args.arch ?? '';
+    const texts = await Promise.all((args.text ?? []).map((file) => readText('--text', file)));
     if (!args.overwrite) await assertFree(args.out);
     const start = performance.now();
     let shown = 0;
     const config = await initModel(args.out, {
-      arch: args.arch,
+      arch,
+      merges: learnMerges(texts, args.merges),
       seed: args.seed,
       dtype: args.dtype,
       onProgress: ({ parametersDone, parameters }) => {
@@ -60,11 +103,10 @@ export const init: CommandModule<object, Args> = {
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     const parameters = parameterCount(config);
     const seconds = (performance.now() - start) / 1000;
-    if (args.json)
-      printJson({ arch: args.arch, seed: args.seed, out: args.out, dtype: config.dtype, parameters });
+    if (args.json) printJson({ arch: name, seed: args.seed, out: args.out, dtype: config.dtype, parameters });
     else
       console.log(
-        `${args.out}: ${args.arch}, ${parameters} parameters in ${config.dtype}, ${seconds.toFixed(1)} s`,
+        `${args.out}: ${name}, ${parameters} parameters in ${config.dtype}, ${seconds.toFixed(1)} s`,
       );
   },
 };

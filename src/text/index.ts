@@ -3,6 +3,7 @@ export * from './byte-tokenizer.js';
 export { ChatTemplate, loadChatTemplate, type RenderOptions } from './chat-template.js';
 export { QWEN_VL_TEMPLATE } from './default-templates.js';
 export { TextError } from './errors.js';
+export { learnMerges, type Merge } from './learn-merges.js';
 export * from './messages.js';
 export * from './prompt.js';
 export { StreamDecoder } from './stream.js';

@@ -2,11 +2,12 @@
 import { writeCheckpoint } from '../../io/checkpoint-writer.js';
 import { writeTextFiles } from '../../io/folder.js';
 import { buildByteTokenizer } from '../../text/byte-tokenizer.js';
+import type { Merge } from '../../text/learn-merges.js';
 import { type ModelConfig, parseConfig, type StoredDtype } from '../config.js';
 import { modelError } from '../errors.js';
 import { type ParameterSpec, parameterCount, parameterSpecs } from '../inventory.js';
 import type { JsonObject } from '../json-fields.js';
-import { MINIATURES, miniature } from './miniature.js';
+import { MINIATURES, miniature, tokenIds } from './miniature.js';
 import { PUBLISHED } from './published.js';
 import { randomWeight } from './random-weights.js';
 
@@ -15,8 +16,11 @@ export const ARCHITECTURES: readonly string[] = [...MINIATURES, ...Object.keys(P
 
 /** Options of {@link initModel}. */
 export interface InitOptions {
-  readonly arch: string;
+  /** One of {@link ARCHITECTURES}, or a config.json of one's own, whose vocabulary size and token ids are filled in. */
+  readonly arch: string | JsonObject;
   readonly seed: number;
+  /** Merges of the tokenizer, for architectures that are not published ones; it spells bytes otherwise. */
+  readonly merges?: readonly Merge[];
   /** Dtype of the weights; the architecture's own by default. */
   readonly dtype?: StoredDtype;
   readonly maxShardBytes?: number;
@@ -30,18 +34,25 @@ const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
 const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
 
 /** The architecture's raw config and the tokenizer that goes with it. */
-export function architecture(arch: string): { raw: JsonObject; files: Readonly<Record<string, string>> } {
-  const published = PUBLISHED[arch];
-  if (published) {
+export function architecture(
+  arch: string | JsonObject,
+  merges: readonly Merge[] = [],
+): { raw: JsonObject; files: Readonly<Record<string, string>> } {
+  const published = typeof arch === 'string' ? PUBLISHED[arch] : undefined;
+  if (published && typeof arch === 'string') {
+    if (merges.length > 0) throw modelError(`architecture "${arch}"`, 'has a tokenizer of its own');
     const qwen = published.model_type !== 'llama';
     const vocab = buildByteTokenizer(
       qwen ? { firstSpecialId: 151643, qwen25: arch.startsWith('qwen2.5') } : {},
     );
     return { raw: qwen ? published : withTokenizerIds(published, vocab.ids), files: vocab.files };
   }
-  const tokenizer = buildByteTokenizer({ qwen25: true });
+  const tokenizer = buildByteTokenizer({ qwen25: true, merges });
   const vocab = Math.ceil(tokenizer.size / VOCAB_STEP) * VOCAB_STEP;
-  const raw = miniature(arch, vocab, tokenizer.ids);
+  const raw =
+    typeof arch === 'string'
+      ? miniature(arch, vocab, tokenizer.ids)
+      : { ...arch, ...tokenIds(tokenizer.ids, arch), vocab_size: vocab };
   if (!raw) throw modelError(`architecture "${arch}"`, `is not known; known are ${ARCHITECTURES.join(', ')}`);
   return { raw, files: tokenizer.files };
 }
@@ -57,9 +68,9 @@ export async function initModel(dir: string, options: InitOptions): Promise<Mode
   if (!Number.isSafeInteger(options.seed) || options.seed < 0) {
     throw modelError('the seed', `is ${options.seed}; expected a non-negative integer`);
   }
-  const { raw: base, files } = architecture(options.arch);
+  const { raw: base, files } = architecture(options.arch, options.merges);
   const raw = options.dtype ? { ...base, torch_dtype: options.dtype } : base;
-  const config = parseConfig(raw, options.arch);
+  const config = parseConfig(raw, typeof options.arch === 'string' ? options.arch : 'the config');
   const deviation = typeof raw.initializer_range === 'number' ? raw.initializer_range : 0.02;
   const parameters = parameterCount(config);
   let parametersDone = 0;

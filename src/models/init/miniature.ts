@@ -80,9 +80,7 @@ export function miniature(name: string, vocab: number, ids: SpecialIds): JsonObj
     rope_theta: 1e6,
     torch_dtype: 'float32',
     use_sliding_window: false,
-    bos_token_id: ids['<|endoftext|>'],
-    eos_token_id: ids['<|im_end|>'],
-    pad_token_id: ids['<|endoftext|>'],
+    ...textTokenIds(ids),
   };
   if (kind === 'llama') {
     return { architectures: ['LlamaForCausalLM'], model_type: 'llama', ...common, attention_bias: false };
@@ -95,13 +93,30 @@ export function miniature(name: string, vocab: number, ids: SpecialIds): JsonObj
     model_type: newer ? 'qwen2_5_vl' : 'qwen2_vl',
     ...common,
     rope_scaling: { type: 'mrope', mrope_section: section },
+    ...visionTokenIds(ids),
+    vision_config: newer
+      ? { ...vision.newer, ...patches, hidden_act: 'silu', window_size: 112, tokens_per_second: 2 }
+      : { ...vision.older, ...patches },
+  };
+}
+
+/** The ids that every config names. */
+function textTokenIds(ids: SpecialIds): JsonObject {
+  const text = ids['<|endoftext|>'];
+  return { bos_token_id: text, eos_token_id: ids['<|im_end|>'], pad_token_id: text };
+}
+
+function visionTokenIds(ids: SpecialIds): JsonObject {
+  return {
     vision_start_token_id: ids['<|vision_start|>'],
     vision_end_token_id: ids['<|vision_end|>'],
     vision_token_id: ids['<|vision_pad|>'],
     image_token_id: ids['<|image_pad|>'],
     video_token_id: ids['<|video_pad|>'],
-    vision_config: newer
-      ? { ...vision.newer, ...patches, hidden_act: 'silu', window_size: 112, tokens_per_second: 2 }
-      : { ...vision.older, ...patches },
   };
+}
+
+/** The token ids that a config has to name. */
+export function tokenIds(ids: SpecialIds, config: JsonObject): JsonObject {
+  return { ...textTokenIds(ids), ...('vision_config' in config && visionTokenIds(ids)) };
 }
