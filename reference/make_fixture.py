@@ -168,7 +168,7 @@ def parser():
     p.add_argument("--model", required=True, help="folder with config.json and safetensors")
     p.add_argument("--out", required=True)
     p.add_argument("--adapter", help="folder of a LoRA adapter in PEFT format")
-    p.add_argument("--kind", choices=["forward", "sft"], default="sft")
+    p.add_argument("--kind", choices=["forward", "sft", "grpo"], default="sft")
     p.add_argument("--batch", type=int, default=2)
     p.add_argument("--length", type=int, default=24, help="text tokens of the first sample; later ones have fewer")
     p.add_argument("--padding", choices=["left", "right"], default="right")

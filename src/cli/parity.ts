@@ -1,13 +1,13 @@
 /** `osler parity`: a model's numbers beside those of the reference implementation. */
 import type { CommandModule } from 'yargs';
-import { ensureDriver } from '../launcher/launch.js';
-import { openGpu } from '../launcher/open.js';
+import { grpoKind } from '../grpo/parity/kind.js';
 import { loadModel } from '../models/load.js';
 import type { WeightDtype } from '../models/load-weights.js';
 import { loadAdapter } from '../models/lora/disk.js';
 import { Fixture } from '../models/parity/fixture.js';
-import { type ParityReport, runParity } from '../models/parity/run.js';
+import { MODEL_KINDS, type ParityReport, runParity } from '../models/parity/run.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { openDevice } from './device.js';
 
 interface Args extends CommonArgs {
   readonly model: string;
@@ -43,7 +43,7 @@ export const parity: CommandModule<object, Args> = {
       .option('fixture', {
         type: 'string',
         demandOption: true,
-        describe: 'Made by reference/make_fixture.py',
+        describe: 'Made by reference/make_fixture.py or make_grpo_fixture.py',
       })
       .option('adapter', { type: 'string', describe: 'Folder of a LoRA adapter in PEFT format' })
       .option('tier', { type: 'string', describe: 'Feature tier of the kernels; the best by default' })
@@ -62,14 +62,18 @@ export const parity: CommandModule<object, Args> = {
         'the portable kernels, for scripts',
       ),
   handler: async (args) => {
-    await ensureDriver();
+    const gpu = await openDevice({ tier: args.tier });
     const fixture = await Fixture.open(args.fixture);
-    const gpu = await openGpu(args.tier ? { tier: args.tier } : {});
     try {
       const model = await loadModel(gpu, args.model, { dtype: args.dtype });
       if (args.adapter) await loadAdapter(model, args.adapter);
       for (const warning of model.warnings) console.error(`warning: ${warning}`);
-      const report = await runParity(model, fixture, { recompute: args.recompute });
+      const report = await runParity(
+        model,
+        fixture,
+        { recompute: args.recompute },
+        { ...MODEL_KINDS, grpo: grpoKind },
+      );
       if (args.json) printJson(report);
       else console.log(render(report));
       if (!report.pass) process.exitCode = 1;

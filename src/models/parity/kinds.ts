@@ -138,17 +138,17 @@ async function countedRows(
 
 const GRADIENT = 'grad.';
 
-/** Parameters by the names of the gradients that the fixture has. */
-function wantedGradients(fixture: Fixture, model: Model): Map<string, string> {
+/** Parameters by the names of the gradients (or of what else has a prefix) that the fixture has. */
+export function wantedGradients(fixture: Fixture, model: Model, prefix = GRADIENT): Map<string, string> {
   const wanted = new Map<string, string>();
   for (const name of fixture.names()) {
-    if (!name.startsWith(GRADIENT)) continue;
-    const canonical = adapterParameterName(name.slice(GRADIENT.length));
+    if (!name.startsWith(prefix)) continue;
+    const canonical = adapterParameterName(name.slice(prefix.length));
     const head = canonical === 'lm_head.weight' && model.config.text.tied;
     const parameter = head ? 'model.embed_tokens.weight' : canonical;
     const tensor = parameter === null ? undefined : model.findParameter(parameter);
     if (parameter === null || !tensor) {
-      throw fixture.wrong(name, 'is the gradient of a parameter that the model does not have');
+      throw fixture.wrong(name, 'belongs to a parameter that the model does not have');
     }
     fixture.checkShape(name, tensor.shape);
     wanted.set(name, parameter);
@@ -156,7 +156,12 @@ function wantedGradients(fixture: Fixture, model: Model): Map<string, string> {
   return wanted;
 }
 
-async function compareGradient(fixture: Fixture, name: string, parameter: Tensor): Promise<TensorReport> {
+/** Compares a parameter's gradient with the fixture's, some of it at a time. */
+export async function compareGradient(
+  fixture: Fixture,
+  name: string,
+  parameter: Tensor,
+): Promise<TensorReport> {
   const difference = new Difference();
   for (let first = 0; first < parameter.size; first += PIECE) {
     const count = Math.min(PIECE, parameter.size - first);
