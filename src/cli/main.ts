@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { bench } from './bench.js';
 import { exitCodeOf, UsageError } from './common.js';
 import { doctor } from './doctor.js';
+import { evaluate } from './eval.js';
 import { generate } from './generate.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
     .command(parity)
     .command(generate)
     .command(sft)
+    .command(evaluate)
     .command(phantom)
     .command(report)
     .command(bench)

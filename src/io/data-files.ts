@@ -87,3 +87,13 @@ export async function importModule(file: string): Promise<unknown> {
 export async function makeFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
 }
+
+/** All bytes of a file. */
+export async function readWholeFile(file: string): Promise<Uint8Array> {
+  const opened = await openFile(file);
+  try {
+    return new Uint8Array(await opened.slice(0));
+  } finally {
+    await opened.close();
+  }
+}

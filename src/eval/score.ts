@@ -1,0 +1,42 @@
+/** Reads a completion's answer in both ways. */
+import { answerIn } from '../data/answer.js';
+import { imageName } from '../data/images.js';
+import { type PaperReading, paperAnswer } from '../data/paper.js';
+import type { Question } from '../data/question.js';
+import type { Prediction } from './summary.js';
+
+/** A completion, and the prompt that it answers. */
+export interface Answered {
+  readonly prompt: string;
+  readonly sample: number;
+  readonly completion: string;
+  readonly tokenCount: number;
+  readonly finishReason: string;
+}
+
+/** A completion as a line of `predictions.jsonl`. */
+export function scoreCompletion(question: Question, answered: Answered, reading: PaperReading): Prediction {
+  const { completion } = answered;
+  const { letter, how } = answerIn(completion, question.options, { tags: 'optional' });
+  const paper = paperAnswer(completion, reading);
+  return {
+    id: question.id,
+    sample: answered.sample,
+    images: question.images.map(imageName),
+    question: question.question,
+    options: question.options,
+    answer: question.answer,
+    ...(question.modality === undefined ? {} : { modality: question.modality }),
+    ...(question.question_type === undefined ? {} : { question_type: question.question_type }),
+    ...(question.dataset === undefined ? {} : { dataset: question.dataset }),
+    prompt: answered.prompt,
+    completion,
+    token_count: answered.tokenCount,
+    finish_reason: answered.finishReason,
+    letter: letter ?? null,
+    how,
+    correct: letter === question.answer,
+    paper_answer: paper ?? null,
+    paper_correct: paper === question.answer,
+  };
+}
