@@ -77,7 +77,9 @@ export class SftTask implements TrainingTask {
         .reduce((a, b) => a + b, 0);
     return {
       tokens: most(({ ids }) => ids.length),
+      longest: greatest(this.#train, ({ ids }) => ids.length),
       patches: most(({ grids }) => grids.reduce((n, grid) => n + gridPatches(grid), 0)),
+      largestImage: greatest(this.#train, ({ grids }) => greatest(grids, gridPatches)),
       targets: most(({ mask }) => mask.reduce((a, b) => a + b, 0)),
       lower: [
         ...(size > 1
@@ -188,6 +190,10 @@ export class SftTask implements TrainingTask {
   #make(examples: readonly Example[]): Promise<MicroBatch> {
     return makeBatch(this.#setting.model, this.#setting.processor, examples);
   }
+}
+
+function greatest<T>(list: readonly T[], measure: (item: T) => number): number {
+  return list.reduce((most, item) => Math.max(most, measure(item)), 0);
 }
 
 function same(a: readonly Example[], b: readonly Example[]): boolean {

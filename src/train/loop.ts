@@ -7,7 +7,7 @@ import { type CheckpointSource, pruneCheckpoints, writeCheckpointFolder } from '
 import { Clock } from './clock.js';
 import { bestRule, type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
-import { NonFiniteSteps } from './non-finite.js';
+import { NonFiniteSteps, TrainingFailure } from './non-finite.js';
 import { EXTRA, parameterGroups } from './parts.js';
 import type { RunFolder } from './run-folder.js';
 import type {
@@ -257,11 +257,25 @@ class Loop {
   async #save(taskState: TaskState): Promise<void> {
     const { folder, config } = this.#options;
     if (this.#step === 0 || this.#lastSaved === this.#step) return;
-    const path = await writeCheckpointFolder(folder, this.#source(), this.#state(), taskState);
+    const path = await this.#writeCheckpoint(taskState);
     this.#lastSaved = this.#step;
     if (this.#best) await folder.write('best.json', `${JSON.stringify(this.#best)}\n`);
     await pruneCheckpoints(folder, config.save_total_limit, this.#best?.step);
     await this.#listeners.checkpoint({ step: this.#step, path });
+  }
+
+  async #writeCheckpoint(taskState: TaskState): Promise<string> {
+    try {
+      return await writeCheckpointFolder(this.#options.folder, this.#source(), this.#state(), taskState);
+    } catch (error) {
+      const last = this.#lastSaved;
+      const rest =
+        last > 0 ? `that of step ${last} is intact; go on from it with --resume` : 'there is none before it';
+      throw new TrainingFailure(
+        `the checkpoint of step ${this.#step} could not be written: ${(error as Error).message}; ${rest}`,
+        { cause: error },
+      );
+    }
   }
 
   #source(): CheckpointSource {

@@ -53,7 +53,9 @@ export function parameterGroups(config: TrainingConfig, model: Model, extra?: Pa
   for (const [name, tensor] of extra?.trainable() ?? []) {
     put(`${EXTRA}${name}`, tensor, rates.extra ?? config.learning_rate);
   }
-  return [...groups.values()];
+  // By name: an adapter's matrices come in another order from a file than when they were made, and a sum must not care.
+  for (const { parameters } of groups.values()) parameters.sort(([a], [b]) => (a < b ? -1 : 1));
+  return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
 /** Before the names of weights that a task adds to the model's. */

@@ -72,8 +72,12 @@ export interface TrainingTask {
 export interface Workload {
   /** Tokens in the row of the largest micro-batch of the training pass. */
   readonly tokens: number;
+  /** Tokens that its longest sequence attends to, a shared prefix included; `tokens` by default. */
+  readonly longest?: number;
   /** Image patches of the largest micro-batch. */
   readonly patches: number;
+  /** Patches of its largest image; `patches` by default. */
+  readonly largestImage?: number;
   /** Rows of the largest micro-batch whose next token enters the loss. */
   readonly targets: number;
   /** Bytes of the KV cache of rollouts; 0 by default. */

@@ -1,114 +1,149 @@
-/** Bytes of activations in the largest step, layer by layer: what the tape saves, and what is under way besides. */
-
+/** Bytes of activations in the largest step: what the tape saves, and what is under way besides. */
 import { patchValues } from '../../models/grid.js';
 import type { ModelConfig, TextConfig } from '../../models/index.js';
 import type { VisionConfig } from '../../models/vision-config.js';
 
-/** Numbers per row of a stack of layers. */
-interface Stack {
-  readonly rows: number;
-  readonly layers: number;
-  readonly width: number;
-  /** Numbers per row that a layer saves for its backward pass, its input among them. */
-  readonly saved: number;
-  /** Numbers per row that are alive at once while a layer runs, forward or backward, beside what is saved. */
-  readonly walking: number;
-}
-
 /** Sizes of a pass. */
 export interface PassSizes {
   readonly tokens: number;
+  /** Tokens of the longest sequence. */
+  readonly longest: number;
   readonly patches: number;
+  /** Patches of the largest image. */
+  readonly largestImage: number;
   readonly targets: number;
   readonly recompute: boolean;
-  readonly trainsVision: boolean;
   /** Rank of the adapter; 0 without. */
   readonly rank: number;
+  readonly adaptsVision: boolean;
   /** Whether the adapter's input goes through dropout. */
   readonly dropout: boolean;
+  /** Software adapters run attention with kernels that hold the gradients of scores. */
+  readonly software: boolean;
 }
 
-/** What a pass holds, in bytes. */
-export interface PassBytes {
+/** A stack of layers during training, in bytes. */
+export interface StackBytes {
   /** Saved for the backward pass when it begins. */
   readonly saved: number;
-  /** The most that a layer needs besides while it runs. */
+  /** The most that a layer needs besides, forward or backward. */
   readonly layer: number;
-  /** Chunks of logits, and the hidden states that meet them. */
-  readonly head: number;
 }
 
-/** Logits that the loss holds at once, at most. */
-const LOGIT_BYTES = 64 * 2 ** 20;
+/** What a training pass holds, in bytes. */
+export interface PassBytes {
+  readonly text: StackBytes;
+  /** Null where no image is seen. */
+  readonly tower: StackBytes | null;
+  /** The tower's forward pass where nothing is saved of it. */
+  readonly towerForward: number;
+  /** Hidden states around the decoder. */
+  readonly around: number;
+  /** A chunk of logits, and the gradients of the hidden states that meet it. */
+  readonly head: number;
+  /** Scratch of attention, part of `layer`. */
+  readonly scratch: number;
+}
+
+/** Limits of what the loss and the attention hold at once. */
+const SCRATCH_BYTES = 64 * 2 ** 20;
+
+/** Numbers per row that a layer holds. */
+interface Layer {
+  readonly rows: number;
+  readonly width: number;
+  /** Saved up to what attention gives, and from there on. */
+  readonly attention: number;
+  readonly mlp: number;
+  /** Alive besides, while one or the other is walked back. */
+  readonly attentionWork: number;
+  readonly mlpWork: number;
+  readonly scratch: number;
+}
 
 /** Adds up a training pass. */
 export function passBytes(model: ModelConfig, sizes: PassSizes): PassBytes {
-  const { tokens, targets, recompute } = sizes;
-  const text = textStack(model.text, sizes);
-  const { vision } = model;
-  const tower = vision && sizes.patches > 0 ? visionStack(vision, sizes) : null;
-  const width = model.text.hiddenSize;
-  const cells = vision ? sizes.patches / vision.mergeSize ** 2 : 0;
-  // Embedded tokens with and without features, the output of the last layer and of the norm; the loss's rows.
-  const around = 4 * (tokens * width * 2 + cells * width + targets * width);
-  const vocab = model.text.vocabSize;
-  const chunk = Math.min(LOGIT_BYTES, 4 * targets * vocab);
+  const { tokens, targets, recompute, patches } = sizes;
+  const { text: t, vision: v } = model;
+  const text = textLayer(t, sizes);
+  const tower = v && patches > 0 ? visionLayer(v, sizes) : null;
+  const D = t.hiddenSize;
+  const cells = v ? patches / v.mergeSize ** 2 : 0;
   return {
-    saved:
-      around +
-      stackSaved(text, recompute) +
-      (tower && sizes.trainsVision ? towerSaved(tower, vision as VisionConfig, recompute) : 0),
-    layer: Math.max(
-      layerBytes(text, recompute),
-      tower ? towerLayer(tower, vision as VisionConfig, sizes) : 0,
-    ),
-    // Hidden states of the rows and their gradient; the logits of a chunk become their gradient in place.
-    head: chunk + 4 * targets * width * 2 + 4 * tokens * width,
+    text: stack(text, t.layers, recompute),
+    tower: tower && v ? withEnds(stack(tower, v.depth, recompute), tower.rows, v) : null,
+    towerForward: tower && v ? 4 * patches * forwardNumbers(tower, v) : 0,
+    // Features; the embedded tokens with them; the last layer's output and the norm's; the rows of the loss.
+    around: 4 * (cells * D + tokens * D * 2 + targets * D),
+    head: Math.min(SCRATCH_BYTES, 4 * targets * t.vocabSize) + 4 * D * (targets + tokens),
+    scratch: Math.max(text.scratch, tower?.scratch ?? 0),
   };
 }
 
-function stackSaved({ rows, layers, width, saved }: Stack, recompute: boolean): number {
-  return 4 * rows * layers * (recompute ? width : saved);
+function stack(layer: Layer, layers: number, recompute: boolean): StackBytes {
+  const row = 4 * layer.rows;
+  const kept = layer.attention + layer.mlp;
+  // By the time attention is walked back, what came after it is gone.
+  const work = Math.max(layer.mlpWork * row, (layer.attentionWork - layer.mlp) * row + layer.scratch);
+  return recompute
+    ? { saved: row * layers * layer.width, layer: row * kept + work }
+    : { saved: row * layers * kept, layer: work };
 }
 
-function layerBytes({ rows, saved, walking }: Stack, recompute: boolean): number {
-  return 4 * rows * (walking + (recompute ? saved : 0));
+/** The patches and their embedding, the merger's input, its inner layer and that one's activation. */
+function withEnds({ saved, layer }: StackBytes, rows: number, c: VisionConfig): StackBytes {
+  return { saved: saved + 4 * rows * (patchValues(c) + 4 * c.width), layer };
 }
 
-function textStack(c: TextConfig, { tokens, rank, dropout }: PassSizes): Stack {
+/** Per patch: its values (and a copy in the order of the windows), and a layer's intermediates, all of which it keeps to its end. */
+function forwardNumbers(layer: Layer, c: VisionConfig): number {
+  const copies = c.kind === 'qwen2_vl' ? 1 : 2;
+  const fused = 6 * c.width;
+  return copies * patchValues(c) + layer.attention + layer.mlp + fused;
+}
+
+function attentionScratch(rows: number, heads: number, longest: number, { software }: PassSizes): number {
+  return (software ? Math.min(SCRATCH_BYTES, 4 * rows * heads * longest) : 0) + 8 * rows * heads;
+}
+
+function textLayer(c: TextConfig, sizes: PassSizes): Layer {
+  const { tokens, rank } = sizes;
   const D = c.hiddenSize;
   const I = c.intermediateSize;
   const q = c.heads * c.headDim;
   const kv = c.kvHeads * c.headDim;
-  // Both residual streams, both norms' outputs, q, k, v, attention's output; gate, up and their product; what the norms
-  // and the attention keep per row; two narrow activations of each adapter.
-  const adapters = 14 * rank + (dropout && rank > 0 ? 5 * D + q + I : 0);
-  const saved = 4 * D + 2 * q + 2 * kv + 3 * I + 2 + c.heads + adapters;
-  // The gradient that arrives, the one that leaves, those of gate, up and their product.
-  return { rows: tokens, layers: c.layers, width: D, saved, walking: 3 * D + 2 * I };
-}
-
-function visionStack(c: VisionConfig, { patches }: PassSizes): Stack {
-  const E = c.width;
-  const I = c.intermediateSize;
-  const mlp = c.kind === 'qwen2_vl' ? 2 * I : 3 * I;
+  // Each adapter keeps two narrow activations. With dropout it keeps an input of its own, in place of the shared one.
+  const drop = sizes.dropout && rank > 0 ? 1 : 0;
   return {
-    rows: patches,
-    layers: c.depth,
-    width: E,
-    saved: 8 * E + mlp + 2 + c.heads,
-    walking: 3 * E + 2 * I,
+    rows: tokens,
+    width: D,
+    // The residual stream, its norm, q, k, v, what attention gives, what the norm and attention keep per row.
+    attention: 2 * D + 2 * q + 2 * kv + 1 + c.heads + 6 * rank + drop * 2 * D,
+    // The residual stream, its norm, gate, up and their product.
+    mlp: 2 * D + 3 * I + 1 + 8 * rank + drop * (D + q),
+    // The gradients of the residual stream, of what attention gives, of q, k and v.
+    attentionWork: D + 2 * q + 2 * kv,
+    // The gradients of the residual stream, of the block's input, of gate and up and their product.
+    mlpWork: 2 * D + 3 * I,
+    scratch: attentionScratch(tokens, c.heads, sizes.longest, sizes),
   };
 }
 
-function towerSaved(stack: Stack, c: VisionConfig, recompute: boolean): number {
-  // Patches, their embedding, the merger's input and its two layers.
-  const merged = 4 * stack.rows * (patchValues(c) + stack.width * 4);
-  return stackSaved(stack, recompute) + merged;
-}
-
-/** Without training the tower holds one layer's work and the patches; these are gone before the decoder runs. */
-function towerLayer(stack: Stack, c: VisionConfig, sizes: PassSizes): number {
-  if (sizes.trainsVision) return layerBytes(stack, sizes.recompute);
-  return 4 * stack.rows * (patchValues(c) + 6 * c.width + 2 * c.intermediateSize);
+function visionLayer(c: VisionConfig, sizes: PassSizes): Layer {
+  const { patches } = sizes;
+  const E = c.width;
+  const rank = sizes.adaptsVision ? sizes.rank : 0;
+  const drop = sizes.dropout && rank > 0 ? 1 : 0;
+  // One activation before and one after the function, or gate, up and their product.
+  const inner = (c.kind === 'qwen2_vl' ? 2 : 3) * c.intermediateSize;
+  return {
+    rows: patches,
+    width: E,
+    // As in the decoder, with as many keys as queries.
+    attention: 6 * E + 1 + c.heads + 2 * rank + drop * E,
+    mlp: 2 * E + inner + 1 + 6 * rank + drop * E,
+    attentionWork: 5 * E,
+    mlpWork: 2 * E + inner,
+    scratch: attentionScratch(patches, c.heads, sizes.largestImage, sizes),
+  };
 }

@@ -2,6 +2,7 @@
 import { OslerError } from '../../gpu/index.js';
 import type { ModelConfig } from '../../models/index.js';
 import { frozenParts, type TrainingConfig } from '../config/index.js';
+import { adaptsVision } from '../policy.js';
 import type { Workload } from '../task.js';
 import { passBytes } from './activations.js';
 import { fixedBytes, trainsVision } from './weights.js';
@@ -24,47 +25,63 @@ export interface MemoryPlan {
 }
 
 /** Buffers come in size classes, which wastes some. */
-const POOL_WASTE = 1.03;
+const POOL_WASTE = 1.02;
+
+/** What the plan must know of the device. */
+export interface PlanDevice {
+  /** Whether it is a software adapter, whose kernels need other scratch memory. */
+  readonly software: boolean;
+}
 
 /** Estimates the peak of a run's largest step. */
-export function planMemory(config: TrainingConfig, model: ModelConfig, workload: Workload): MemoryPlan {
+export function planMemory(
+  config: TrainingConfig,
+  model: ModelConfig,
+  workload: Workload,
+  device: PlanDevice,
+): MemoryPlan {
   const fixed = fixedBytes(config, model);
   const pass = passBytes(model, {
     tokens: workload.tokens,
+    longest: workload.longest ?? workload.tokens,
     patches: workload.patches,
+    largestImage: workload.largestImage ?? workload.patches,
     targets: workload.targets,
     recompute: config.gradient_checkpointing,
-    trainsVision: trainsVision(config, model),
     rank: config.use_peft ? config.lora_r : 0,
+    adaptsVision: adaptsVision(config),
     dropout: config.lora_dropout > 0,
+    software: device.software,
   });
   const copies = (workload.frozenCopies ?? 0) * fixed.weights + (workload.extraBytes ?? 0);
   const kv = workload.kvBytes ?? 0;
-  // The peak is where the backward pass begins (everything is saved, the head's gradient is made), or where it ends
-  // (all gradients are there), or in a rollout.
-  const begins = pass.saved + Math.max(pass.head + fixed.headGradient, pass.layer);
-  const accumulated = config.gradient_accumulation_steps > 1 ? fixed.gradients : fixed.headGradient;
-  const training = Math.max(
-    config.gradient_accumulation_steps > 1 ? begins - fixed.headGradient + accumulated : begins,
-    fixed.gradients + pass.layer + pass.saved * LAST_SHARE,
-  );
-  const peak = fixed.weights + fixed.optimizer + copies + Math.max(training, kv + pass.layer);
+  const tower = trainsVision(config, model) ? pass.tower : null;
+  const saved = pass.around + pass.text.saved + (tower?.saved ?? 0);
+  // Gradients grow while what is saved shrinks: the peak is at the head, at the first or the last layer of the decoder, at
+  // the first or the last layer of the tower, or in a rollout. From the second micro-batch on all gradients are there.
+  const early = config.gradient_accumulation_steps > 1 ? fixed.gradients : fixed.headGradient;
+  const late = fixed.gradients;
+  const moments = [
+    early + saved + pass.head,
+    early + saved + pass.text.layer,
+    late + pass.around + (tower?.saved ?? 0) + pass.text.layer,
+    late + (tower ? tower.saved + tower.layer : 0),
+    early + pass.towerForward,
+    kv + pass.text.layer,
+  ];
   return {
     weights: fixed.weights,
     optimizer: fixed.optimizer,
     gradients: fixed.gradients,
-    activations: pass.saved + pass.layer,
-    scratch: pass.head,
+    activations: saved + Math.max(pass.text.layer, tower?.layer ?? 0) - pass.scratch,
+    scratch: Math.max(pass.scratch, pass.head),
     kv,
     copies,
-    peak: peak * POOL_WASTE,
+    peak: (fixed.weights + fixed.optimizer + copies + Math.max(...moments)) * POOL_WASTE,
     largest: { name: fixed.largestTrained.name, bytes: 4 * fixed.largestTrained.elements },
     lower: [...ownSettings(config), ...workload.lower],
   };
 }
-
-/** Of what is saved, about this much is left when the last layer's gradients are made. */
-const LAST_SHARE = 0.05;
 
 function ownSettings(config: TrainingConfig): string[] {
   const frozen = frozenParts(config);

@@ -1,0 +1,88 @@
+/** The memory plan beside what runs hold. */
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { openGpu } from '../../src/launcher/open.js';
+import { initModel, type ModelConfig } from '../../src/models/index.js';
+import type { Example } from '../../src/sft/examples.js';
+import { train } from '../../src/train/loop.js';
+import { checkPlan, planMemory } from '../../src/train/memory/index.js';
+import { loadPolicy } from '../../src/train/policy.js';
+import type { Processor } from '../../src/train/processor.js';
+import { createRun } from '../../src/train/run-folder.js';
+import { configOf, removeFolders, sftConfig, taskOn, temporary } from './support.js';
+
+afterEach(removeFolders);
+
+/** Two equally long examples, with an image of 16 x 20 patches each where the model can see. */
+function examplesFor({ tokens, vision }: ModelConfig): { examples: Example[]; processor: Processor } {
+  const grids = vision ? [[1, 16, 20] as const] : [];
+  const image = vision
+    ? [tokens.visionStart, ...Array<number>(80).fill(tokens.image as number), tokens.visionEnd]
+    : [];
+  const examples = [0, 1].map((k): Example => {
+    const words = Array.from({ length: 300 }, (_, i) => (i * 7 + k) % 250);
+    const ids = Int32Array.from([...(image as number[]), ...words]);
+    const mask = Uint8Array.from(ids, (_, i) => (i >= ids.length - 100 ? 1 : 0));
+    return {
+      sample: { id: `${k}`, images: [], messages: [] },
+      ids,
+      mask,
+      images: grids.map(() => 'x'),
+      grids,
+    };
+  });
+  const images: Processor['images'] = async () => ({ pixels: new Float32Array(320 * 1176).fill(0.1), grids });
+  return { examples, processor: { images } as Processor };
+}
+
+const CASES: [string, Record<string, unknown>, { software: boolean }][] = [
+  ['tiny-qwen2-vl', { gradient_checkpointing: false }, { software: true }],
+  ['tiny-qwen2.5-vl', { gradient_checkpointing: true, dtype: 'bfloat16' }, { software: false }],
+  [
+    'tiny-qwen2-vl',
+    { use_peft: true, lora_dropout: 0.1, gradient_checkpointing: false },
+    { software: false },
+  ],
+  ['tiny-qwen2.5-vl', { use_peft: true }, { software: true }],
+  ['tiny-qwen2', { per_device_train_batch_size: 1, gradient_accumulation_steps: 2 }, { software: true }],
+];
+
+it.each(CASES)('%s %j %j: within 15% of the peak', async (arch, settings, device) => {
+  // A device of its own, so that nobody else's buffers count.
+  const gpu = await openGpu(device);
+  const dir = await temporary();
+  await initModel(join(dir, 'model'), { arch, seed: 0 });
+  const config = sftConfig({
+    model_name_or_path: join(dir, 'model'),
+    per_device_train_batch_size: 2,
+    max_steps: 2,
+    ...settings,
+  });
+  const modelConfig = await configOf(config.model_name_or_path);
+  const task = taskOn(config, modelConfig, examplesFor(modelConfig));
+  const plan = planMemory(config, modelConfig, task.workload(), gpu.info);
+  const model = await loadPolicy(gpu, config);
+  const folder = await createRun(join(dir, 'run'), false);
+  const result = await train({ gpu, model, config, task, folder, resumeStep: 0, files: {} });
+  const peak = result.metrics['memory/peak_bytes'];
+  expect([plan.peak, peak, Math.abs(plan.peak / peak - 1) < 0.15]).toEqual([plan.peak, peak, true]);
+  model.dispose();
+  expect(gpu.memory().liveTotal).toBe(0);
+  await gpu.destroy();
+});
+
+it('refuses buffers that the adapter cannot make, and names the setting', async () => {
+  const dir = await temporary();
+  await initModel(dir, { arch: 'tiny-qwen2', seed: 0 });
+  const config = sftConfig({ model_name_or_path: dir });
+  const plan = planMemory(
+    config,
+    await configOf(dir),
+    { tokens: 10, patches: 0, targets: 5, lower: [] },
+    { software: true },
+  );
+  expect(() => checkPlan(plan, { largestBuffer: plan.largest.bytes })).not.toThrow();
+  expect(() => checkPlan(plan, { largestBuffer: plan.largest.bytes - 1 })).toThrow(
+    /optimizer state of model\..*\.weight takes .*; set use_peft: true or freeze/,
+  );
+});

@@ -1,0 +1,203 @@
+/** Whole runs: determinism, interruption, resume, what is kept, what is refused. */
+import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Gpu } from '../../src/gpu/index.js';
+import type { TrainingListener } from '../../src/train/events.js';
+import { testGpu } from '../support/gpu.js';
+import { computedMetrics, removeFolders, runSft, workspace } from './support.js';
+
+let gpu: Gpu;
+let dir: string;
+let settings: Record<string, unknown>;
+beforeEach(async () => {
+  gpu = await testGpu();
+  ({ dir, settings } = await workspace());
+});
+afterEach(removeFolders);
+
+/** Bytes of every file of a checkpoint, by path. */
+async function contents(folder: string): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile()) found.set(path.slice(folder.length), await readFile(path));
+  }
+  return found;
+}
+
+async function expectEqualRuns(a: string, b: string, step: string): Promise<void> {
+  expect(await computedMetrics(b)).toEqual(await computedMetrics(a));
+  const [first, second] = [
+    await contents(`${a}/checkpoints/${step}`),
+    await contents(`${b}/checkpoints/${step}`),
+  ];
+  expect([...second.keys()]).toEqual([...first.keys()]);
+  expect(first.size).toBeGreaterThan(5);
+  for (const [name, bytes] of first) expect([name, second.get(name)?.equals(bytes)]).toEqual([name, true]);
+}
+
+/** Aborts when a step is done. */
+function stopAfter(step: number): { signal: AbortSignal; listeners: TrainingListener[] } {
+  const controller = new AbortController();
+  return {
+    signal: controller.signal,
+    listeners: [{ onStep: (event) => void (event.step === step && controller.abort()) }],
+  };
+}
+
+describe('two runs, and a run that was interrupted', () => {
+  const cases: [string, Record<string, unknown>][] = [
+    [
+      'all weights',
+      { eval_strategy: 'steps', eval_steps: 2, eval_fraction: 0.2, lr_scheduler_type: 'cosine' },
+    ],
+    ['bf16 with masters', { dtype: 'bfloat16', packing: true, max_length: 220, save_steps: 3 }],
+    ['an adapter with dropout', { use_peft: true, lora_r: 4, lora_dropout: 0.2, freeze_vision_tower: false }],
+  ];
+  it.each(cases)('%s: are equal, byte by byte', async (_, extra) => {
+    const base = { ...settings, ...extra };
+    const [a, b] = [join(dir, 'a'), join(dir, 'b')];
+    const whole = await runSft(gpu, { ...base, output_dir: a });
+    expect(whole).toMatchObject({ outcome: 'finished', step: 6 });
+    const { signal, listeners } = stopAfter(3);
+    const part = await runSft(gpu, { ...base, output_dir: b }, { signal, listeners });
+    expect(part).toMatchObject({ outcome: 'stopped', step: 3, checkpoint: `${b}/checkpoints/step-000003` });
+    const rest = await runSft(gpu, { ...base, output_dir: b }, { resume: true });
+    expect(rest).toMatchObject({ outcome: 'finished', step: 6 });
+    await expectEqualRuns(a, b, 'step-000006');
+    expect(gpu.memory().live.optimizer).toBe(0);
+  });
+});
+
+describe('what an interruption left', () => {
+  let whole: string;
+  beforeEach(async () => {
+    whole = join(dir, 'whole');
+    await runSft(gpu, { ...settings, output_dir: whole });
+  });
+
+  it('of a step that was broken off there is no trace', async () => {
+    const run = join(dir, 'run');
+    // Aborted while step 4 runs: its next micro-batch refuses to begin.
+    const controller = new AbortController();
+    const listeners: TrainingListener[] = [
+      { onStep: ({ step }) => void (step === 3 && setTimeout(() => controller.abort(), 1)) },
+    ];
+    const part = await runSft(
+      gpu,
+      { ...settings, output_dir: run },
+      { signal: controller.signal, listeners },
+    );
+    expect(part.outcome).toBe('stopped');
+    await runSft(gpu, { ...settings, output_dir: run }, { resume: true });
+    await expectEqualRuns(whole, run, 'step-000006');
+  });
+
+  it('by a killed process is cleared away', async () => {
+    const run = join(dir, 'run');
+    const { signal, listeners } = stopAfter(5);
+    await runSft(gpu, { ...settings, output_dir: run }, { signal, listeners });
+    // As if killed while the checkpoint of step 5 was written and the line of step 6 begun.
+    const checkpoints = join(run, 'checkpoints');
+    const half = join(checkpoints, '.step-000005.osler-tmp-0123456789ab');
+    await rename(join(checkpoints, 'step-000005'), half);
+    await rm(join(half, 'trainer-state', 'state.json'));
+    await appendFile(join(run, 'metrics.jsonl'), '{"step":6,"lo');
+    const rest = await runSft(gpu, { ...settings, output_dir: run }, { resume: true });
+    expect(rest.step).toBe(6);
+    await expectEqualRuns(whole, run, 'step-000006');
+    expect((await readdir(checkpoints)).sort()).toEqual(['step-000002', 'step-000004', 'step-000006']);
+  });
+});
+
+it('keeps the last checkpoints and the best one', async () => {
+  const run = join(dir, 'run');
+  const extra = {
+    save_steps: 1,
+    save_total_limit: 2,
+    eval_strategy: 'steps',
+    eval_steps: 1,
+    eval_fraction: 0.2,
+  };
+  const losses: number[] = [];
+  const listeners = [
+    { onStep: ({ metrics }) => void losses.push(metrics['eval/loss']) },
+  ] satisfies TrainingListener[];
+  // Backwards: the higher the loss the better, so that the best checkpoint is the first.
+  const best = { metric_for_best_model: 'loss', greater_is_better: true };
+  const result = await runSft(gpu, { ...settings, ...extra, ...best, output_dir: run }, { listeners });
+  expect(losses).toHaveLength(6);
+  const first = losses.indexOf(Math.max(...losses)) + 1;
+  expect(result.best).toEqual({ step: first, metric: 'eval/loss', value: losses[first - 1] });
+  expect(first).toBeLessThan(5);
+  const steps = await readdir(join(run, 'checkpoints'));
+  expect(steps.sort()).toEqual([`step-00000${first}`, 'step-000005', 'step-000006']);
+  expect(JSON.parse(await readFile(join(run, 'best.json'), 'utf8'))).toEqual(result.best);
+});
+
+it('a checkpoint that cannot be written leaves the one before it', async () => {
+  const run = join(dir, 'run');
+  const [checkpoints, aside] = [join(run, 'checkpoints'), join(run, 'aside')];
+  const listeners: TrainingListener[] = [
+    {
+      onStep: async ({ step }) => {
+        if (step !== 4) return;
+        await rename(checkpoints, aside);
+        await writeFile(checkpoints, 'nothing can be written into a file');
+      },
+    },
+  ];
+  await expect(runSft(gpu, { ...settings, output_dir: run }, { listeners })).rejects.toThrow(
+    /the checkpoint of step 4 could not be written: .*; that of step 2 is intact; go on from it with --resume/,
+  );
+  await rm(checkpoints);
+  await rename(aside, checkpoints);
+  expect(await readdir(checkpoints)).toEqual(['step-000002']);
+  const rest = await runSft(gpu, { ...settings, output_dir: run }, { resume: true });
+  expect(rest.outcome).toBe('finished');
+  expect((await computedMetrics(run)).length).toBe(6);
+});
+
+it('refuses folders that hold a run, or none, or cannot be written', async () => {
+  const run = join(dir, 'run');
+  await expect(runSft(gpu, { ...settings, output_dir: run }, { resume: true })).rejects.toThrow(
+    /there is no run to resume/,
+  );
+  await runSft(gpu, { ...settings, output_dir: run, max_steps: 1 });
+  await expect(runSft(gpu, { ...settings, output_dir: run })).rejects.toThrow(/holds a run .*pass --resume/);
+  await expect(runSft(gpu, { ...settings, output_dir: run, seed: 7 }, { resume: true })).rejects.toThrow(
+    /"seed" is 7, but the run in .* has 42/,
+  );
+  await expect(
+    runSft(gpu, { ...settings, output_dir: join(dir, 'model', 'config.json', 'x') }),
+  ).rejects.toThrow(/cannot be written/);
+  await mkdir(join(dir, 'closed'), { mode: 0o500 });
+  if (process.getuid?.() !== 0) {
+    await expect(runSft(gpu, { ...settings, output_dir: join(dir, 'closed', 'x') })).rejects.toThrow(
+      /cannot be written/,
+    );
+  }
+  await chmod(join(dir, 'closed'), 0o700);
+});
+
+it('refuses to resume on other data', async () => {
+  const run = join(dir, 'run');
+  await runSft(gpu, { ...settings, output_dir: run, max_steps: 2 });
+  const file = join(dir, 'train.jsonl');
+  await writeFile(file, (await readFile(file, 'utf8')).replace('It is 0.', 'It is 1.'));
+  await expect(runSft(gpu, { ...settings, output_dir: run, max_steps: 4 }, { resume: true })).rejects.toThrow(
+    /is not what the run began with/,
+  );
+});
+
+it('refuses what does not fit, before the weights load', async () => {
+  const lines: string[] = [];
+  const run = join(dir, 'run');
+  await rm(join(dir, 'model', 'model.safetensors'));
+  await expect(
+    runSft(gpu, { ...settings, output_dir: run }, { deviceBytes: 2 ** 20, lines }),
+  ).rejects.toThrow(/needs about .* MiB, but the device has 1\.0 MiB .*lower it with use_peft: true/);
+  expect(lines.join('')).toMatch(/memory plan: about .* \(weights .*, optimizer .*, activations/);
+  await expect(readdir(run)).rejects.toThrow(/ENOENT/);
+});
