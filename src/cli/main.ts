@@ -14,6 +14,7 @@ import { phantom } from './phantom.js';
 import { pull } from './pull.js';
 import { report } from './report.js';
 import { sft } from './sft.js';
+import { watch } from './watch.js';
 
 async function main(): Promise<void> {
   const cli = yargs(hideBin(process.argv))
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
     .command(evaluate)
     .command(phantom)
     .command(report)
+    .command(watch)
     .command(bench)
     .demandCommand(1, 'Name a command; `osler --help` lists them.')
     .strict()

@@ -29,7 +29,7 @@ export async function contentSecurityPolicy(assets: PageAssets, live: boolean): 
     "default-src 'none'",
     `script-src '${await sha256(assets.script)}'`,
     `style-src '${await sha256(assets.style)}'`,
-    live ? "img-src 'self'" : 'img-src data:',
+    live ? "img-src 'self' data:" : 'img-src data:',
     ...(live ? ["connect-src 'self'"] : []),
     "base-uri 'none'",
     "form-action 'none'",
@@ -57,6 +57,8 @@ export async function* pageHtml(options: PageOptions): AsyncGenerator<string> {
   yield `<meta http-equiv="Content-Security-Policy" content="${policy}">\n`;
   yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n';
   yield '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n';
+  // Browsers ask the server for an icon otherwise.
+  yield '<link rel="icon" href="data:,">\n';
   yield `<title>${escapeHtml(options.title)}</title>\n<style>${assets.style}</style>\n</head>\n<body>\n`;
   yield `<div id="page"${events === undefined ? '' : ` data-events="${escapeHtml(events)}"`}>`;
   yield '<noscript>This report draws its charts and tables with JavaScript.</noscript></div>\n';

@@ -16,7 +16,15 @@ export interface RunChanges {
   readonly config: boolean;
   readonly rows: readonly MetricRow[];
   readonly groups: readonly TraceGroup[];
+  /** Steps that have new completions, whether their traces are kept or not. */
+  readonly steps: ReadonlySet<number>;
   readonly evaluations: boolean;
+}
+
+/** Groups that are complete, and steps that had some. */
+interface Closed {
+  readonly groups: TraceGroup[];
+  readonly steps: Set<number>;
 }
 
 /** The content of a run's folder; `poll` brings it up to date. */
@@ -93,11 +101,11 @@ export class RunReader {
     }
     const rows = metrics.values.flatMap((value) => this.#usable(parseMetrics(value)));
     for (const row of rows) this.#rows.set(row.step, row);
-    const groups = this.#take(completions.values, finished || completions.values.length === 0);
+    const { groups, steps } = this.#take(completions.values, finished || completions.values.length === 0);
     const config = await this.#readConfig();
     const evaluations = await this.#readEvaluations();
-    if (!restarted) return { restarted, config, rows, groups, evaluations };
-    return { restarted, config, rows: this.rows, groups: this.#traces.groups, evaluations };
+    if (!restarted) return { restarted, config, rows, groups, steps, evaluations };
+    return { restarted, config, rows: this.rows, groups: this.#traces.groups, steps, evaluations };
   }
 
   /** Where pictures may be. */
@@ -124,8 +132,8 @@ export class RunReader {
   }
 
   /** Completions of a group follow one another; the last group is closed by the next, or when nothing more comes. */
-  #take(values: readonly unknown[], close: boolean): TraceGroup[] {
-    const done: TraceGroup[] = [];
+  #take(values: readonly unknown[], close: boolean): Closed {
+    const done: Closed = { groups: [], steps: new Set() };
     for (const value of values) {
       for (const line of this.#usable(parseCompletion(value))) {
         const [first] = this.#open;
@@ -138,10 +146,11 @@ export class RunReader {
     return done;
   }
 
-  #close(done: TraceGroup[]): void {
+  #close(done: Closed): void {
     const group = traceGroup(this.#open, (path) => this.#picture(path));
     this.#open = [];
-    if (this.#traces.add(group)) done.push(group);
+    done.steps.add(group.step);
+    if (this.#traces.add(group)) done.groups.push(group);
   }
 
   #picture(path: string): number {

@@ -76,7 +76,7 @@ export class TraceStore {
   #count(group: TraceGroup, sign: 1 | -1): void {
     const tally = groupTally(group);
     if (tally === undefined) return;
-    const key = JSON.stringify([tally.step, tally.modality, tally.questionType]);
+    const key = tallyKey(tally);
     const { n = 0, correct = 0 } = this.#tallies.get(key) ?? {};
     this.#tallies.set(key, { ...tally, n: n + sign * tally.n, correct: correct + sign * tally.correct });
   }
@@ -93,4 +93,9 @@ export function groupTally(group: TraceGroup): StepTally | undefined {
     n: judged.length,
     correct: judged.filter(({ correct }) => correct).length,
   };
+}
+
+/** Names the cell and step of a tally. */
+export function tallyKey({ step, modality, questionType }: StepTally): string {
+  return JSON.stringify([step, modality, questionType]);
 }

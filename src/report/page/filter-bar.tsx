@@ -25,6 +25,7 @@ export function FilterBar(props: {
       <label>
         {label}
         <select
+          aria-label={label}
           value={filter[field]}
           onChange={({ currentTarget }) => change({ [field]: currentTarget.value } as Partial<TraceFilter>)}
         >
@@ -44,6 +45,7 @@ export function FilterBar(props: {
       {label}
       <input
         type="number"
+        aria-label={label}
         inputMode="numeric"
         class="step"
         min="0"
@@ -90,6 +92,7 @@ function SearchBox({ text, setText }: { text: string; setText: (text: string) =>
       <input
         id={SEARCH_ID}
         type="search"
+        aria-label="Words"
         placeholder="in reasoning, question, reasons"
         value={typed}
         onInput={({ currentTarget: { value } }) => {

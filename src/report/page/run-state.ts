@@ -1,6 +1,6 @@
 /** All that the page knows of its run; the same whether it comes from the file or over the wire. */
 import type { Evaluation, MetricRow, RunInfo, RunUpdate, StepTally, TraceGroup } from '../model.js';
-import { TraceStore } from '../trace-store.js';
+import { TraceStore, tallyKey } from '../trace-store.js';
 
 /** Completions that a live page keeps. */
 const MOST_COMPLETIONS = 50_000;
@@ -24,7 +24,7 @@ export class RunState {
   complete = false;
   #rows = new Map<number, MetricRow>();
   #traces = new TraceStore(MOST_COMPLETIONS);
-  #tallies: readonly StepTally[] | undefined;
+  #tallies = new Map<string, StepTally>();
   #pictures: (string | null)[] = [];
   #sorted: Sorted | undefined;
   readonly #listeners = new Set<() => void>();
@@ -42,7 +42,7 @@ export class RunState {
 
   /** Rollouts counted by step and cell. */
   get tallies(): readonly StepTally[] {
-    return this.#tallies ?? this.#traces.tallies;
+    return [...this.#tallies.values()];
   }
 
   /** Address of a picture; undefined when it is not there. */
@@ -80,7 +80,7 @@ export class RunState {
         for (const group of update.groups) this.#traces.add(group);
         break;
       case 'tallies':
-        this.#tallies = update.tallies;
+        for (const tally of update.tallies) this.#tallies.set(tallyKey(tally), tally);
         break;
       case 'evaluations':
         this.evaluations = update.evaluations;
@@ -91,7 +91,7 @@ export class RunState {
       case 'restart':
         this.#rows.clear();
         this.#traces = new TraceStore(MOST_COMPLETIONS);
-        this.#tallies = undefined;
+        this.#tallies.clear();
         break;
     }
   }

@@ -23,8 +23,8 @@ export function TraceList(props: {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });
   const look = () => {
-    const { scrollTop, clientHeight } = box.current as HTMLDivElement;
-    setView({ top: scrollTop, height: clientHeight });
+    // The observer may still call once after the list is gone.
+    if (box.current) setView({ top: box.current.scrollTop, height: box.current.clientHeight });
   };
   useEffect(() => {
     const resize = new ResizeObserver(look);
