@@ -15,6 +15,7 @@ import { type EvaluateProgress, evaluateModel } from '../eval/evaluate.js';
 import { summaryOf, writeEvaluation } from '../eval/files.js';
 import type { EvalSummary } from '../eval/summary.js';
 import { accuracyTable, matrixTable } from '../eval/tables.js';
+import { ensureDriver } from '../launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { percent, textTable } from './table.js';
@@ -151,6 +152,7 @@ export const evaluate: CommandModule<object, Args> = {
         'pass@k and majority vote of an adapter',
       ),
   handler: async (args) => {
+    await ensureDriver();
     const { questions, skipped } = await questionsFor(args);
     const session = await openSession(args);
     try {
