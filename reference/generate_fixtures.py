@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 ROOT = Path(__file__).parent.parent / "kernels-tests" / "fixtures"
 NEW = 64
-FORBIDDEN = ("vision_start_token_id", "vision_end_token_id", "vision_token_id", "image_token_id", "video_token_id")
+FORBIDDEN = ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id")
 FIXTURES = {"qwen2-vl": "1x10x12,1x4x6;1x6x10;", "qwen2.5-vl": "1x20x12;1x4x4,1x6x10;", "qwen2": "", "llama": ""}
 
 

@@ -38,7 +38,7 @@ describe.each(MODELS)('%s', (name) => {
   it('generates the tokens of transformers, on every tier', async () => {
     for (const tier of await testTiers()) {
       const model = await open(name, tier);
-      const generator = new Generator(model);
+      const generator = new Generator(model, { stopIds: [] });
       const { prompts, length, tokens, logprobs } = await expectation(model, name);
       expect(length).toBe(64);
       const results = await generator.generate(prompts.map((prompt) => greedy(prompt, length)));
@@ -114,14 +114,14 @@ describe.each(MODELS)('%s', (name) => {
 it('follows weights that change between calls', async () => {
   const model = await open('qwen2');
   const { prompts, tokens } = await expectation(model, 'qwen2');
-  const generator = new Generator(model);
+  const generator = new Generator(model, { stopIds: [] });
   const requests = prompts.map((prompt) => greedy(prompt, 24));
   const weight = model.parameters.get('model.layers.0.mlp.down_proj.weight');
   const before = await weight.data();
   await generator.generate(requests);
   weight.write(before.map((x, i) => x * (1 + Math.sin(i))));
   const changed = await generator.generate(requests);
-  const fresh = new Generator(model);
+  const fresh = new Generator(model, { stopIds: [] });
   expect(changed).toEqual(await fresh.generate(requests));
   await fresh.dispose();
   weight.write(before);

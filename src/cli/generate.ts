@@ -7,7 +7,8 @@ import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type NamedPrompt, type PromptSource, promptsFrom } from './generate-prompts.js';
 import { type GenerationArgs, type GenerationSession, generationOptions, openSession } from './generation.js';
 
-interface Args extends CommonArgs, GenerationArgs, PromptSource {
+/** Arguments of `osler generate`. */
+export interface GenerateArgs extends CommonArgs, GenerationArgs, PromptSource {
   readonly n: number;
   readonly maxNewTokens: number;
   readonly temperature: number;
@@ -22,7 +23,7 @@ interface Args extends CommonArgs, GenerationArgs, PromptSource {
 }
 
 /** The yargs command. */
-export const generate: CommandModule<object, Args> = {
+export const generate: CommandModule<object, GenerateArgs> = {
   command: 'generate',
   describe: 'Generate completions of a prompt, of the lines of a file, or of token ids',
   builder: (yargs) => {
@@ -94,7 +95,7 @@ export const generate: CommandModule<object, Args> = {
         '--json prints {completions: [{prompt, sample, tokenIds, logprobs, text?, finishReason}]}; prompt counts from 0. ' +
           'Log-probabilities are those of the model at the temperature, before any filter.',
       );
-    return options as unknown as Argv<Args>;
+    return options as unknown as Argv<GenerateArgs>;
   },
   handler: async (args) => {
     const sources = [args.prompt, args.input, args.inputs].filter((source) => source !== undefined);
@@ -106,14 +107,15 @@ export const generate: CommandModule<object, Args> = {
     await ensureDriver();
     const session = await openSession(args, args.ignoreEos);
     try {
-      await run({ ...args, prompt }, session);
+      await runGenerate({ ...args, prompt }, session);
     } finally {
       await session.close();
     }
   },
 };
 
-async function run(args: Args, session: GenerationSession): Promise<void> {
+/** Generates and prints what the arguments ask for. */
+export async function runGenerate(args: GenerateArgs, session: GenerationSession): Promise<void> {
   const streaming = !args.json && args.prompt !== undefined && args.n === 1 && session.processor !== null;
   const names: (NamedPrompt['id'] | undefined)[] = [];
   async function* requests() {
@@ -150,14 +152,14 @@ async function run(args: Args, session: GenerationSession): Promise<void> {
   if (args.json) console.log(JSON.stringify({ completions: results }));
 }
 
-function samplingOf(args: Args): SamplingOptions {
+function samplingOf(args: GenerateArgs): SamplingOptions {
   const { topK, topP, minP, repetitionPenalty } = args;
   return { temperature: args.greedy ? 0 : args.temperature, topK, topP, minP, repetitionPenalty };
 }
 
 function show(
   { sample, tokenIds, text, finishReason }: Completion,
-  args: Args,
+  args: GenerateArgs,
   prompt: string | number,
 ): void {
   const parts = [
@@ -178,7 +180,7 @@ class Progress {
   #prompts = 0;
   #tokens = 0;
 
-  constructor(args: Args) {
+  constructor(args: GenerateArgs) {
     this.#quiet = args.prompt !== undefined;
   }
 

@@ -13,6 +13,7 @@ import { parity } from './parity.js';
 import { phantom } from './phantom.js';
 import { pull } from './pull.js';
 import { report } from './report.js';
+import { serve } from './serve.js';
 import { sft } from './sft.js';
 import { watch } from './watch.js';
 
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
     .command(inspect)
     .command(parity)
     .command(generate)
+    .command(serve)
     .command(sft)
     .command(evaluate)
     .command(phantom)
