@@ -1,0 +1,136 @@
+/** The loss and gradients of a step: beside transformers, and however the examples fall into micro-batches. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { noGrad } from '../../src/autograd/index.js';
+import { openCheckpoint } from '../../src/io/checkpoint.js';
+import { toF32 } from '../../src/io/dtypes.js';
+import type { Model } from '../../src/models/index.js';
+import { canonicalName } from '../../src/models/names.js';
+import { packExamples } from '../../src/sft/batch.js';
+import type { Example } from '../../src/sft/examples.js';
+import { scope } from '../../src/tensor/index.js';
+import { loadPolicy } from '../../src/train/policy.js';
+import type { StepContext, StepResult } from '../../src/train/task.js';
+import { relativeError } from '../support/compare.js';
+import { testGpu } from '../support/gpu.js';
+import { FIXTURES, fixtureExamples, removeFolders, sftConfig, taskOn } from '../train/support.js';
+
+afterEach(removeFolders);
+
+const context: StepContext = {
+  step: 1,
+  signal: new AbortController().signal,
+  phase: async (_, body) => body(),
+  record: () => {},
+  microBatch: () => {},
+};
+
+interface Step {
+  readonly result: StepResult;
+  readonly gradients: Map<string, Float32Array>;
+}
+
+/** Takes a fixture's examples (or some change of them) through one step and reads the gradients. */
+async function step(
+  fixture: string,
+  settings: Record<string, unknown>,
+  change: (examples: Example[]) => Example[] = (same) => same,
+): Promise<Step> {
+  const model = await policy(fixture);
+  try {
+    const { examples, processor } = await fixtureExamples(fixture, model);
+    const config = sftConfig({ shuffle_dataset: false, max_length: 4096, ...settings });
+    const task = taskOn(config, model.config, { examples: change(examples), processor });
+    await task.prepare({ model } as Parameters<typeof task.prepare>[0]);
+    const result = await scope(() => task.step(context));
+    const gradients = new Map<string, Float32Array>();
+    for (const [name, tensor] of model.namedParameters()) {
+      if (tensor.grad) gradients.set(name, await tensor.grad.data());
+    }
+    task.close();
+    return { result, gradients };
+  } finally {
+    model.dispose();
+  }
+}
+
+async function policy(fixture: string): Promise<Model> {
+  return loadPolicy(
+    await testGpu(),
+    sftConfig({ model_name_or_path: `${FIXTURES}models/${fixture}`, dtype: 'float32' }),
+  );
+}
+
+describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2'])('%s', (fixture) => {
+  it.each([
+    ['in one micro-batch', { per_device_train_batch_size: 2 }],
+    [
+      'in two',
+      { per_device_train_batch_size: 1, gradient_accumulation_steps: 2, gradient_checkpointing: false },
+    ],
+    ['packed into a row', { packing: true, per_device_train_batch_size: 1 }],
+  ])('the loss and all gradients equal those of transformers, %s', async (_, settings) => {
+    const { result, gradients } = await step(fixture, settings);
+    const expected = await openCheckpoint(`${FIXTURES}models/${fixture}.sft.safetensors`);
+    try {
+      const read = async (name: string) => toF32((await expected.read(name)).slice(), 'F32');
+      expect(result.metrics.loss).toBeCloseTo((await read('loss'))[0], 4);
+      const wanted = expected.names().filter((name) => name.startsWith('grad.'));
+      expect(wanted.length).toBeGreaterThan(20);
+      for (const name of wanted) {
+        const own = gradients.get(canonicalName(name.slice('grad.'.length)) as string);
+        const reference = await read(name);
+        const error = relativeError(own ?? new Float32Array(reference.length), reference);
+        // Keys' biases have gradients that vanish in exact arithmetic.
+        const largest = reference.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+        expect([name, error, error < 1e-3 || largest < 1e-6]).toEqual([name, error, true]);
+      }
+    } finally {
+      await expected.close();
+    }
+  });
+});
+
+it('what stands beside an example in its row does not change it', async () => {
+  const model = await policy('qwen2-vl');
+  try {
+    const { examples, processor } = await fixtureExamples('qwen2-vl', model);
+    const [a, b] = examples;
+    // The same length and the same image, other words.
+    const other = { ...a, ids: a.ids.map((id) => (id < 70 ? (id + 13) % 70 : id)) };
+    const hidden = async (list: readonly Example[]) => {
+      const { packed } = packExamples(model.config, list);
+      const pixels = await Promise.all(list.map(({ sample, images }) => processor.images(sample, images)));
+      const device = model.prepare(packed);
+      const images = model.encodeImages(
+        Float32Array.from(pixels.flatMap((part) => [...part.pixels])),
+        pixels.flatMap(({ grids }) => grids),
+      );
+      const states = noGrad(() => model.hidden(device, images.features));
+      const data = await states.data();
+      for (const held of [states, images, device]) held.dispose();
+      return data.subarray(data.length - b.ids.length * model.config.text.hiddenSize);
+    };
+    const beside = await hidden([a, b]);
+    expect(await hidden([other, b])).toEqual(beside);
+    expect(relativeError(await hidden([b]), beside)).toBeLessThan(1e-6);
+  } finally {
+    model.dispose();
+  }
+});
+
+it('counts every token once, whatever the lengths of the micro-batches', async () => {
+  const short = (examples: Example[]) => [
+    examples[0],
+    { ...examples[1], mask: examples[1].mask.map((m, i) => (i > 20 ? 0 : m)) },
+  ];
+  const one = await step('qwen2', { per_device_train_batch_size: 2 }, short);
+  const two = await step('qwen2', { per_device_train_batch_size: 1, gradient_accumulation_steps: 2 }, short);
+  expect(two.result.metrics.loss).toBeCloseTo(one.result.metrics.loss, 5);
+  expect(one.gradients.size).toBeGreaterThan(20);
+  for (const [name, gradient] of one.gradients) {
+    expect([name, relativeError(two.gradients.get(name) as Float32Array, gradient) < 1e-4]).toEqual([
+      name,
+      true,
+    ]);
+  }
+});
