@@ -4,11 +4,14 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { bench } from './bench.js';
 import { exitCodeOf, UsageError } from './common.js';
+import { compare } from './compare.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
 import { generate } from './generate.js';
+import { grpo } from './grpo.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
+import { matrix } from './matrix.js';
 import { parity } from './parity.js';
 import { phantom } from './phantom.js';
 import { pull } from './pull.js';
@@ -29,7 +32,10 @@ async function main(): Promise<void> {
     .command(generate)
     .command(serve)
     .command(sft)
+    .command(grpo)
     .command(evaluate)
+    .command(compare)
+    .command(matrix)
     .command(phantom)
     .command(report)
     .command(watch)

@@ -1,0 +1,29 @@
+/** `osler grpo`: reinforcement learning from verifiable rewards. */
+import path from 'node:path';
+import type { CommandModule } from 'yargs';
+import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
+import { importModule } from '../io/data-files.js';
+import { configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
+
+/** The yargs command. */
+export const grpo: CommandModule<object, TrainingArgs> = {
+  command: 'grpo',
+  describe: 'Improve a model on questions with known answers: GRPO and its relatives, or PPO',
+  builder: (yargs) =>
+    trainingOptions(yargs)
+      .example(
+        '$0 grpo --config recipes/med-r1-qwen2-vl-2b.yaml --set train_dataset=data/train.jsonl',
+        'the settings of the paper on your data',
+      )
+      .example(
+        '$0 grpo --config grpo.yaml --set loss_type=dr_grpo --set beta=0.04',
+        'another loss, held near the starting point',
+      )
+      .example('$0 grpo --config grpo.yaml --resume', 'go on after an interruption'),
+  handler: async (args) => {
+    const config = parseGrpoConfig(await configSource(args));
+    await runTraining(args, config, (setting) =>
+      makeGrpoTask(setting, { folder: path.dirname(args.config), importModule }),
+    );
+  },
+};

@@ -1,0 +1,55 @@
+/** Held-out accuracy and rewards of the policy, greedily answered in the words of training. */
+import type { Question } from '../data/index.js';
+import { type Examinee, evaluateModel } from '../eval/evaluate.js';
+import type { Metrics } from '../train/task.js';
+import { meanOf } from './advantages.js';
+import type { GrpoConfig } from './config.js';
+import { type Reward, scoreAll } from './rewards/index.js';
+
+/** Metrics of held-out questions. */
+export async function evaluatePolicy(
+  examinee: Examinee,
+  questions: readonly Question[],
+  rewards: readonly Reward[],
+  config: GrpoConfig,
+  step: number,
+): Promise<Metrics> {
+  const { predictions, tables } = await evaluateModel(examinee, questions, {
+    style: config.answer_style,
+    phase: 'train',
+    ...(config.prompt_template === null ? {} : { template: config.prompt_template }),
+    ...(config.system_prompt === null ? {} : { system: config.system_prompt }),
+    maxNewTokens: config.max_completion_length,
+  });
+  const { tokenizer } = examinee.processor;
+  const scores = await scoreAll(
+    rewards,
+    predictions.map((prediction, i) => ({
+      prompt: prediction.prompt,
+      completion: prediction.completion,
+      completionIds: tokenizer.encode(prediction.completion),
+      truncated: prediction.finish_reason !== 'stop',
+      record: questions[i],
+      sample: 0,
+      step,
+    })),
+  );
+  const out: Record<string, number> = {
+    accuracy: tables.robust.accuracy,
+    accuracy_paper: tables.paper.accuracy,
+    reward: meanOf(
+      scores.map((row) => row.reduce((sum, { value }, k) => sum + (value ?? 0) * rewards[k].weight, 0)),
+    ),
+    'completions/mean_length': tables.lengths.mean,
+    'completions/clipped_ratio': tables.tags.truncated,
+    'completions/no_tag': tables.tags.no_answer_tag,
+    'completions/multi_tag': tables.tags.several_answer_tags,
+  };
+  rewards.forEach(({ name }, k) => {
+    out[`rewards/${name}/mean`] = meanOf(scores.map((row) => row[k].value ?? Number.NaN));
+  });
+  for (const [modality, cell] of Object.entries(tables.by_modality)) {
+    out[`accuracy_by_modality/${modality}`] = cell.robust.accuracy;
+  }
+  return Object.fromEntries(Object.entries(out).filter(([, value]) => Number.isFinite(value)));
+}

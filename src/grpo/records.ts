@@ -1,0 +1,50 @@
+/** Lines of completions.jsonl: what was asked, what was answered, and what it was worth. */
+import { imageName } from '../data/index.js';
+import type { Json } from '../train/task.js';
+import type { Reward } from './rewards/index.js';
+import type { ScoredGroup } from './rollout.js';
+import { answeredRight } from './rollout-metrics.js';
+
+/** What is known of a completion besides its group. */
+export interface CompletionWorth {
+  readonly reward: number;
+  readonly advantage: number;
+}
+
+/** One line per completion. */
+export function completionLines(
+  groups: readonly ScoredGroup[],
+  rewards: readonly Reward[],
+  worth: readonly CompletionWorth[],
+): Readonly<Record<string, Json>>[] {
+  let next = 0;
+  return groups.flatMap(({ place, prompt, completions }) =>
+    completions.map((completion, sample) => {
+      const { question } = prompt;
+      const { reward, advantage } = worth[next++];
+      return {
+        prompt_id: question.id,
+        group: place,
+        sample,
+        images: question.images.map(imageName),
+        question: question.question,
+        options: question.options,
+        answer: question.answer,
+        ...(question.modality === undefined ? {} : { modality: question.modality }),
+        ...(question.question_type === undefined ? {} : { question_type: question.question_type }),
+        ...(question.dataset === undefined ? {} : { dataset: question.dataset }),
+        prompt: prompt.text,
+        completion: completion.text,
+        token_count: completion.ids.length,
+        finish_reason: completion.finishReason,
+        rewards: Object.fromEntries(
+          rewards.map(({ name, weight }, k) => [name, { ...completion.rewards[k], weight }]),
+        ),
+        reward: Number.isNaN(reward) ? null : reward,
+        advantage,
+        logp_mean: completion.logps.reduce((sum, logp) => sum + logp, 0) / completion.logps.length,
+        correct: answeredRight(completion.text, question),
+      };
+    }),
+  );
+}

@@ -1,0 +1,170 @@
+/** Rounds of rollouts: prompts to completions to rewards. */
+import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
+import type { SampleImages } from '../train/processor.js';
+import type { StepContext } from '../train/task.js';
+import { type Advantages, computeAdvantages, isFlat } from './advantages.js';
+import type { BatchPlan } from './batches.js';
+import type { GrpoConfig } from './config.js';
+import type { Prompt, PromptSet } from './prompts.js';
+import { type Reward, type RewardSample, scoreAll } from './rewards/index.js';
+import { isTruncated, type ScoredGroup } from './rollout.js';
+
+/** What a sampler works with. */
+export interface SamplerSetting {
+  readonly config: GrpoConfig;
+  readonly plan: BatchPlan;
+  readonly prompts: PromptSet;
+  readonly rewards: readonly Reward[];
+  readonly generator: Generator;
+  /** Patches of a prompt's images; called again for the same place while the round lasts. */
+  images(place: number, prompt: Prompt): Promise<SampleImages | null>;
+}
+
+/** A round of rollouts. */
+export interface Round {
+  readonly groups: readonly ScoredGroup[];
+  readonly advantages: Advantages;
+  /** Place in the order of prompts where the next round begins. */
+  readonly next: number;
+  /** Groups that were drawn and left out because their rewards were all equal. */
+  readonly discarded: number;
+}
+
+/** Draws a round from the prompts at `place` on. */
+export async function drawRound(
+  setting: SamplerSetting,
+  context: StepContext,
+  place: number,
+): Promise<Round> {
+  const { config, plan } = setting;
+  const kept: ScoredGroup[] = [];
+  const flat: ScoredGroup[] = [];
+  let next = place;
+  const rounds = config.dynamic_sampling ? 1 + config.max_resampling_rounds : 1;
+  for (let i = 0; i < rounds && kept.length < plan.roundPrompts; i++) {
+    const count = plan.roundPrompts - kept.length;
+    const groups = await drawGroups(setting, context, next, count, next - place);
+    next += count;
+    for (const group of groups) {
+      const list = config.dynamic_sampling && isFlat(totals(group, setting.rewards)) ? flat : kept;
+      list.push(group);
+    }
+  }
+  // Where resampling did not find enough, groups that teach nothing fill the round.
+  const missing = plan.roundPrompts - kept.length;
+  const groups = [...kept, ...flat.slice(0, missing)];
+  const values = groups.flatMap(({ completions }) =>
+    completions.map(({ rewards }) => rewards.map(({ value }) => value)),
+  );
+  const advantages = computeAdvantages(
+    values,
+    setting.rewards.map(({ weight }) => weight),
+    plan.groupSize,
+    { scaleRewards: config.scale_rewards, aggregation: config.multi_objective_aggregation },
+  );
+  return { groups, advantages, next, discarded: flat.length - Math.min(missing, flat.length) };
+}
+
+function totals({ completions }: ScoredGroup, rewards: readonly Reward[]): number[] {
+  return completions.map((completion) =>
+    completion.rewards.reduce((sum, { value }, k) => sum + (value ?? 0) * rewards[k].weight, 0),
+  );
+}
+
+/** Completions of some prompts, with rewards. `drawn` prompts of the round came before: random streams go on from there. */
+async function drawGroups(
+  setting: SamplerSetting,
+  context: StepContext,
+  place: number,
+  count: number,
+  drawn: number,
+): Promise<ScoredGroup[]> {
+  const { config, plan, prompts } = setting;
+  const asked = Array.from({ length: count }, (_, i) => ({
+    place: place + i,
+    prompt: prompts.at(place + i),
+  }));
+  const requests = await context.phase('data', () =>
+    Promise.all(
+      asked.map(async ({ place: at, prompt }, i): Promise<GenerationRequest> => {
+        const images = await setting.images(at, prompt);
+        return {
+          ids: prompt.ids,
+          ...(images ? { images } : {}),
+          maxNewTokens: config.max_completion_length,
+          samples: plan.groupSize,
+          sampling: {
+            temperature: config.temperature,
+            topP: config.top_p,
+            topK: config.top_k,
+            minP: config.min_p,
+            repetitionPenalty: config.repetition_penalty,
+          },
+          seed: config.seed,
+          step: context.step,
+          stream: (drawn + i) * plan.groupSize,
+        };
+      }),
+    ),
+  );
+  const completions = await context.phase('rollout', () =>
+    generate(setting.generator, requests, context.signal),
+  );
+  return context.phase('reward', () =>
+    Promise.all(asked.map((group, i) => scoreGroup(setting.rewards, group, completions[i], context.step))),
+  );
+}
+
+/** Generates all, unless the run is to stop. */
+async function generate(
+  generator: Generator,
+  requests: readonly GenerationRequest[],
+  signal: AbortSignal,
+): Promise<Completion[][]> {
+  const handles = requests.map((request) => generator.submit(request));
+  const cancel = () => {
+    for (const handle of handles) handle.cancel();
+  };
+  signal.addEventListener('abort', cancel);
+  try {
+    const completions = await Promise.all(handles.map((handle) => handle.completions));
+    signal.throwIfAborted();
+    return completions;
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    cancel();
+    // The training pass needs the memory of the cache.
+    await generator.release();
+  }
+}
+
+async function scoreGroup(
+  rewards: readonly Reward[],
+  { place, prompt }: { readonly place: number; readonly prompt: Prompt },
+  completions: readonly Completion[],
+  step: number,
+): Promise<ScoredGroup> {
+  const samples = completions.map(
+    (completion, sample): RewardSample => ({
+      prompt: prompt.text,
+      completion: completion.text ?? '',
+      completionIds: completion.tokenIds,
+      truncated: isTruncated(completion),
+      record: prompt.question,
+      sample,
+      step,
+    }),
+  );
+  const results = await scoreAll(rewards, samples);
+  return {
+    place,
+    prompt,
+    completions: completions.map((completion, i) => ({
+      text: samples[i].completion,
+      ids: completion.tokenIds,
+      logps: completion.logprobs,
+      finishReason: completion.finishReason,
+      rewards: results[i],
+    })),
+  };
+}

@@ -1,0 +1,388 @@
+/** GRPO and PPO as a task of the training loop. */
+import { DataError, type Question, questionsOf } from '../data/index.js';
+import { Generator, kvBytesPerToken, loadStopIds } from '../generate/index.js';
+import type { Model } from '../models/index.js';
+import { Parameters } from '../nn/parameters.js';
+import { loadTrainingData } from '../train/data.js';
+import type { TaskSetting } from '../train/launch.js';
+import type { SampleImages } from '../train/processor.js';
+import type {
+  EvaluationContext,
+  Json,
+  Metrics,
+  SavedTaskState,
+  StepContext,
+  StepResult,
+  TaskState,
+  TrainingSession,
+  TrainingTask,
+  Workload,
+} from '../train/task.js';
+import { meanOf } from './advantages.js';
+import { type BatchPlan, placeOf, planBatches } from './batches.js';
+import { restoreRound, storeRound } from './buffer.js';
+import type { GrpoConfig } from './config.js';
+import { evaluatePolicy } from './evaluation.js';
+import { Learner, type PromptInput } from './learner.js';
+import { scorePass } from './pass.js';
+import { addValueHead, gae, valueHead, whiten } from './ppo.js';
+import { type Prompt, PromptSet } from './prompts.js';
+import { completionLines } from './records.js';
+import { isAdapterOff, Reference } from './reference.js';
+import { buildRewards, type ImportModule, type Reward } from './rewards/index.js';
+import { countTokens, isTruncated, type LearnedCompletion, type LearnedGroup } from './rollout.js';
+import { completionMetrics, rewardMetrics } from './rollout-metrics.js';
+import { drawRound, type Round } from './sampler.js';
+
+/** What the config and the data of a run come to, before any weight is loaded. */
+interface Preparation {
+  readonly plan: BatchPlan;
+  readonly prompts: PromptSet;
+  readonly evaluation: readonly Question[];
+  readonly rewards: readonly Reward[];
+  readonly stopIds: readonly number[];
+}
+
+/** What there is once the weights are loaded. */
+interface Loaded {
+  readonly model: Model;
+  readonly generator: Generator;
+  readonly reference: Reference | null;
+  readonly learner: Learner;
+}
+
+const KV_DTYPES = { float32: 'f32', float16: 'f16', bfloat16: 'bf16' } as const;
+
+/** The task; make it with {@link makeGrpoTask}. */
+export class GrpoTask implements TrainingTask {
+  readonly name: string;
+  readonly extraParameters?: Parameters;
+  readonly #setting: TaskSetting<GrpoConfig>;
+  readonly #preparation: Preparation;
+  #loaded: Loaded | null = null;
+  /** Place of the next round in the order of prompts. */
+  #next = 0;
+  /** What the steps of the round under way learn from; null between rounds. */
+  #round: readonly LearnedGroup[] | null = null;
+  readonly #images = new Map<number, Promise<SampleImages | null>>();
+
+  constructor(setting: TaskSetting<GrpoConfig>, preparation: Preparation) {
+    this.name = setting.config.algorithm;
+    this.#setting = setting;
+    this.#preparation = preparation;
+    if (setting.config.algorithm === 'ppo') this.extraParameters = new Parameters();
+  }
+
+  get stepsPerEpoch(): number {
+    const { plan, prompts } = this.#preparation;
+    return Math.ceil(prompts.size / plan.roundPrompts) * plan.roundSteps;
+  }
+
+  /** At most: the longest prompts with completions that all reach the cap. */
+  workload(): Workload {
+    const { config, model } = this.#setting;
+    const { plan, prompts } = this.#preparation;
+    const { tokens, patches, image } = prompts.largest;
+    const shown = Math.max(1, plan.microBatch / plan.groupSize);
+    const length = config.max_completion_length;
+    const together = config.rollout_batch_size ?? plan.roundBatch;
+    const slots = plan.roundPrompts * tokens + together * length;
+    return {
+      tokens: shown * tokens + plan.microBatch * length,
+      longest: tokens + length,
+      patches: shown * patches,
+      largestImage: image,
+      targets: plan.microBatch * length,
+      kvBytes: slots * kvBytesPerToken(model.text, KV_DTYPES[config.kv_cache_dtype]),
+      frozenCopies: config.beta > 0 && !isAdapterOff(config) ? 1 : 0,
+      lower: [
+        ...(plan.microBatch > 1
+          ? [`a lower per_device_train_batch_size (${plan.microBatch}) with more gradient_accumulation_steps`]
+          : []),
+        `a lower max_completion_length (${length})`,
+        ...(config.rollout_batch_size === 1 ? [] : ['a lower rollout_batch_size']),
+        ...(config.kv_cache_dtype === 'float32' ? ['kv_cache_dtype: bfloat16'] : []),
+        ...(config.beta > 0 && !isAdapterOff(config) ? ['beta: 0'] : []),
+        ...(model.vision ? ['a lower max_pixels'] : []),
+      ],
+    };
+  }
+
+  async prepare(session: TrainingSession): Promise<void> {
+    const { config, processor } = this.#setting;
+    const { plan, stopIds } = this.#preparation;
+    const { model } = session;
+    if (this.extraParameters) addValueHead(model, this.extraParameters);
+    const head = this.extraParameters ? valueHead(this.extraParameters) : null;
+    const reference = await Reference.open(config, session);
+    const generator = new Generator(model, {
+      tokenizer: processor.tokenizer,
+      maxBatch: config.rollout_batch_size ?? plan.roundBatch,
+      // Reading prompts takes no more memory than learning from them.
+      prefillTokens: this.workload().tokens,
+      kvDtype: KV_DTYPES[config.kv_cache_dtype],
+      stopIds,
+    });
+    const learner = new Learner({ config, plan, model, head, input: (place) => this.#input(place) });
+    this.#loaded = { model, generator, reference, learner };
+  }
+
+  async step(context: StepContext): Promise<StepResult> {
+    const { plan } = this.#preparation;
+    const { learner } = this.#ready();
+    const { index, slice } = placeOf(plan, context.step);
+    const drawn = index === 0 || !this.#round ? await this.#draw(context) : null;
+    const round = drawn?.groups ?? (this.#round as readonly LearnedGroup[]);
+    const perSlice = plan.roundPrompts / plan.slices;
+    const { metrics, tokens } = await learner.step(context, {
+      groups: round.slice(slice * perSlice, (slice + 1) * perSlice),
+      roundTokens: countTokens(round),
+      onPolicy: index === 0,
+    });
+    // Only now, so that a step that is broken off leaves everything as it was.
+    if (drawn) this.#next = drawn.next;
+    this.#round = index === plan.roundSteps - 1 ? null : round;
+    if (!this.#round) this.#images.clear();
+    return { metrics: { ...drawn?.metrics, ...metrics }, tokens };
+  }
+
+  async afterUpdate({ step }: StepContext): Promise<void> {
+    this.#ready().reference?.afterUpdate(step);
+  }
+
+  async evaluate(context: EvaluationContext): Promise<Metrics> {
+    const { config, processor } = this.#setting;
+    const { evaluation, rewards } = this.#preparation;
+    const { generator } = this.#ready();
+    const metrics = await context.phase('evaluation', () =>
+      evaluatePolicy({ generator, processor }, evaluation, rewards, config, context.step),
+    );
+    await generator.release();
+    return metrics;
+  }
+
+  state(): TaskState {
+    const round = this.#round && storeRound(this.#round);
+    return {
+      json: {
+        next: this.#next,
+        prompts: this.#preparation.prompts.fingerprint(),
+        round: round?.json ?? null,
+      },
+      tensors: { ...round?.tensors, ...this.#loaded?.reference?.state() },
+    };
+  }
+
+  async restore(saved: SavedTaskState): Promise<void> {
+    const { next, prompts, round } = saved.json as { next: number; prompts: number; round: Json };
+    if (prompts !== this.#preparation.prompts.fingerprint()) {
+      throw new DataError(
+        { file: 'the training data' },
+        'is not what the run began with; resume with the same files, or start a new run from the checkpoint',
+      );
+    }
+    this.#next = next;
+    this.#round = round === null ? null : await restoreRound(round, saved);
+    await this.#ready().reference?.restore(saved);
+  }
+
+  close(): void {
+    this.#images.clear();
+    this.extraParameters?.dispose();
+    this.#loaded?.reference?.dispose();
+    void this.#loaded?.generator.dispose();
+    this.#loaded = null;
+  }
+
+  #ready(): Loaded {
+    if (!this.#loaded) throw new Error('the task is used before prepare()');
+    return this.#loaded;
+  }
+
+  /** A new round, with all that its steps need to know. */
+  async #draw(
+    context: StepContext,
+  ): Promise<{ groups: readonly LearnedGroup[]; next: number; metrics: Metrics }> {
+    const { config } = this.#setting;
+    const { plan, prompts, rewards } = this.#preparation;
+    const { generator } = this.#ready();
+    this.#images.clear();
+    const setting = {
+      config,
+      plan,
+      prompts,
+      rewards,
+      generator,
+      images: (place: number, prompt: Prompt) => this.#imagesOf(place, prompt),
+    };
+    const round = await drawRound(setting, context, this.#next);
+    const groups = await this.#learned(context, round);
+    const completions = round.groups.flatMap((group) => group.completions);
+    const learned = groups.flatMap((group) => group.completions);
+    const worth = completions.map((_, i) => {
+      const { advantage } = learned[i];
+      const mean = typeof advantage === 'number' ? advantage : meanOf(Array.from(advantage));
+      return { reward: round.advantages.rewards[i], advantage: Number.isNaN(mean) ? 0 : mean };
+    });
+    context.record('completions', completionLines(round.groups, rewards, worth));
+    const names = rewards.map(({ name }) => name);
+    return {
+      groups,
+      next: round.next,
+      metrics: {
+        ...completionMetrics(round.groups),
+        ...rewardMetrics(names, round.groups, round.advantages),
+        ...(config.dynamic_sampling ? { 'groups/discarded': round.discarded } : {}),
+      },
+    };
+  }
+
+  async #learned(context: StepContext, round: Round): Promise<readonly LearnedGroup[]> {
+    const { config } = this.#setting;
+    const { advantages } = round.advantages;
+    let next = 0;
+    const groups = round.groups.map(
+      ({ place, completions }): LearnedGroup => ({
+        place,
+        completions: completions.map((completion): LearnedCompletion => {
+          const masked = config.mask_truncated_completions && isTruncated(completion);
+          return {
+            ids: masked ? [] : completion.ids,
+            samplerLogps: masked ? [] : completion.logps,
+            // In single precision, which is what a checkpoint keeps.
+            advantage: Math.fround(advantages[next++]),
+            oldLogps: null,
+            refLogps: null,
+            values: null,
+            returns: null,
+          };
+        }),
+      }),
+    );
+    return this.#scored(context, groups, round.advantages.rewards);
+  }
+
+  /** Adds what other passes than the training pass find: reference, old log-probabilities, values. */
+  async #scored(
+    context: StepContext,
+    groups: readonly LearnedGroup[],
+    rewards: readonly number[],
+  ): Promise<readonly LearnedGroup[]> {
+    const { config } = this.#setting;
+    const { plan } = this.#preparation;
+    const { model, learner, reference } = this.#ready();
+    const options = learner.passOptions;
+    let out = groups;
+    if (reference) {
+      const found = await context.phase('reference', () =>
+        learner.overRound(groups, (some) => reference.logps(some, { ...options, valueHead: null })),
+      );
+      out = withLists(out, found, (completion, refLogps) => ({ ...completion, refLogps }));
+    }
+    const again = plan.roundSteps > 1 && config.kv_cache_dtype !== 'float32';
+    if (again || options.valueHead) {
+      const found = await context.phase('policy', () =>
+        learner.overRound(groups, async (some) => {
+          const { logps, values } = await scorePass(model, some, options);
+          return logps.map((oldLogps, i) => ({ oldLogps, values: values?.[i] ?? null }));
+        }),
+      );
+      out = withLists(out, found, (completion, scores) => ({
+        ...completion,
+        oldLogps: again ? scores.oldLogps : null,
+        values: scores.values,
+      }));
+    }
+    return options.valueHead ? withTokenAdvantages(out, rewards, config) : out;
+  }
+
+  async #input(place: number): Promise<PromptInput> {
+    const prompt = this.#preparation.prompts.at(place);
+    return { prompt, images: await this.#imagesOf(place, prompt) };
+  }
+
+  #imagesOf(place: number, prompt: Prompt): Promise<SampleImages | null> {
+    let images = this.#images.get(place);
+    if (!images) {
+      images = this.#preparation.prompts.images(prompt);
+      this.#images.set(place, images);
+    }
+    return images;
+  }
+}
+
+/** Groups whose completions took in something found for each; those without tokens stay as they are. */
+function withLists<T>(
+  groups: readonly LearnedGroup[],
+  found: readonly (T | null)[],
+  merge: (completion: LearnedCompletion, own: T) => LearnedCompletion,
+): LearnedGroup[] {
+  let next = 0;
+  return groups.map(({ place, completions }) => ({
+    place,
+    completions: completions.map((completion) => {
+      const own = found[next++];
+      return own === null ? completion : merge(completion, own);
+    }),
+  }));
+}
+
+/** PPO: advantages and returns of tokens in the place of those of completions. */
+function withTokenAdvantages(
+  groups: readonly LearnedGroup[],
+  rewards: readonly number[],
+  config: GrpoConfig,
+): LearnedGroup[] {
+  const all = groups.flatMap(({ completions }) => completions);
+  const estimates = all.map(({ values }, i) =>
+    // A completion that no reward applies to is worth what the head thinks: nothing is learned from it.
+    gae(values ?? [], Number.isNaN(rewards[i]) ? (values?.at(-1) ?? 0) : rewards[i], {
+      gamma: config.gamma,
+      lambda: config.gae_lambda,
+    }),
+  );
+  const raw = estimates.map(({ advantages }) => advantages);
+  const advantages = config.whiten_advantages ? whiten(raw) : raw;
+  return withLists(
+    groups,
+    estimates.map(({ returns }, i) => ({ advantage: advantages[i], returns })),
+    (completion, own) => ({ ...completion, ...own }),
+  );
+}
+
+/** What the command line knows and the config does not. */
+export interface GrpoEnvironment {
+  /** Folder of the config file, which reward modules are relative to. */
+  readonly folder: string;
+  readonly importModule: ImportModule;
+}
+
+/** Reads the data of a config and makes the task; refuses what cannot work. */
+export async function makeGrpoTask(
+  setting: TaskSetting<GrpoConfig>,
+  environment: GrpoEnvironment,
+): Promise<GrpoTask> {
+  const { config, model, processor, note } = setting;
+  const plan = planBatches(config);
+  const rewards = await buildRewards(config.rewards, {
+    style: config.prompt_template === null ? config.answer_style : 'custom',
+    maxCompletionLength: config.max_completion_length,
+    ...environment,
+  });
+  const data = await loadTrainingData(config, note);
+  const train = questionsOf(data.train);
+  const evaluation = questionsOf(data.evaluation);
+  const problems = [...train.problems, ...evaluation.problems];
+  if (problems.length > 0) {
+    if (config.strict_data) throw problems[0];
+    note(
+      `${problems.length} conversations are no questions and are left out, such as ${problems[0].message}`,
+    );
+  }
+  const prompts = await PromptSet.open(train.questions, setting);
+  note(
+    `${prompts.size} prompts of at most ${prompts.largest.tokens} tokens; a round is ${plan.roundPrompts} prompts with ${plan.groupSize} completions each and serves ${plan.roundSteps} steps`,
+  );
+  const stopIds = await loadStopIds(config.model_name_or_path, model, processor.tokenizer);
+  return new GrpoTask(setting, { plan, prompts, evaluation: evaluation.questions, rewards, stopIds });
+}
