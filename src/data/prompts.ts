@@ -79,15 +79,18 @@ export function targetText(question: Question, style: AnswerStyle): string | und
   return style === 'think' ? `${think}\n${answer}` : `${answer}\n${think}`;
 }
 
-/** The conversation that teaches a question's answer in a style; undefined as for {@link targetText}. */
+/**
+ * The conversation that teaches a question's answer in a style; undefined as for {@link targetText}. `words` may give
+ * a system message and the prompt's own words with {Question} in them.
+ */
 export function teachingConversation(
   question: Question,
   style: AnswerStyle,
-  system?: string,
+  words: { readonly system?: string; readonly template?: string } = {},
 ): Conversation | undefined {
   const target = targetText(question, style);
   if (target === undefined) return undefined;
-  const { messages } = questionPrompt(question, { style, phase: 'train' }, system);
+  const { messages } = questionPrompt(question, words.template ?? { style, phase: 'train' }, words.system);
   const {
     question: _question,
     options: _options,

@@ -28,7 +28,7 @@ export interface Example {
 export interface ExampleSetting {
   readonly config: Pick<
     SftConfig,
-    'answer_style' | 'system_prompt' | 'learn_from' | 'max_length' | 'overlong'
+    'answer_style' | 'prompt_template' | 'system_prompt' | 'learn_from' | 'max_length' | 'overlong'
   >;
   readonly model: ModelConfig;
   readonly processor: Processor;
@@ -43,10 +43,12 @@ export async function buildExamples(samples: readonly Sample[], setting: Example
   let unreasoned = 0;
   let dropped = 0;
   for (const sample of samples) {
-    const system = config.system_prompt ?? undefined;
     const conversation = isConversation(sample)
       ? sample
-      : teachingConversation(sample, config.answer_style, system);
+      : teachingConversation(sample, config.answer_style, {
+          system: config.system_prompt ?? undefined,
+          template: config.prompt_template ?? undefined,
+        });
     if (!conversation) {
       unreasoned++;
       continue;

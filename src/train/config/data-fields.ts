@@ -28,6 +28,12 @@ export const dataFields = {
   strict_data: z.boolean().default(false),
   /** How questions ask to be answered, and how answers to learn from are written. */
   answer_style: z.enum(ANSWER_STYLES).default('think'),
+  /** The prompt's own words with `{Question}` in them, in place of those of `answer_style`. */
+  prompt_template: z
+    .string()
+    .refine((text) => text.includes('{Question}'), { message: 'has no {Question}, where the question goes' })
+    .nullable()
+    .default(null),
   /** System message of the prompts; that of the chat template by default. */
   system_prompt: z.string().nullable().default(null),
 };
