@@ -6,6 +6,7 @@ import type { Gpu } from '../gpu/index.js';
 import { ensureDriver } from '../launcher/launch.js';
 import { openGpu } from '../launcher/open.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
+import type { TrainingResult } from '../train/events.js';
 import { type LaunchOptions, launchTraining } from '../train/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 
@@ -58,7 +59,7 @@ export async function runTraining<Config extends TrainingConfig>(
   args: TrainingArgs,
   config: Config,
   makeTask: LaunchOptions<Config>['makeTask'],
-): Promise<void> {
+): Promise<TrainingResult> {
   await ensureDriver();
   const gpu = await openGpu(args.tier ? { tier: args.tier } : {});
   const stop = stopOnSignals();
@@ -75,6 +76,7 @@ export async function runTraining<Config extends TrainingConfig>(
     });
     if (args.json) printJson(result);
     if (result.outcome === 'stopped') process.exitCode = 1;
+    return result;
   } finally {
     stop.release();
     await gpu.destroy();
