@@ -64,7 +64,7 @@ export async function* pageHtml(options: PageOptions): AsyncGenerator<string> {
   yield '<noscript>This report draws its charts and tables with JavaScript.</noscript></div>\n';
   for (const { kind, text } of blocks) {
     if (text.includes('<')) throw new Error(`a ${kind} block holds a "<"`);
-    yield `<script type="text/plain" class="${kind}">${text}</script>\n`;
+    yield `<script type="text/plain" data-kind="${kind}">${text}</script>\n`;
   }
   yield `<script>${assets.script}</script>\n</body>\n</html>\n`;
 }

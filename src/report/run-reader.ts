@@ -136,14 +136,19 @@ export class RunReader {
     const done: Closed = { groups: [], steps: new Set() };
     for (const value of values) {
       for (const line of this.#usable(parseCompletion(value))) {
-        const [first] = this.#open;
-        if (first !== undefined && (first.step !== line.step || first.group !== line.group))
-          this.#close(done);
+        if (this.#open.length > 0 && !this.#belongs(line)) this.#close(done);
         this.#open.push(line);
       }
     }
     if (close && this.#open.length > 0) this.#close(done);
     return done;
+  }
+
+  /** Whether a line is of the group that is being read, and not of the same step taken again. */
+  #belongs(line: CompletionLine): boolean {
+    return this.#open.every(({ step, group, sample }) => {
+      return step === line.step && group === line.group && sample !== line.sample;
+    });
   }
 
   #close(done: Closed): void {

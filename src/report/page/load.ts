@@ -8,9 +8,9 @@ export type LiveState = 'live' | 'connecting' | 'lost';
 /** Unpacks the blocks of the document in order; the page draws from the first on. */
 export async function loadBlocks(state: RunState, onFirst: () => void): Promise<void> {
   let first = true;
-  for (const block of document.querySelectorAll('script.updates, script.pictures')) {
+  for (const block of document.querySelectorAll<HTMLScriptElement>('script[data-kind]')) {
     const text = block.textContent ?? '';
-    if (block.className === 'pictures') {
+    if (block.dataset.kind === 'pictures') {
       state.apply([{ kind: 'pictures', from: 0, sources: text.split('\n').map((url) => url || null) }]);
     } else state.apply(await unpack(text));
     if (first) onFirst();
