@@ -1,20 +1,25 @@
 /** Whole runs: determinism, interruption, resume, what is kept, what is refused. */
-import { appendFile, chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/index.js';
 import type { TrainingListener } from '../../src/train/events.js';
 import { testGpu } from '../support/gpu.js';
-import { computedMetrics, removeFolders, runSft, workspace } from './support.js';
+import { computedMetrics, removeFolders, runSft, temporary, workspace } from './support.js';
 
 let gpu: Gpu;
-let dir: string;
+let shared: string;
 let settings: Record<string, unknown>;
-beforeEach(async () => {
+/** Where a test's runs go. */
+let dir: string;
+beforeAll(async () => {
   gpu = await testGpu();
-  ({ dir, settings } = await workspace());
+  ({ dir: shared, settings } = await workspace());
 });
-afterEach(removeFolders);
+beforeEach(async () => {
+  dir = await temporary();
+});
+afterAll(removeFolders);
 
 /** Bytes of every file of a checkpoint, by path. */
 async function contents(folder: string): Promise<Map<string, Buffer>> {
@@ -52,28 +57,28 @@ describe('two runs, and a run that was interrupted', () => {
       'all weights',
       { eval_strategy: 'steps', eval_steps: 2, eval_fraction: 0.2, lr_scheduler_type: 'cosine' },
     ],
-    ['bf16 with masters', { dtype: 'bfloat16', packing: true, max_length: 220, save_steps: 3 }],
+    ['bf16 with masters', { dtype: 'bfloat16', packing: true, max_length: 220 }],
     ['an adapter with dropout', { use_peft: true, lora_r: 4, lora_dropout: 0.2, freeze_vision_tower: false }],
   ];
   it.each(cases)('%s: are equal, byte by byte', async (_, extra) => {
-    const base = { ...settings, ...extra };
+    const base = { ...settings, max_steps: 4, save_steps: 3, ...extra };
     const [a, b] = [join(dir, 'a'), join(dir, 'b')];
     const whole = await runSft(gpu, { ...base, output_dir: a });
-    expect(whole).toMatchObject({ outcome: 'finished', step: 6 });
-    const { signal, listeners } = stopAfter(3);
+    expect(whole).toMatchObject({ outcome: 'finished', step: 4 });
+    const { signal, listeners } = stopAfter(2);
     const part = await runSft(gpu, { ...base, output_dir: b }, { signal, listeners });
-    expect(part).toMatchObject({ outcome: 'stopped', step: 3, checkpoint: `${b}/checkpoints/step-000003` });
+    expect(part).toMatchObject({ outcome: 'stopped', step: 2, checkpoint: `${b}/checkpoints/step-000002` });
     const rest = await runSft(gpu, { ...base, output_dir: b }, { resume: true });
-    expect(rest).toMatchObject({ outcome: 'finished', step: 6 });
-    await expectEqualRuns(a, b, 'step-000006');
+    expect(rest).toMatchObject({ outcome: 'finished', step: 4 });
+    await expectEqualRuns(a, b, 'step-000004');
     expect(gpu.memory().live.optimizer).toBe(0);
   });
 });
 
 describe('what an interruption left', () => {
   let whole: string;
-  beforeEach(async () => {
-    whole = join(dir, 'whole');
+  beforeAll(async () => {
+    whole = join(await temporary(), 'whole');
     await runSft(gpu, { ...settings, output_dir: whole });
   });
 
@@ -170,7 +175,7 @@ it('refuses folders that hold a run, or none, or cannot be written', async () =>
     /"seed" is 7, but the run in .* has 42/,
   );
   await expect(
-    runSft(gpu, { ...settings, output_dir: join(dir, 'model', 'config.json', 'x') }),
+    runSft(gpu, { ...settings, output_dir: join(shared, 'model', 'config.json', 'x') }),
   ).rejects.toThrow(/cannot be written/);
   await mkdir(join(dir, 'closed'), { mode: 0o500 });
   if (process.getuid?.() !== 0) {
@@ -184,20 +189,25 @@ it('refuses folders that hold a run, or none, or cannot be written', async () =>
 it('refuses to resume on other data', async () => {
   const run = join(dir, 'run');
   await runSft(gpu, { ...settings, output_dir: run, max_steps: 2 });
-  const file = join(dir, 'train.jsonl');
-  await writeFile(file, (await readFile(file, 'utf8')).replace('It is 0.', 'It is 1.'));
+  const file = join(shared, 'train.jsonl');
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace('It is 0.', 'It is 1.'));
   await expect(runSft(gpu, { ...settings, output_dir: run, max_steps: 4 }, { resume: true })).rejects.toThrow(
     /is not what the run began with/,
   );
+  await writeFile(file, text);
 });
 
 it('refuses what does not fit, before the weights load', async () => {
   const lines: string[] = [];
   const run = join(dir, 'run');
-  await rm(join(dir, 'model', 'model.safetensors'));
-  await expect(
-    runSft(gpu, { ...settings, output_dir: run }, { deviceBytes: 2 ** 20, lines }),
-  ).rejects.toThrow(/needs about .* MiB, but the device has 1\.0 MiB .*lower it with use_peft: true/);
+  const model = join(dir, 'model');
+  await cp(join(shared, 'model'), model, { recursive: true });
+  await rm(join(model, 'model.safetensors'));
+  const unloadable = { ...settings, model_name_or_path: model, output_dir: run };
+  await expect(runSft(gpu, unloadable, { deviceBytes: 2 ** 20, lines })).rejects.toThrow(
+    /needs about .* MiB, but the device has 1\.0 MiB .*lower it with use_peft: true/,
+  );
   expect(lines.join('')).toMatch(/memory plan: about .* \(weights .*, optimizer .*, activations/);
   await expect(readdir(run)).rejects.toThrow(/ENOENT/);
 });
