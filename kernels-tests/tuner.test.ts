@@ -52,7 +52,7 @@ test('the rule of thumb holds until measured, then the fastest way', async () =>
   await tuner.tune();
   expect(tuner.pending).toBe(0);
   expect(tuner.choose('t', task)).toEqual({ work: 1 });
-  expect(tuner.export()).toEqual({ t: { work: 1 } });
+  expect(tuner.pin()).toEqual({ t: { work: 1 } });
 });
 
 test('after freeze nothing is noted or changed', async () => {
@@ -64,7 +64,19 @@ test('after freeze nothing is noted or changed', async () => {
   expect(tuner.pending).toBe(0);
   await tuner.tune();
   expect(ran).toEqual([]);
-  expect(tuner.export()).toEqual({ before: { work: 60 }, after: { work: 60 } });
+  expect(tuner.choose('after', task)).toEqual({ work: 60 });
+});
+
+test('a resumed run makes the choices of its record, not those measured meanwhile', async () => {
+  const first = new Tuner(gpu);
+  first.import({ t: { work: 30 } });
+  const record = first.pin();
+  const second = new Tuner(gpu);
+  second.import({ t: { work: 1 }, u: { work: 1 } });
+  expect(second.choose('t', task)).toEqual({ work: 1 });
+  expect(second.pin(record)).toEqual(record);
+  expect(second.choose('t', task)).toEqual({ work: 30 });
+  expect(second.choose('u', task)).toEqual({ work: 60 });
 });
 
 test('a recorded choice is reused, whatever is on disk; one that is not valid any more is not', async () => {
@@ -128,8 +140,7 @@ test('products are measured by bucket, and stay right', async () => {
 
   // A resumed run takes the recorded choices and computes the same bits.
   const resumed = new Tuner(gpu);
-  resumed.import(JSON.parse(JSON.stringify(tuner.export())));
-  resumed.freeze();
+  resumed.pin(JSON.parse(JSON.stringify(tuner.pin())));
   attachTuner(gpu, resumed);
   expect(await matmul(a, b).data()).toEqual(after);
 });

@@ -3,8 +3,8 @@
  *
  * A kernel family asks `choose` at every launch. A shape that was never measured gets the family's rule of thumb and is
  * noted; `await tune()` measures what was noted and keeps the winners, in a store on disk if there is one. Before a
- * run's first step: warm up, `tune()`, `freeze()`. After that nothing changes any more, so that reruns agree bit for bit;
- * `export()` goes into the run's record and `import()` restores it on resume.
+ * run's first step: `pin()`. After that nothing changes any more, so that reruns agree bit for bit; what it returns goes into the
+ * run's record and back into `pin` on resume.
  */
 import type { Gpu } from '../gpu/index.js';
 
@@ -99,6 +99,20 @@ export class Tuner {
     this.#noted.clear();
   }
 
+  /**
+   * Ends all changes, and returns what a run has to record for its resumption: with that as `recorded`, the same choices
+   * are made again, whatever was measured meanwhile.
+   */
+  pin(recorded?: Choices): Choices {
+    if (recorded) {
+      this.#stored.clear();
+      this.#settled.clear();
+      this.import(recorded);
+    }
+    this.freeze();
+    return Object.fromEntries(this.#stored);
+  }
+
   /** Takes over choices from the store; those already in use stay. */
   async load(): Promise<void> {
     this.import((await this.#options.store?.load()) ?? {});
@@ -107,11 +121,6 @@ export class Tuner {
   /** Takes over recorded choices; those already in use stay. */
   import(choices: Choices): void {
     for (const [key, choice] of Object.entries(choices)) this.#stored.set(key, choice);
-  }
-
-  /** Every choice in use, rules of thumb too. */
-  export(): Choices {
-    return Object.fromEntries([...this.#settled].sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   async #measure(key: string, task: Task<Choice>): Promise<Choice> {

@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import type { Gpu } from '../gpu/index.js';
 import { folderReader } from '../io/folder.js';
+import { type Choices, tunerFor } from '../kernels/tuner.js';
 import { loadConfig, type ModelConfig } from '../models/index.js';
 import {
   checkTrainingConfig,
@@ -16,7 +17,14 @@ import { checkPlan, gib, planMemory, planText } from './memory/index.js';
 import { loadPolicy } from './policy.js';
 import { loadProcessor, type Processor } from './processor.js';
 import { type Console, Progress } from './progress.js';
-import { CONFIG_FILE, createRun, type Resumed, resumeRun } from './run-folder.js';
+import {
+  CONFIG_FILE,
+  createRun,
+  KERNELS_FILE,
+  type Resumed,
+  type RunFolder,
+  resumeRun,
+} from './run-folder.js';
 import type { TrainingTask } from './task.js';
 import { TensorBoard } from './tensorboard/index.js';
 
@@ -64,6 +72,7 @@ export async function launchTraining<Config extends TrainingConfig>(
 
   const { folder, step } = await openFolder(options);
   await folder.write(CONFIG_FILE, stringify(config));
+  await pinKernels(gpu, folder, step > 0);
   const listeners = [
     new Progress(console, config.logging_steps),
     ...(config.report_to.includes('tensorboard') ? [new TensorBoard(folder.path)] : []),
@@ -99,6 +108,13 @@ async function openFolder<Config extends TrainingConfig>(options: LaunchOptions<
       parseYamlFile(`${config.output_dir}/${CONFIG_FILE}`, new TextDecoder().decode(bytes)),
     );
   return resumeRun(config.output_dir);
+}
+
+/** Settles which variants of the kernels the run uses; a resumed run takes those of the interrupted one. */
+async function pinKernels(gpu: Gpu, folder: RunFolder, resumed: boolean): Promise<void> {
+  const bytes = resumed ? await folderReader(folder.path)(KERNELS_FILE) : undefined;
+  const recorded = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Choices);
+  await folder.write(KERNELS_FILE, `${JSON.stringify(tunerFor(gpu).pin(recorded), null, 2)}\n`);
 }
 
 /** A resumed run must compute what the interrupted one would have. */

@@ -118,3 +118,6 @@ function stepOf(line: string): number {
 }
 
 export { CONFIG as CONFIG_FILE };
+
+/** The kernel variants that the run uses. */
+export const KERNELS_FILE = 'kernels.json';
