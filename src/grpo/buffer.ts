@@ -20,14 +20,15 @@ export function storeRound(groups: readonly LearnedGroup[]): StoredRound {
     [`${PREFIX}samplerLogps`]: floats(joined(all.map(({ samplerLogps }) => samplerLogps))),
   };
   for (const name of TOKEN_LISTS) {
-    const lists = all.map((completion) => completion[name]);
-    if (lists.every((list) => list !== null)) tensors[PREFIX + name] = floats(joined(lists));
+    // Completions that are masked have no tokens, and no list.
+    const lists = all.map((completion) => completion[name] ?? []);
+    tensors[PREFIX + name] = floats(joined(lists));
   }
   const perToken = all.some(({ advantage }) => typeof advantage !== 'number');
   tensors[`${PREFIX}advantage`] = floats(
     joined(all.map(({ advantage }) => (typeof advantage === 'number' ? [advantage] : advantage))),
   );
-  // A round whose completions are all masked has no tokens, and files have no empty arrays.
+  // What no completion has is not stored; nor is a round whose completions are all masked.
   for (const [name, { data }] of Object.entries(tensors)) if (data.length === 0) delete tensors[name];
   const json = {
     perToken,
