@@ -5,6 +5,7 @@ import { isJsonArray, jsonArray, jsonLines } from './readers/containers.js';
 import type { Raw } from './readers/fields.js';
 import { type ByteSource, parquetRows } from './readers/parquet.js';
 import { readRecord, type Sample, type Schema, schemaOf } from './readers/schemas.js';
+import { tsvRows } from './readers/tsv.js';
 
 /** Settings of {@link readDataset} and {@link loadDataset}. */
 export interface ReadOptions {
@@ -75,6 +76,7 @@ async function* records(
   if (new TextDecoder().decode(bytes.subarray(0, 23)) === 'version https://git-lfs') {
     throw new DataError({ file: name }, 'is a git-lfs pointer, not the file itself; run git lfs pull');
   }
+  if (/\.tsv$/i.test(name)) return yield* tsvRows(bytes, name);
   yield* isJsonArray(bytes) ? jsonArray(bytes, name) : jsonLines(bytes, name);
 }
 
@@ -85,7 +87,7 @@ function asSource(source: Uint8Array | ByteSource): ByteSource {
 }
 
 /**
- * Reads a dataset from disk: one JSONL, JSON or Parquet file, or a folder of them. A folder with
+ * Reads a dataset from disk: one JSONL, JSON, TSV or Parquet file, or a folder of them. A folder with
  * `QA_information/Open-access` is OmniMedVQA as published.
  *
  * @throws DataError when there is no usable record at all.
@@ -95,10 +97,10 @@ export async function loadDataset(path: string, options: ReadOptions = {}): Prom
   const folder = (await isFolder(omni)) ? omni : path;
   const names = await listFolder(folder);
   const files = names
-    ?.filter((name) => /\.(jsonl|ndjson|json|parquet)$/i.test(name))
+    ?.filter((name) => /\.(jsonl|ndjson|json|parquet|tsv)$/i.test(name))
     .map((name) => join(folder, name));
   if (files !== undefined && files.length === 0) {
-    throw new DataError({ file: path }, 'has no .jsonl, .json or .parquet file');
+    throw new DataError({ file: path }, 'has no .jsonl, .json, .tsv or .parquet file');
   }
   const parts: Dataset[] = [];
   for (const file of files ?? [path]) parts.push(await loadFile(file, options));
@@ -114,17 +116,21 @@ export async function loadDataset(path: string, options: ReadOptions = {}): Prom
 async function loadFile(path: string, options: ReadOptions): Promise<Dataset> {
   const file = await openFile(path);
   try {
-    return await readDataset(file, path, { ...options, imageRoot: options.imageRoot ?? rootOf(path) });
+    const imageRoot = options.imageRoot ?? (await rootOf(path));
+    return await readDataset(file, path, { ...options, imageRoot });
   } finally {
     await file.close();
   }
 }
 
-/** OmniMedVQA keeps its questions two folders below what image paths are relative to. */
-function rootOf(file: string): string {
+/**
+ * OmniMedVQA keeps its questions two folders below what image paths are relative to, MedXpertQA in MM/ beside images/.
+ */
+async function rootOf(file: string): Promise<string> {
   const { folder } = splitPath(file);
   const parts = folder.split(/[/\\]/);
   const at = parts.lastIndexOf('QA_information');
+  if (parts.at(-1) === 'MM' && (await isFolder(join(folder, '..', 'images')))) return join(folder, '..');
   return at < 0 ? folder : parts.slice(0, at).join('/') || (folder.startsWith('/') ? '/' : '.');
 }
 

@@ -17,6 +17,7 @@ export { type PaperReading, paperAccuracy, paperAnswer, paperFormat, paperReward
 export * from './prompts.js';
 export * from './question.js';
 export { Random } from './random.js';
+export { MMMU_MEDICAL } from './readers/benchmarks.js';
 export { type Sample, SCHEMAS, type Schema } from './readers/schemas.js';
 export { type Filter, questionsOf, select } from './select.js';
 export { type Leakage, leakage, type Split, type SplitOptions, splitByImage } from './split.js';

@@ -90,7 +90,7 @@ function valueEnd(bytes: Uint8Array, at: number): number | undefined {
     } else if (c === 0x7b || c === 0x5b) depth++;
     else if (c === 0x7d || c === 0x5d) {
       if (depth === 0) return i;
-      depth--;
+      if (--depth === 0) return i + 1;
     } else if (c === 0x2c && depth === 0) return i;
   }
   return undefined;

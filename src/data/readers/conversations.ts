@@ -21,6 +21,19 @@ const KEYS = new Set('id image images messages conversations modality question_t
 const PLACEHOLDER = '<image>';
 const ROLES: Readonly<Record<string, string>> = { human: 'user', gpt: 'assistant' };
 
+const GMAI_FOLDERS: Readonly<Record<string, string>> = {
+  ct: 'CT',
+  mr_unknown: 'MRI',
+  x_ray: 'X-Ray',
+  bone_radiograph: 'X-Ray',
+  ultrasound: 'Ultrasound',
+  dermoscopy: 'Dermoscopy',
+  fundus_photography: 'Fundus',
+  oct: 'OCT',
+  histopathology: 'Microscopy',
+  endoscopy: 'Endoscopy',
+};
+
 /** `{messages: [{role, content}], images?}`; pictures stand in image parts, as `<image>`, or before the first question. */
 export function conversationOf(raw: Raw, at: RecordContext): Conversation {
   return build(raw, withoutNulls(raw.messages), 'messages', at);
@@ -36,7 +49,17 @@ export function shareGptOf(raw: Raw, at: RecordContext): Conversation {
     if (typeof from !== 'string') fail(at, `conversations.${i}.from`, `must be text, not ${describe(from)}`);
     return { role: Object.hasOwn(ROLES, from) ? ROLES[from] : from, content: value };
   });
-  return build(raw, messages, 'conversations', at);
+  return withPathModality(build(raw, messages, 'conversations', at));
+}
+
+/** GMAI-Reasoning10K tells the modality by folder alone: `gmai-reasoning10k/2d/cls/fundus_photography/...`. */
+function withPathModality(sample: Conversation): Conversation {
+  const [image] = sample.images;
+  const folders =
+    typeof image === 'string' ? /^gmai-reasoning10k\/(.+)\/[^/]+$/i.exec(image)?.[1] : undefined;
+  if (folders === undefined) return sample;
+  const modality = folders.split('/').flatMap((name) => GMAI_FOLDERS[name] ?? [])[0];
+  return { dataset: 'GMAI-Reasoning10K', ...(modality === undefined ? {} : { modality }), ...sample };
 }
 
 function build(raw: Raw, turns: unknown, field: string, at: RecordContext): Conversation {

@@ -1,4 +1,5 @@
 /** Rows of Parquet files, as Hugging Face publishes its datasets. */
+import type { FileMetaData, SchemaTree } from 'hyparquet';
 import { DataError } from '../errors.js';
 import type { Raw } from './fields.js';
 
@@ -17,13 +18,14 @@ export async function* parquetRows(
   file: string,
 ): AsyncGenerator<{ line: number; value: Raw }> {
   // Loaded when first needed: decompressors are WebAssembly, which no other format pays for.
-  const [{ parquetMetadataAsync, parquetReadObjects }, { compressors }] = await Promise.all([
+  const [{ parquetMetadataAsync, parquetReadObjects, parquetSchema }, { compressors }] = await Promise.all([
     import('hyparquet'),
     import('hyparquet-compressors'),
   ]);
   const buffer = { byteLength: source.byteLength, slice: (a: number, b?: number) => source.slice(a, b) };
   try {
     const metadata = await parquetMetadataAsync(buffer);
+    assertColumns(metadata, parquetSchema(metadata));
     const rows = Number(metadata.num_rows);
     if (!Number.isSafeInteger(rows) || rows < 0) throw new Error(`it claims ${metadata.num_rows} rows`);
     for (let start = 0; start < rows; start += BATCH) {
@@ -45,6 +47,30 @@ export async function* parquetRows(
       cause: error,
     });
   }
+}
+
+/**
+ * Each row group has each column of the schema at most once, and none besides. The library reads columns at the same time
+ * and forgets those that it has no place for; if one of them is corrupt, nobody would catch the error.
+ */
+function assertColumns({ row_groups }: FileMetaData, schema: SchemaTree): void {
+  for (const { columns } of row_groups) {
+    const seen = new Set<string>();
+    for (const { meta_data } of columns) {
+      const path = meta_data?.path_in_schema ?? [];
+      const leaf = path.reduce<SchemaTree | undefined>(
+        (node, name) => node?.children.find(({ element }) => element.name === name),
+        schema,
+      );
+      const name = JSON.stringify(path);
+      if (leaf === undefined || leaf === schema || leaf.children.length > 0 || seen.has(name)) {
+        throw new Error(`its column ${name} does not fit its schema`);
+      }
+      seen.add(name);
+    }
+  }
+  const names = schema.children.map(({ element }) => element.name);
+  if (new Set(names).size < names.length) throw new Error('it has two columns of one name');
 }
 
 /** Values as JSON has them: whole numbers of 64 bits as numbers where they fit, times as text. */

@@ -3,6 +3,7 @@ import { quote } from '../../io/errors.js';
 import type { Conversation } from '../conversation.js';
 import { fromFileName, modalityName } from '../modalities.js';
 import { letters, parseProblem, problemText, type Question } from '../question.js';
+import { medXpertOf, mmmuOf, vlmEvalOf } from './benchmarks.js';
 import { conversationOf, shareGptOf } from './conversations.js';
 import {
   answerByText,
@@ -21,7 +22,16 @@ import {
 } from './fields.js';
 
 /** Formats of records. */
-export const SCHEMAS = ['osler', 'omnimedvqa', 'med-r1', 'messages', 'conversations'] as const;
+export const SCHEMAS = [
+  'osler',
+  'omnimedvqa',
+  'med-r1',
+  'messages',
+  'conversations',
+  'medxpertqa',
+  'mmmu',
+  'vlmevalkit',
+] as const;
 
 /** The format of a record. */
 export type Schema = (typeof SCHEMAS)[number];
@@ -35,6 +45,9 @@ export function schemaOf(raw: Raw): Schema {
   if ('conversations' in raw) return 'conversations';
   if ('problem' in raw && 'solution' in raw) return 'med-r1';
   if ('gt_answer' in raw || 'option_A' in raw) return 'omnimedvqa';
+  if ('label' in raw && ('medical_task' in raw || 'body_system' in raw)) return 'medxpertqa';
+  if ('image_1' in raw || (typeof raw.options === 'string' && 'answer' in raw)) return 'mmmu';
+  if ('index' in raw && 'A' in raw && 'answer' in raw) return 'vlmevalkit';
   return 'osler';
 }
 
@@ -50,6 +63,9 @@ const READERS: Readonly<Record<Schema, (raw: Raw, at: RecordContext) => Sample>>
   'med-r1': medR1,
   messages: conversationOf,
   conversations: shareGptOf,
+  medxpertqa: medXpertOf,
+  mmmu: mmmuOf,
+  vlmevalkit: vlmEvalOf,
 };
 
 const OSLER_KEYS = new Set(
@@ -78,7 +94,9 @@ function osler(raw: Raw, at: RecordContext): Question {
 }
 
 const OMNI_KEYS = new Set([
-  ...'question_id image_path question gt_answer question_type modality_type modality dataset'.split(' '),
+  ...'question_id image_path question gt_answer question_type modality_type modality dataset reasoning'.split(
+    ' ',
+  ),
   ...Array.from({ length: 26 }, (_, i) => `option_${String.fromCharCode(65 + i)}`),
 ]);
 
@@ -102,6 +120,7 @@ function omnimedvqa(raw: Raw, at: RecordContext): Question {
       modality: modality === undefined ? undefined : modalityName(modality),
       question_type: optionalText(raw, 'question_type', at),
       dataset: optionalText(raw, 'dataset', at),
+      reasoning: optionalText(raw, 'reasoning', at),
     }),
     ...extraOf(raw, OMNI_KEYS),
   };
