@@ -27,6 +27,7 @@ import {
 } from './run-folder.js';
 import type { TrainingTask } from './task.js';
 import { TensorBoard } from './tensorboard/index.js';
+import { WandbOffline } from './wandb/index.js';
 
 /** What a task is made from. */
 export interface TaskSetting<Config extends TrainingConfig> {
@@ -76,6 +77,9 @@ export async function launchTraining<Config extends TrainingConfig>(
   const listeners = [
     new Progress(console, config.logging_steps),
     ...(config.report_to.includes('tensorboard') ? [new TensorBoard(folder.path)] : []),
+    ...(config.report_to.includes('wandb')
+      ? [new WandbOffline({ runDir: folder.path, name: config.run_name })]
+      : []),
     ...(options.listeners ?? []),
   ];
   const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};

@@ -108,7 +108,9 @@ export const trainingFields = {
   greater_is_better: z.boolean().nullable().default(null),
   /** Steps between lines on the console; every step is in metrics.jsonl. */
   logging_steps: count.default(10),
+  /** `tensorboard` writes event files; `wandb` an offline run, which `wandb sync` sends. */
   report_to: z.array(z.enum(REPORTERS)).default([]),
+  /** Name of the run on the site of Weights & Biases. */
   run_name: z.string().min(1).nullable().default(null),
   /** Device memory that the run may use, in GiB; found out where the adapter allows it by default. */
   device_memory_gib: positive.nullable().default(null),

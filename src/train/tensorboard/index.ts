@@ -5,7 +5,7 @@
 import { join } from '../../io/data-files.js';
 import { AppendFile, makeFolder } from '../../io/run-files.js';
 import type { RunStart, StepEvent, TrainingListener } from '../events.js';
-import { ProtoWriter } from './protobuf.js';
+import { ProtoWriter } from '../protobuf.js';
 import { frame } from './record.js';
 
 /** Fields of `Event`, `Summary`, `Summary.Value` and `SessionLog` in TensorFlow's event.proto and summary.proto. */

@@ -2,8 +2,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { crc32c } from '../checksums.js';
 import { TensorBoard } from './index.js';
-import { crc32c, frame } from './record.js';
+import { frame } from './record.js';
 
 let dir: string;
 beforeEach(async () => {

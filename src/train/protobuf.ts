@@ -1,4 +1,4 @@
-/** As much of the Protocol Buffers wire format as event files need. */
+/** As much of the Protocol Buffers wire format as the logs of TensorBoard and Weights & Biases need. */
 
 /** Bytes of fields, one after another. */
 export class ProtoWriter {
