@@ -45,13 +45,11 @@ export interface UpdateResult {
 
 /** The optimizer's state and its steps. */
 export class AdamW {
-  readonly #gpu: Gpu;
   readonly #settings: AdamWSettings;
   readonly #groups: readonly { readonly group: ParameterGroup; readonly slots: readonly AdamWSlot[] }[];
 
   /** Allocates the state of all weights. */
   constructor(gpu: Gpu, groups: readonly ParameterGroup[], settings: AdamWSettings) {
-    this.#gpu = gpu;
     this.#settings = settings;
     const held: AdamWSlot[] = [];
     try {
@@ -129,10 +127,9 @@ export class AdamW {
     return names;
   }
 
-  /** Waits for nothing; frees the state. */
+  /** Frees the state. */
   dispose(): void {
     for (const slot of this.slots) disposeSlot(slot);
-    this.#gpu.flush();
   }
 }
 

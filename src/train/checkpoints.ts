@@ -6,10 +6,12 @@ import { saveAdapter, saveModel } from '../models/index.js';
 import type { Parameters } from '../nn/parameters.js';
 import type { AdamW } from '../optim/index.js';
 import type { Tensor } from '../tensor/index.js';
+import { bestRule, type TrainingConfig } from './config/index.js';
+import { TrainingFailure } from './non-finite.js';
 import { EXTRA } from './parts.js';
 import type { RunFolder } from './run-folder.js';
-import type { TaskState } from './task.js';
-import { type LoopState, writeTrainerState } from './trainer-state.js';
+import type { Metrics, TaskState } from './task.js';
+import { type BestCheckpoint, type LoopState, writeTrainerState } from './trainer-state.js';
 
 /** What a checkpoint is made of. */
 export interface CheckpointSource {
@@ -19,36 +21,83 @@ export interface CheckpointSource {
   readonly optimizer: AdamW;
   /** Tokenizer and other files of the model folder. */
   readonly files: Readonly<Record<string, string>>;
-  /** Leave out `trainer-state/`. */
-  readonly modelOnly: boolean;
 }
 
 const STORED: Readonly<Record<string, StoredDtype>> = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' };
 
-/** Writes a step's checkpoint: all of it appears at one instant, or nothing. */
-export async function writeCheckpointFolder(
-  folder: RunFolder,
-  source: CheckpointSource,
-  loop: LoopState,
-  taskState: TaskState,
-): Promise<string> {
-  const path = folder.checkpoint(loop.step);
-  const { model, extra } = source;
-  const dtype = STORED[model.embeddings.dtype];
-  await folder.sync();
-  await atomicReplaceDir(path, async (dir) => {
-    if (model.adapter) await saveAdapter(model.adapter, dir, source.files);
-    else await saveModel(dir, model.config, model.parameters.entries(), { dtype, files: source.files });
-    if (source.modelOnly) return;
-    await writeTrainerState(join(dir, 'trainer-state'), {
-      task: source.task,
-      loop,
-      taskState,
-      optimizer: source.optimizer,
-      exact: exactWeights(model, dtype, extra),
+/** Writes a run's checkpoints, and keeps the last ones and the best. */
+export class CheckpointKeeper {
+  readonly #folder: RunFolder;
+  readonly #config: TrainingConfig;
+  readonly #source: CheckpointSource;
+  /** Step of the last checkpoint; 0 while there is none. */
+  lastStep = 0;
+  best: BestCheckpoint | null = null;
+
+  constructor(folder: RunFolder, config: TrainingConfig, source: CheckpointSource) {
+    this.#folder = folder;
+    this.#config = config;
+    this.#source = source;
+  }
+
+  /** Folder of the last checkpoint. */
+  get lastPath(): string | null {
+    return this.lastStep > 0 ? this.#folder.checkpoint(this.lastStep) : null;
+  }
+
+  /** Whether an evaluation is the best so far. */
+  isBest(step: number, evaluation: Metrics): boolean {
+    const rule = bestRule(this.#config);
+    const value = rule ? evaluation[rule.metric] : undefined;
+    if (rule === null || value === undefined || Number.isNaN(value)) return false;
+    const { metric, greaterIsBetter } = rule;
+    const better = !this.best || (greaterIsBetter ? value > this.best.value : value < this.best.value);
+    if (better) this.best = { step, metric, value };
+    return better;
+  }
+
+  /** Writes the checkpoint of a step: all of it appears at one instant, or nothing. False if there is one already. */
+  async save(loop: Omit<LoopState, 'best'>, taskState: TaskState): Promise<boolean> {
+    if (loop.step === 0 || loop.step === this.lastStep) return false;
+    try {
+      await this.#write({ ...loop, best: this.best }, taskState);
+    } catch (error) {
+      const last = this.lastStep;
+      const rest =
+        last > 0 ? `that of step ${last} is intact; go on from it with --resume` : 'there is none before it';
+      throw new TrainingFailure(
+        `the checkpoint of step ${loop.step} could not be written: ${(error as Error).message}; ${rest}`,
+        { cause: error },
+      );
+    }
+    this.lastStep = loop.step;
+    if (this.best) await this.#folder.write('best.json', `${JSON.stringify(this.best)}\n`);
+    await this.#prune();
+    return true;
+  }
+
+  async #write(loop: LoopState, taskState: TaskState): Promise<void> {
+    const { task, model, extra, optimizer, files } = this.#source;
+    const dtype = STORED[model.embeddings.dtype];
+    await this.#folder.sync();
+    await atomicReplaceDir(this.#folder.checkpoint(loop.step), async (dir) => {
+      if (model.adapter) await saveAdapter(model.adapter, dir, files);
+      else await saveModel(dir, model.config, model.parameters.entries(), { dtype, files });
+      if (this.#config.save_only_model) return;
+      const exact = exactWeights(model, dtype, extra);
+      await writeTrainerState(join(dir, 'trainer-state'), { task, loop, taskState, optimizer, exact });
     });
-  });
-  return path;
+  }
+
+  /** Deletes checkpoints beyond the limit, but never the best. */
+  async #prune(): Promise<void> {
+    const { save_total_limit: limit } = this.#config;
+    if (limit === null) return;
+    const steps = (await this.#folder.checkpoints()).filter((step) => step !== this.best?.step);
+    for (const step of steps.slice(0, Math.max(0, steps.length - limit))) {
+      await this.#folder.removeCheckpoint(step);
+    }
+  }
 }
 
 /** Weights that the model files round, or do not have: norms and biases beside 16-bit matrices, what a task added. */
@@ -62,15 +111,4 @@ function* exactWeights(
       if (tensor.dtype === 'f32') yield [name, tensor];
   }
   for (const [name, tensor] of extra?.entries() ?? []) yield [`${EXTRA}${name}`, tensor];
-}
-
-/** Deletes checkpoints beyond the last `limit`, but never the best or the latest. */
-export async function pruneCheckpoints(
-  folder: RunFolder,
-  limit: number | null,
-  best: number | undefined,
-): Promise<void> {
-  if (limit === null) return;
-  const steps = (await folder.checkpoints()).filter((step) => step !== best);
-  for (const step of steps.slice(0, Math.max(0, steps.length - limit))) await folder.removeCheckpoint(step);
 }

@@ -3,11 +3,11 @@ import type { Gpu } from '../gpu/index.js';
 import type { Model } from '../models/index.js';
 import { AdamW, type Schedule, schedule } from '../optim/index.js';
 import { scope } from '../tensor/index.js';
-import { type CheckpointSource, pruneCheckpoints, writeCheckpointFolder } from './checkpoints.js';
+import { CheckpointKeeper } from './checkpoints.js';
 import { Clock } from './clock.js';
-import { bestRule, type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
+import { type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
-import { NonFiniteSteps, TrainingFailure } from './non-finite.js';
+import { NonFiniteSteps } from './non-finite.js';
 import { EXTRA, parameterGroups } from './parts.js';
 import type { RunFolder } from './run-folder.js';
 import type {
@@ -19,7 +19,7 @@ import type {
   TaskState,
   TrainingTask,
 } from './task.js';
-import { type BestCheckpoint, type LoopState, SavedTrainerState } from './trainer-state.js';
+import { type LoopState, SavedTrainerState } from './trainer-state.js';
 
 /** What a run is made of. */
 export interface TrainOptions {
@@ -59,11 +59,10 @@ class Loop {
   readonly #signal: AbortSignal;
   readonly #nonFinite: NonFiniteSteps;
   #optimizer: AdamW | null = null;
+  #keeper: CheckpointKeeper | null = null;
   #schedule: Schedule;
   #step = 0;
   #numTokens = 0;
-  #best: BestCheckpoint | null = null;
-  #lastSaved = 0;
   #records: [string, Readonly<Record<string, Json>>[]][] = [];
 
   constructor(options: TrainOptions) {
@@ -88,6 +87,9 @@ class Loop {
     const { adam_beta1: beta1, adam_beta2: beta2, adam_epsilon: epsilon } = config;
     const groups = parameterGroups(config, model, task.extraParameters);
     this.#optimizer = new AdamW(gpu, groups, { beta1, beta2, epsilon });
+    const extra = task.extraParameters;
+    const source = { task: task.name, model, optimizer: this.#optimizer, files: this.#options.files };
+    this.#keeper = new CheckpointKeeper(folder, config, extra ? { ...source, extra } : source);
     if (resumeStep > 0) await this.#resume(folder.checkpoint(resumeStep));
     await this.#listeners.start({
       task: task.name,
@@ -112,13 +114,12 @@ class Loop {
         break;
       }
     }
-    const checkpoint = this.#lastSaved > 0 ? folder.checkpoint(this.#lastSaved) : null;
     const result = {
       outcome,
       step: this.#step,
       totalSteps: this.#total,
-      checkpoint,
-      best: this.#best,
+      checkpoint: this.#keeper.lastPath,
+      best: this.#keeper.best,
       metrics,
     };
     await this.#listeners.end(result);
@@ -159,7 +160,7 @@ class Loop {
     const evaluation = this.#due(step, config.eval_strategy, config.eval_steps)
       ? await this.#evaluate(step)
       : {};
-    const better = this.#noteBest(step, evaluation);
+    const better = (this.#keeper as CheckpointKeeper).isBest(step, evaluation);
     const seconds = (performance.now() - start) / 1000;
     const metrics: Metrics = {
       epoch: step / task.stepsPerEpoch,
@@ -231,16 +232,6 @@ class Loop {
     await this.#write(0, { epoch: 0, ...metrics, ...this.#clock.take() });
   }
 
-  #noteBest(step: number, evaluation: Metrics): boolean {
-    const rule = bestRule(this.#options.config);
-    const value = rule && evaluation[rule.metric];
-    if (rule === null || value === null || value === undefined || Number.isNaN(value)) return false;
-    const { metric, greaterIsBetter } = rule;
-    const better = !this.#best || (greaterIsBetter ? value > this.#best.value : value < this.#best.value);
-    if (better) this.#best = { step, metric, value };
-    return better;
-  }
-
   #due(step: number, strategy: 'no' | 'steps' | 'epoch', every: number): boolean {
     if (strategy === 'no') return false;
     return step % (strategy === 'epoch' ? this.#options.task.stepsPerEpoch : every) === 0;
@@ -255,50 +246,18 @@ class Loop {
   }
 
   async #save(taskState: TaskState): Promise<void> {
-    const { folder, config } = this.#options;
-    if (this.#step === 0 || this.#lastSaved === this.#step) return;
-    const path = await this.#writeCheckpoint(taskState);
-    this.#lastSaved = this.#step;
-    if (this.#best) await folder.write('best.json', `${JSON.stringify(this.#best)}\n`);
-    await pruneCheckpoints(folder, config.save_total_limit, this.#best?.step);
-    await this.#listeners.checkpoint({ step: this.#step, path });
+    const keeper = this.#keeper as CheckpointKeeper;
+    if (!(await keeper.save(this.#state(), taskState))) return;
+    await this.#listeners.checkpoint({ step: this.#step, path: keeper.lastPath as string });
   }
 
-  async #writeCheckpoint(taskState: TaskState): Promise<string> {
-    try {
-      return await writeCheckpointFolder(this.#options.folder, this.#source(), this.#state(), taskState);
-    } catch (error) {
-      const last = this.#lastSaved;
-      const rest =
-        last > 0 ? `that of step ${last} is intact; go on from it with --resume` : 'there is none before it';
-      throw new TrainingFailure(
-        `the checkpoint of step ${this.#step} could not be written: ${(error as Error).message}; ${rest}`,
-        { cause: error },
-      );
-    }
-  }
-
-  #source(): CheckpointSource {
-    const { model, task, files, config } = this.#options;
-    const extra = task.extraParameters;
-    return {
-      task: task.name,
-      model,
-      optimizer: this.#optimizer as AdamW,
-      files,
-      modelOnly: config.save_only_model,
-      ...(extra ? { extra } : {}),
-    };
-  }
-
-  #state(): LoopState {
+  #state(): Omit<LoopState, 'best'> {
     return {
       step: this.#step,
       totalSteps: this.#total,
       numTokens: this.#numTokens,
       nonfiniteSteps: this.#nonFinite.total,
       nonfiniteInARow: this.#nonFinite.inARow,
-      best: this.#best,
     };
   }
 
@@ -314,9 +273,10 @@ class Loop {
       await task.restore(saved.taskState);
       const { step, numTokens, best, totalSteps: planned } = saved.loop;
       this.#step = step;
-      this.#lastSaved = step;
       this.#numTokens = numTokens;
-      this.#best = best;
+      const keeper = this.#keeper as CheckpointKeeper;
+      keeper.lastStep = step;
+      keeper.best = best;
       this.#nonFinite.restore(saved.loop.nonfiniteSteps, saved.loop.nonfiniteInARow);
       if (planned !== this.#total) {
         this.#listeners.note(
