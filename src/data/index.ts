@@ -20,7 +20,14 @@ export { Random } from './random.js';
 export { MMMU_MEDICAL } from './readers/benchmarks.js';
 export { type Sample, SCHEMAS, type Schema } from './readers/schemas.js';
 export { type Filter, questionsOf, select } from './select.js';
-export { type Leakage, leakage, type Split, type SplitOptions, splitByImage } from './split.js';
+export {
+  type Leakage,
+  leakage,
+  type Split,
+  type SplitOptions,
+  splitByImage,
+  withoutLeaked,
+} from './split.js';
 export {
   type DatasetStats,
   datasetStats,

@@ -80,8 +80,9 @@ function parseInline(problem: string): { question: string; options: Record<strin
       if (next < 0) break;
       start = next + 4;
     }
-    if ('B' in options && Object.values(options).every((text) => text !== '')) {
-      return { question: problem.slice(0, at).trim(), options };
+    const question = problem.slice(0, at).trim();
+    if (question !== '' && 'B' in options && Object.values(options).every((text) => text !== '')) {
+      return { question, options };
     }
     from = at - 1;
   }

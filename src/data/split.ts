@@ -125,7 +125,7 @@ export interface Leakage {
 
 /** What a test set shares with a training set, by picture. */
 export function leakage(train: readonly SampleFields[], test: readonly SampleFields[]): Leakage {
-  const seen = new Set(train.flatMap((sample) => sample.images.map((image) => imageKey(sample, image))));
+  const seen = imageKeys(train);
   const shared = new Set<string>();
   let questions = 0;
   for (const sample of test) {
@@ -134,4 +134,17 @@ export function leakage(train: readonly SampleFields[], test: readonly SampleFie
     for (const key of keys) shared.add(key);
   }
   return { images: shared.size, questions, share: test.length === 0 ? 0 : questions / test.length };
+}
+
+/** The test samples that share no picture with training. */
+export function withoutLeaked<T extends SampleFields>(
+  train: readonly SampleFields[],
+  test: readonly T[],
+): T[] {
+  const seen = imageKeys(train);
+  return test.filter((sample) => !sample.images.some((image) => seen.has(imageKey(sample, image))));
+}
+
+function imageKeys(samples: readonly SampleFields[]): Set<string> {
+  return new Set(samples.flatMap((sample) => sample.images.map((image) => imageKey(sample, image))));
 }

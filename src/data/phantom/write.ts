@@ -47,7 +47,17 @@ export async function writePhantom(
 /** OmniMedVQA's files: one list of records per dataset, the answer as the option's text. */
 function omniFiles(questions: readonly Question[]): Record<string, string> {
   const files = new Map<string, string[]>();
-  for (const { id, images, question, options, answer, modality, question_type, dataset } of questions) {
+  for (const {
+    id,
+    images,
+    question,
+    options,
+    answer,
+    modality,
+    question_type,
+    dataset,
+    reasoning,
+  } of questions) {
     const record = {
       dataset,
       question_id: id,
@@ -57,6 +67,7 @@ function omniFiles(questions: readonly Question[]): Record<string, string> {
       image_path: images[0],
       ...Object.fromEntries(Object.entries(options).map(([letter, text]) => [`option_${letter}`, text])),
       modality_type: modality,
+      reasoning,
     };
     const name = `${dataset}.json`;
     files.set(name, [...(files.get(name) ?? []), JSON.stringify(record)]);

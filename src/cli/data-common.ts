@@ -1,0 +1,162 @@
+/** What the `osler data` commands share: reading with filters, and writing with pictures. */
+import { copyFile, mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { Argv } from 'yargs';
+import {
+  type DataError,
+  imageFile,
+  loadDataset,
+  MMMU_MEDICAL,
+  type Question,
+  questionLine,
+  questionsOf,
+  questionsToParquet,
+  SCHEMAS,
+  type Schema,
+  select,
+} from '../data/index.js';
+import { atomicWrite } from '../io/atomic.js';
+import { imageFormat } from '../vision/index.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
+
+/** Options of commands that read questions. */
+export interface ReadArgs extends CommonArgs {
+  readonly schema?: Schema;
+  readonly 'image-root'?: string;
+  readonly strict: boolean;
+  readonly modality?: string[];
+  readonly 'question-type'?: string[];
+  readonly dataset?: string[];
+  readonly medical: boolean;
+  readonly limit?: number;
+  readonly seed: number;
+}
+
+/** Adds them. */
+export function readOptions<T>(yargs: Argv<T>): Argv<T & ReadArgs> {
+  const options = commonOptions(yargs)
+    .option('schema', {
+      choices: SCHEMAS,
+      describe: 'Format of the records; by default their fields show it',
+    })
+    .option('image-root', { type: 'string', describe: 'Folder that image paths are relative to' })
+    .option('strict', { type: 'boolean', default: false, describe: 'Stop at the first bad record' })
+    .option('modality', { array: true, type: 'string', describe: 'Only these modalities' })
+    .option('question-type', { array: true, type: 'string', describe: 'Only these question types' })
+    .option('dataset', { array: true, type: 'string', describe: 'Only these datasets' })
+    .option('medical', {
+      type: 'boolean',
+      default: false,
+      describe: 'Of MMMU and MMMU-Pro only the five medical subjects',
+    })
+    .option('limit', { type: 'number', describe: 'At most so many, drawn at random' })
+    .option('seed', { type: 'number', default: 0, describe: 'Seed of everything that is random' });
+  return options as unknown as Argv<T & ReadArgs>;
+}
+
+/** Questions that were read, and the records that gave none. */
+export interface ReadQuestions {
+  readonly questions: Question[];
+  readonly problems: readonly DataError[];
+}
+
+/** Reads the questions of a file or folder and filters them. */
+export async function readQuestions(
+  file: string,
+  args: ReadArgs,
+  imageRoot?: string,
+): Promise<ReadQuestions> {
+  const root = args['image-root'] ?? imageRoot;
+  const dataset = await loadDataset(file, {
+    strict: args.strict,
+    ...(args.schema === undefined ? {} : { schema: args.schema }),
+    ...(root === undefined ? {} : { imageRoot: root }),
+  });
+  const { questions, problems } = questionsOf(dataset.samples);
+  if (args.strict && problems[0]) throw problems[0];
+  if (questions.length === 0) throw problems[0] ?? new UsageError(`${file} has no questions`);
+  const medical = args.medical
+    ? questions.filter(({ dataset: name }) => (MMMU_MEDICAL as readonly string[]).includes(name ?? ''))
+    : questions;
+  if (medical.length === 0) throw new UsageError(`${file} has no question of MMMU's medical subjects`);
+  const kept = select(medical, {
+    ...(args.modality ? { modalities: args.modality } : {}),
+    ...(args['question-type'] ? { questionTypes: args['question-type'] } : {}),
+    ...(args.dataset ? { datasets: args.dataset } : {}),
+    ...(args.limit === undefined ? {} : { limit: args.limit }),
+    seed: args.seed,
+  });
+  return { questions: kept, problems: [...dataset.problems, ...problems] };
+}
+
+/** Says on the terminal how many records were left out, and shows the first few. */
+export function tellProblems(problems: readonly DataError[]): void {
+  if (problems.length === 0) return;
+  console.error(`${problems.length} records are left out:`);
+  for (const { message } of problems.slice(0, 5)) console.error(`  ${message}`);
+  if (problems.length > 5) console.error(`  and ${problems.length - 5} more; --json lists them all`);
+}
+
+/**
+ * Writes questions as JSONL or Parquet, by the file's name. Image paths become relative to the file's folder: pictures that
+ * came inside of the data are written to `images/` there, others are copied with `copyImages`, else referred to.
+ */
+export async function writeQuestions(
+  file: string,
+  questions: readonly Question[],
+  copyImages: boolean,
+): Promise<void> {
+  const folder = path.dirname(file);
+  await mkdir(folder, { recursive: true });
+  const moved: Question[] = [];
+  const done = new Set<string>();
+  for (const question of questions) moved.push(await withImagesIn(folder, question, copyImages, done));
+  if (/\.parquet$/i.test(file)) await atomicWrite(file, new Uint8Array(await questionsToParquet(moved)));
+  else await atomicWrite(file, moved.map((question) => `${questionLine(question)}\n`).join(''));
+}
+
+async function withImagesIn(
+  folder: string,
+  question: Question,
+  copyImages: boolean,
+  done: Set<string>,
+): Promise<Question> {
+  const images: string[] = [];
+  for (const [i, image] of question.images.entries()) {
+    if (typeof image !== 'string') {
+      const name = `${question.id.replace(/[^A-Za-z0-9._-]/g, '_')}-${i}.${imageFormat(image.bytes) ?? 'bin'}`;
+      await mkdir(path.join(folder, 'images'), { recursive: true });
+      await atomicWrite(path.join(folder, 'images', name), image.bytes);
+      images.push(`images/${name}`);
+      continue;
+    }
+    const from = imageFile(question, image) as string;
+    if (copyImages) {
+      if (!done.has(image)) await copyPicture(from, path.join(folder, image), question.id);
+      done.add(image);
+      images.push(image);
+      continue;
+    }
+    const relative = path.relative(folder, from).split(path.sep).join('/');
+    if (relative.startsWith('../') || path.isAbsolute(relative)) {
+      throw new UsageError(
+        `${from} is not below ${folder}, where the new file goes; write it to the pictures' folder, or pass --copy-images`,
+      );
+    }
+    images.push(relative);
+  }
+  const { source: _source, ...rest } = question;
+  return { ...rest, images };
+}
+
+async function copyPicture(from: string, to: string, id: string): Promise<void> {
+  if (path.resolve(from) === path.resolve(to)) return;
+  await mkdir(path.dirname(to), { recursive: true });
+  try {
+    await copyFile(from, to);
+  } catch (error) {
+    throw new UsageError(
+      `${from}, a picture of question ${id}, cannot be copied: ${(error as Error).message}`,
+    );
+  }
+}

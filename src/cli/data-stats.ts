@@ -1,0 +1,105 @@
+/** `osler data stats`: what a dataset holds, and what guessing would score on it. */
+import { readFile } from 'node:fs/promises';
+import type { CommandModule } from 'yargs';
+import {
+  type DatasetStats,
+  datasetStats,
+  imageFile,
+  type Question,
+  type QuestionStats,
+} from '../data/index.js';
+import { inOrder } from '../eval/tables.js';
+import { imageSize } from '../vision/index.js';
+import { printJson } from './common.js';
+import { type ReadArgs, readOptions, readQuestions, tellProblems } from './data-common.js';
+import { percent, textTable } from './table.js';
+
+interface Args extends ReadArgs {
+  readonly path: string;
+  readonly 'check-images': boolean;
+}
+
+const HEAD = ['questions', 'images', 'random', 'majority', 'letter'];
+
+function row(name: string, stats: QuestionStats): string[] {
+  const { questions, images, random, majority, majorityLetter } = stats;
+  return [name, String(questions), String(images), percent(random), percent(majority), majorityLetter];
+}
+
+function table(title: string, groups: Readonly<Record<string, QuestionStats>>, all: QuestionStats): string {
+  const rows = inOrder(Object.keys(groups)).map((name) => row(name, groups[name] as QuestionStats));
+  return textTable([title, ...HEAD], [...rows, row('all', all)]);
+}
+
+function cellTable(stats: DatasetStats): string {
+  const types = inOrder(Object.keys(stats.byType));
+  const rows = inOrder(Object.keys(stats.cells)).map((modality) => [
+    modality,
+    ...types.map((type) => String(stats.cells[modality]?.[type] ?? '')),
+  ]);
+  return textTable(['questions', ...types], rows);
+}
+
+/** Pictures that are missing or cannot be read, with the reason. */
+async function badImages(questions: readonly Question[]): Promise<string[]> {
+  const files = new Set(
+    questions.flatMap((question) => question.images.flatMap((image) => imageFile(question, image) ?? [])),
+  );
+  const bad: string[] = [];
+  for (const file of files) {
+    try {
+      await imageSize(await readFile(file), file);
+    } catch (error) {
+      bad.push((error as Error).message);
+    }
+  }
+  return bad;
+}
+
+/** The yargs command. */
+export const dataStats: CommandModule<object, Args> = {
+  command: 'stats <path>',
+  describe: 'Count questions and pictures by modality, type and dataset, with the baselines of guessing',
+  builder: (yargs) =>
+    readOptions(yargs)
+      .positional('path', {
+        type: 'string',
+        demandOption: true,
+        describe: 'A JSONL, JSON, TSV or Parquet file, or a folder such as OmniMedVQA',
+      })
+      .option('check-images', {
+        type: 'boolean',
+        default: false,
+        describe: 'Open every picture and tell which are missing or broken',
+      })
+      .example('$0 data stats OmniMedVQA', 'the dataset as published')
+      .example('$0 data stats train.jsonl --modality CT --check-images', 'one modality, with its pictures'),
+  handler: async (args) => {
+    const { questions, problems } = await readQuestions(args.path, args);
+    const stats = datasetStats(questions);
+    const bad = args['check-images'] ? await badImages(questions) : undefined;
+    if (args.json) {
+      printJson({
+        ...stats,
+        ...(bad ? { badImages: bad } : {}),
+        problems: problems.map(({ message }) => message),
+      });
+    } else {
+      const options = Object.entries(stats.optionCounts).map(([n, count]) => `${count} with ${n}`);
+      const text = [
+        table('modality', stats.byModality, stats),
+        table('question type', stats.byType, stats),
+        table('dataset', stats.byDataset, stats),
+        cellTable(stats),
+        [
+          `questions by number of options: ${options.join(', ')}`,
+          `with reference reasoning: ${stats.withReasoning}`,
+          ...(bad ? [`pictures that cannot be used: ${bad.length}`, ...bad.slice(0, 10)] : []),
+        ].join('\n'),
+      ];
+      console.log(text.join('\n\n'));
+      tellProblems(problems);
+    }
+    if (bad && bad.length > 0) process.exitCode = 1;
+  },
+};
