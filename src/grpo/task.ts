@@ -1,6 +1,6 @@
 /** GRPO and PPO as a task of the training loop. */
 import { DataError, type Question, questionsOf } from '../data/index.js';
-import { Generator, kvBytesPerToken, loadStopIds } from '../generate/index.js';
+import { Generator, loadStopIds } from '../generate/index.js';
 import type { Model } from '../models/index.js';
 import { Parameters } from '../nn/parameters.js';
 import { loadTrainingData } from '../train/data.js';
@@ -28,11 +28,12 @@ import { scorePass } from './pass.js';
 import { addValueHead, gae, valueHead, whiten } from './ppo.js';
 import { type Prompt, PromptSet } from './prompts.js';
 import { completionLines } from './records.js';
-import { isAdapterOff, Reference } from './reference.js';
+import { Reference } from './reference.js';
 import { buildRewards, type ImportModule, type Reward } from './rewards/index.js';
 import { countTokens, isTruncated, type LearnedCompletion, type LearnedGroup } from './rollout.js';
 import { completionMetrics, rewardMetrics } from './rollout-metrics.js';
 import { drawRound, type Round } from './sampler.js';
+import { KV_DTYPES, workloadOf } from './workload.js';
 
 /** What the config and the data of a run come to, before any weight is loaded. */
 interface Preparation {
@@ -50,8 +51,6 @@ interface Loaded {
   readonly reference: Reference | null;
   readonly learner: Learner;
 }
-
-const KV_DTYPES = { float32: 'f32', float16: 'f16', bfloat16: 'bf16' } as const;
 
 /** The task; make it with {@link makeGrpoTask}. */
 export class GrpoTask implements TrainingTask {
@@ -78,34 +77,9 @@ export class GrpoTask implements TrainingTask {
     return Math.ceil(prompts.size / plan.roundPrompts) * plan.roundSteps;
   }
 
-  /** At most: the longest prompts with completions that all reach the cap. */
   workload(): Workload {
-    const { config, model } = this.#setting;
     const { plan, prompts } = this.#preparation;
-    const { tokens, patches, image } = prompts.largest;
-    const shown = Math.max(1, plan.microBatch / plan.groupSize);
-    const length = config.max_completion_length;
-    const together = config.rollout_batch_size ?? plan.roundBatch;
-    const slots = plan.roundPrompts * tokens + together * length;
-    return {
-      tokens: shown * tokens + plan.microBatch * length,
-      longest: tokens + length,
-      patches: shown * patches,
-      largestImage: image,
-      targets: plan.microBatch * length,
-      kvBytes: slots * kvBytesPerToken(model.text, KV_DTYPES[config.kv_cache_dtype]),
-      frozenCopies: config.beta > 0 && !isAdapterOff(config) ? 1 : 0,
-      lower: [
-        ...(plan.microBatch > 1
-          ? [`a lower per_device_train_batch_size (${plan.microBatch}) with more gradient_accumulation_steps`]
-          : []),
-        `a lower max_completion_length (${length})`,
-        ...(config.rollout_batch_size === 1 ? [] : ['a lower rollout_batch_size']),
-        ...(config.kv_cache_dtype === 'float32' ? ['kv_cache_dtype: bfloat16'] : []),
-        ...(config.beta > 0 && !isAdapterOff(config) ? ['beta: 0'] : []),
-        ...(model.vision ? ['a lower max_pixels'] : []),
-      ],
-    };
+    return workloadOf(this.#setting.config, plan, this.#setting.model, prompts.largest);
   }
 
   async prepare(session: TrainingSession): Promise<void> {
