@@ -38,8 +38,9 @@ const MAY_IMPORT = {
   eval: training,
   synth: [...training, 'eval'],
   report: [...training, ...tasks],
+  demo: [...training, ...tasks, 'report'],
   launcher: ['gpu'],
-  cli: [...training, ...tasks, 'report', 'launcher'],
+  cli: [...training, ...tasks, 'report', 'demo', 'launcher'],
 };
 
 /** Folders that may use Node's modules and any package. */
@@ -64,8 +65,6 @@ const PORTABLE = [
 const ALSO = {
   // Decoding is what it is for, and a browser replaces this one import by its own decoder.
   vision: ['sharp'],
-  // Makes pictures small; only `osler report` and `osler watch` do.
-  report: ['sharp'],
 };
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));

@@ -5,6 +5,8 @@ import { hideBin } from 'yargs/helpers';
 import { bench } from './bench.js';
 import { exitCodeOf, UsageError } from './common.js';
 import { compare } from './compare.js';
+import { data } from './data.js';
+import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
 import { generate } from './generate.js';
@@ -18,12 +20,14 @@ import { pull } from './pull.js';
 import { report } from './report.js';
 import { serve } from './serve.js';
 import { sft } from './sft.js';
+import { synth } from './synth.js';
 import { watch } from './watch.js';
 
 async function main(): Promise<void> {
   const cli = yargs(hideBin(process.argv))
     .scriptName('osler')
     .usage('$0 <command>\n\nTrains medical vision-language models to reason, on any GPU that speaks WebGPU.')
+    .command(demo)
     .command(doctor)
     .command(init)
     .command(pull)
@@ -36,7 +40,9 @@ async function main(): Promise<void> {
     .command(evaluate)
     .command(compare)
     .command(matrix)
+    .command(data)
     .command(phantom)
+    .command(synth)
     .command(report)
     .command(watch)
     .command(bench)

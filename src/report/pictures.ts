@@ -1,6 +1,8 @@
 /** Pictures of a report: small, and each only once. */
+
+import { toBase64 } from '../io/base64.js';
 import { openFile } from '../io/data-files.js';
-import { decodeImage, type RgbImage } from '../vision/index.js';
+import { decodeImage, encodeImage } from '../vision/index.js';
 
 /** Longest sides to choose from, largest first. */
 const SIDES = [384, 320, 256, 192, 128] as const;
@@ -41,15 +43,7 @@ export function pictureFinder(roots: readonly string[]): FindPicture {
 /** A picture as a small WebP file; undefined when it cannot be decoded. */
 export async function thumbnail(bytes: Uint8Array, side: number): Promise<Uint8Array | undefined> {
   const image = await decodeImage(bytes).catch(() => undefined);
-  return image && encode(image, side);
-}
-
-async function encode({ width, height, data }: RgbImage, side: number): Promise<Uint8Array> {
-  const { default: sharp } = await import('sharp');
-  return await sharp(data, { raw: { width, height, channels: 3 } })
-    .resize({ width: side, height: side, fit: 'inside', withoutEnlargement: true })
-    .webp({ quality: QUALITY, effort: 3 })
-    .toBuffer();
+  return image && (await encodeImage(image, { format: 'webp', quality: QUALITY, side }));
 }
 
 /**
@@ -112,16 +106,6 @@ async function chooseSide(paths: readonly string[], find: FindPicture, budget: n
 
 function dataUrl(webp: Uint8Array): string {
   return `data:image/webp;base64,${toBase64(webp)}`;
-}
-
-/** Base64 of bytes, without Node's Buffer. */
-export function toBase64(bytes: Uint8Array): string {
-  let text = '';
-  // Pieces of a multiple of three bytes, small enough to be the arguments of a call.
-  for (let at = 0; at < bytes.length; at += 24_573) {
-    text += btoa(String.fromCharCode(...bytes.subarray(at, at + 24_573)));
-  }
-  return text;
 }
 
 /** `work` on each item, `width` at a time; results in order. */

@@ -1,10 +1,11 @@
 /** Writes report.html of a run. */
 import { atomicWrite } from '../io/atomic.js';
+import { toBase64 } from '../io/base64.js';
 import { join } from '../io/data-files.js';
 import { fileDigest } from '../io/digest.js';
 import type { RunUpdate, TraceGroup } from './model.js';
 import { type DataBlock, type PageAssets, pageHtml } from './page-html.js';
-import { type PackedPictures, packPictures, pictureFinder, toBase64 } from './pictures.js';
+import { type PackedPictures, packPictures, pictureFinder } from './pictures.js';
 import { RunReader } from './run-reader.js';
 
 /** Settings of {@link writeReport}. */

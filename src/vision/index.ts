@@ -5,6 +5,7 @@
 export * from './config.js';
 export * from './decode.js';
 export type { FrameChoice } from './dicom/index.js';
+export { type EncodeOptions, encodeImage } from './encode.js';
 export { ImageError } from './errors.js';
 export type { RgbImage } from './image.js';
 export * from './patches.js';

@@ -1,0 +1,134 @@
+/** Candidates from an OpenAI-compatible endpoint, several requests at a time. */
+import { type ImageSource, imageFile, imageName, type Question, questionPrompt } from '../data/index.js';
+import { toBase64 } from '../io/base64.js';
+import { readWholeFile } from '../io/data-files.js';
+import { decodeImage, encodeImage, imageFormat } from '../vision/index.js';
+import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
+import { ChatClient, type ChatClientOptions, EndpointError } from './chat-client.js';
+import type { PromptSettings, SamplingSettings } from './settings.js';
+
+/** Settings of {@link EndpointSource}. */
+export interface EndpointOptions extends ChatClientOptions, PromptSettings, SamplingSettings {
+  readonly model: string;
+  /** Requests that are under way at a time. */
+  readonly concurrency: number;
+}
+
+/** Formats that endpoints take; other pictures are sent as PNG. */
+const SENT_AS_THEY_ARE: readonly (string | undefined)[] = ['png', 'jpeg', 'webp', 'gif'];
+
+/** Asks an endpoint. */
+export class EndpointSource implements CandidateSource {
+  readonly client: ChatClient;
+  readonly #options: EndpointOptions;
+
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    this.client = new ChatClient(options);
+  }
+
+  get provenance() {
+    const { baseUrl, model, template, system, temperature, topP, maxNewTokens, seed } = this.#options;
+    return {
+      source: 'endpoint',
+      // Without what may be a secret: user, password and query.
+      endpoint: new URL(baseUrl).host,
+      model,
+      template,
+      ...(system !== undefined && { system }),
+      temperature,
+      top_p: topP,
+      max_new_tokens: maxNewTokens,
+      seed,
+    };
+  }
+
+  async *generate(
+    tasks: readonly CandidateTask[],
+    signal: AbortSignal,
+  ): AsyncGenerator<Candidate | FailedCandidate> {
+    // Stops the other requests when one fails for good, or nobody wants any more.
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const line = this.#jobs(tasks);
+    const running = new Map<number, Promise<{ place: number; result: Candidate | FailedCandidate }>>();
+    let next = 0;
+    try {
+      for (;;) {
+        while (running.size < this.#options.concurrency) {
+          const job = line.next();
+          if (job.done) break;
+          const place = next++;
+          const result = this.#ask(job.value.task, job.value.sample, either);
+          const named = result.then((value) => ({ place, result: value }));
+          // Where one throws, nobody waits for the others.
+          named.catch(() => {});
+          running.set(place, named);
+        }
+        if (running.size === 0) return;
+        const { place, result } = await Promise.race(running.values());
+        running.delete(place);
+        yield result;
+      }
+    } finally {
+      stop.abort();
+      await Promise.allSettled(running.values());
+    }
+  }
+
+  *#jobs(tasks: readonly CandidateTask[]): Generator<{ task: CandidateTask; sample: number }> {
+    for (const task of tasks) for (const sample of task.samples) yield { task, sample };
+  }
+
+  async #ask(task: CandidateTask, sample: number, signal: AbortSignal): Promise<Candidate | FailedCandidate> {
+    const { question } = task;
+    const { model, temperature, topP, maxNewTokens, seed, samples } = this.#options;
+    try {
+      const reply = await this.client.complete(
+        {
+          model,
+          messages: await this.#messages(question),
+          temperature,
+          top_p: topP,
+          max_tokens: maxNewTokens,
+          // Each candidate has a seed of its own, for endpoints that know seeds.
+          seed: (seed + task.index * samples + sample) % 2 ** 31,
+        },
+        signal,
+      );
+      return { id: question.id, sample, ...reply };
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof EndpointError) throw error;
+      // Refused, or a picture that cannot be read: the other questions go on.
+      return { id: question.id, sample, error: (error as Error).message };
+    }
+  }
+
+  async #messages(question: Question): Promise<object[]> {
+    const { messages } = questionPrompt(question, this.#options.template, this.#options.system);
+    const parts = async (content: (typeof messages)[number]['content']) => {
+      if (typeof content === 'string') return content;
+      return Promise.all(
+        content.map(async (part) => {
+          if (part.type === 'text') return part;
+          return {
+            type: 'image_url',
+            image_url: { url: await dataUrl(question, part.image as ImageSource) },
+          };
+        }),
+      );
+    };
+    return Promise.all(messages.map(async ({ role, content }) => ({ role, content: await parts(content) })));
+  }
+}
+
+/** A picture as a data URL. */
+async function dataUrl(question: Question, image: ImageSource): Promise<string> {
+  const file = imageFile(question, image);
+  const bytes = file === undefined ? (image as { bytes: Uint8Array }).bytes : await readWholeFile(file);
+  const format = imageFormat(bytes);
+  if (SENT_AS_THEY_ARE.includes(format)) return `data:image/${format};base64,${toBase64(bytes)}`;
+  const png = await encodeImage(await decodeImage(bytes, { name: imageName(image) }), { format: 'png' });
+  return `data:image/png;base64,${toBase64(png)}`;
+}
