@@ -45,15 +45,20 @@ export function medXpertOf(raw: Raw, at: RecordContext): Question {
   return {
     id: idOf(raw, 'id', at),
     images,
-    question: requiredText(raw, 'question', at)
-      .replace(/\s*Answer Choices:\s*\(A\)[\s\S]*$/, '')
-      .trim(),
+    question: withoutChoices(requiredText(raw, 'question', at), at),
     options,
     answer: answerLetter(label, options, 'label', at),
     dataset: optionalText(raw, 'body_system', at) ?? 'MedXpertQA',
     ...present({ question_type: optionalText(raw, 'question_type', at) }),
     ...extraOf(raw, MEDXPERT_KEYS),
   };
+}
+
+/** The question's text ends with the options once more. */
+function withoutChoices(text: string, at: RecordContext): string {
+  const question = text.replace(/\s*Answer Choices:\s*\(A\)[\s\S]*$/, '').trim();
+  if (question === '') fail(at, 'question', 'has nothing but answer choices');
+  return question;
 }
 
 function letteredOptions(value: unknown, at: RecordContext): unknown {
