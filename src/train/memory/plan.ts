@@ -59,13 +59,15 @@ export function planMemory(
   const saved = pass.around + pass.text.saved + (tower?.saved ?? 0);
   // Gradients grow while what is saved shrinks: the peak is at the head, at the first or the last layer of the decoder, at
   // the first or the last layer of the tower, or in a rollout. From the second micro-batch on all gradients are there.
-  const early = config.gradient_accumulation_steps > 1 ? fixed.gradients : fixed.headGradient;
-  const late = fixed.gradients;
+  const accumulates = config.gradient_accumulation_steps > 1;
+  const early = accumulates ? fixed.gradients : fixed.headGradient;
+  const decoded = accumulates ? fixed.gradients : fixed.gradients - fixed.visionGradients;
   const moments = [
     early + saved + pass.head,
     early + saved + pass.text.layer,
-    late + pass.around + (tower?.saved ?? 0) + pass.text.layer,
-    late + (tower ? tower.saved + tower.layer : 0),
+    decoded + pass.around + (tower?.saved ?? 0) + pass.text.layer,
+    decoded + (tower ? tower.saved + tower.layer : 0),
+    fixed.gradients + (tower?.layer ?? 0),
     early + pass.towerForward,
     kv + pass.text.layer,
   ];

@@ -16,6 +16,8 @@ export interface FixedBytes {
   readonly gradients: number;
   /** Gradient of the output head alone, which is there from the start of the backward pass. */
   readonly headGradient: number;
+  /** Gradients of the tower, which are the last to come. */
+  readonly visionGradients: number;
   /** Elements of the largest weight that trains: its moments are buffers of four bytes each. */
   readonly largestTrained: { readonly name: string; readonly elements: number };
 }
@@ -50,6 +52,7 @@ export function fixedBytes(config: TrainingConfig, model: ModelConfig): FixedByt
     optimizer: trained.reduce((sum, t) => sum + t.elements * (8 + (t.stored < 4 ? 4 : 0)), 0),
     gradients: gradient(trained),
     headGradient: gradient(trained.filter(({ name }) => name === head)),
+    visionGradients: gradient(trained.filter(({ name }) => isVision(name))),
     largestTrained: largest,
   };
 }
