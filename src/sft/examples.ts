@@ -35,6 +35,10 @@ export interface ExampleSetting {
   note(line: string): void;
 }
 
+/** Samples that are encoded side by side, and milliseconds between signs of life. */
+const TOGETHER = 64;
+const SHOW_EVERY = 10_000;
+
 /** Encodes samples. What cannot be used is left out and told of, or refused where the config says so. */
 export async function buildExamples(samples: readonly Sample[], setting: ExampleSetting): Promise<Example[]> {
   const { config, note } = setting;
@@ -42,20 +46,20 @@ export async function buildExamples(samples: readonly Sample[], setting: Example
   const examples: Example[] = [];
   let unreasoned = 0;
   let dropped = 0;
-  for (const sample of samples) {
-    const conversation = isConversation(sample)
-      ? sample
-      : teachingConversation(sample, config.answer_style, {
-          system: config.system_prompt ?? undefined,
-          template: config.prompt_template ?? undefined,
-        });
-    if (!conversation) {
-      unreasoned++;
-      continue;
-    }
-    const example = withinLength(await encode(conversation, setting, grids), setting);
-    if (example) examples.push(example);
-    else dropped++;
+  let shown = performance.now();
+  // Side by side, because most of the time goes into waiting for image files.
+  for (let first = 0; first < samples.length; first += TOGETHER) {
+    const conversations = samples
+      .slice(first, first + TOGETHER)
+      .flatMap((sample) => asConversation(sample, config) ?? []);
+    unreasoned += Math.min(TOGETHER, samples.length - first) - conversations.length;
+    const encoded = await Promise.all(conversations.map((sample) => encode(sample, setting, grids)));
+    const kept = encoded.flatMap((example) => withinLength(example, setting) ?? []);
+    dropped += encoded.length - kept.length;
+    examples.push(...kept);
+    if (performance.now() - shown < SHOW_EVERY) continue;
+    shown = performance.now();
+    note(`${first + TOGETHER} of ${samples.length} samples are read`);
   }
   if (unreasoned > 0) {
     note(
@@ -72,6 +76,14 @@ export async function buildExamples(samples: readonly Sample[], setting: Example
     throw new DataError({ file: 'the data' }, `has no example to learn from; ${reasons}`);
   }
   return examples;
+}
+
+function asConversation(sample: Sample, config: ExampleSetting['config']): Conversation | undefined {
+  if (isConversation(sample)) return sample;
+  return teachingConversation(sample, config.answer_style, {
+    system: config.system_prompt ?? undefined,
+    template: config.prompt_template ?? undefined,
+  });
 }
 
 async function encode(sample: Conversation, setting: ExampleSetting, grids: Grids): Promise<Example> {
