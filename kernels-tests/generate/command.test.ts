@@ -33,6 +33,7 @@ beforeAll(async () => {
     json: true,
     verbose: false,
     image: [],
+    skipUnreadable: false,
     raw: false,
     n: 1,
     maxNewTokens: 10,
@@ -58,11 +59,7 @@ async function output(args: Partial<GenerateArgs>, session = tiny.session): Prom
   vi.spyOn(console, 'log').mockImplementation((line: string) => void lines.push(`${line}\n`));
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => lines.push(String(text)) > 0);
   vi.spyOn(process.stderr, 'write').mockImplementation(() => true);
-  try {
-    await runGenerate({ ...defaults, ...args }, session);
-  } finally {
-    vi.restoreAllMocks();
-  }
+  await runGenerate({ ...defaults, ...args }, session);
   return lines.join('');
 }
 
@@ -145,6 +142,17 @@ it.each([
   const input = join(tiny.dir, 'bad.jsonl');
   await writeFile(input, `{"prompt": "fine"}\n${line}\n`);
   await expect(output({ input })).rejects.toThrow(message);
+});
+
+it('leaves lines with unreadable pictures out on request', async () => {
+  const input = join(tiny.dir, 'some.jsonl');
+  await writeFile(join(tiny.dir, 'broken.png'), 'no picture');
+  const images = [['teal.png'], ['broken.png'], ['none.png'], []];
+  await writeFile(input, images.map((own) => JSON.stringify({ prompt: 'x', images: own })).join('\n'));
+  const warnings = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const found = await rows({ input, skipUnreadable: true });
+  expect(found.map(({ prompt }) => prompt)).toEqual([0, 3]);
+  expect(warnings.mock.lastCall).toEqual([expect.stringMatching(/skipped 2 of 4 .*broken\.png/)]);
 });
 
 it('generates from tensors without a tokenizer, token by token what transformers does', async () => {

@@ -5,11 +5,13 @@ import type { GenerationRequest } from '../generate/index.js';
 import { promptsOf } from '../generate/inputs.js';
 import { Fixture } from '../models/parity/fixture.js';
 import { type Message, parseMessages } from '../text/index.js';
+import type { ImageTally } from '../vision/index.js';
 import { UsageError } from './common.js';
 import { chatPrompt, fileImages, type GenerationSession, rawPrompt } from './generation.js';
 
-/** A prompt, and what its line calls it. */
+/** A prompt, where it stands in its source, and what its line calls it. */
 export interface NamedPrompt {
+  readonly index: number;
   readonly id?: string | number;
   readonly request: Pick<GenerationRequest, 'ids' | 'images'>;
 }
@@ -22,21 +24,25 @@ export interface PromptSource {
   readonly raw: boolean;
   readonly input?: string;
   readonly inputs?: string;
+  /** Leave out lines of `input` whose pictures cannot be used. */
+  readonly skipUnreadable: boolean;
 }
 
 /** The prompts of a source, prepared as they are asked for. */
 export async function* promptsFrom(
   source: PromptSource,
   session: GenerationSession,
+  tally: ImageTally,
 ): AsyncGenerator<NamedPrompt, void, undefined> {
   if (source.inputs !== undefined) {
     const fixture = await Fixture.open(source.inputs);
     try {
-      for (const request of await promptsOf(fixture, session.model)) yield { request };
+      const requests = await promptsOf(fixture, session.model);
+      for (const [index, request] of requests.entries()) yield { index, request };
     } finally {
       await fixture.close();
     }
-  } else if (source.input !== undefined) yield* lines(source.input, source, session);
+  } else if (source.input !== undefined) yield* lines(source.input, source, session, tally);
   else {
     const read = fileImages((path) => path);
     const { prompt = '', image, raw } = source;
@@ -44,26 +50,32 @@ export async function* promptsFrom(
     const request = raw
       ? await rawPrompt(session, prompt, image, read, name)
       : await chatPrompt(session, conversation(prompt, image, source.system), read, name);
-    yield { request };
+    yield { index: 0, request };
   }
 }
 
 async function* lines(
   file: string,
-  { system, raw }: PromptSource,
+  { system, raw, skipUnreadable }: PromptSource,
   session: GenerationSession,
+  tally: ImageTally,
 ): AsyncGenerator<NamedPrompt, void, undefined> {
   const read = fileImages((path) => (isAbsolute(path) ? path : join(dirname(file), path)));
   let number = 0;
+  let index = 0;
   for await (const line of openLines(file)) {
     number++;
     if (line.trim() === '') continue;
     const name = `${file}:${number}`;
     const { id, prompt, messages, images } = parseLine(line, name);
-    if (messages !== undefined) {
-      yield { id, request: await chatPrompt(session, parseMessages(messages, name), read, name) };
-    } else if (raw) yield { id, request: await rawPrompt(session, prompt, images, read, name) };
-    else yield { id, request: await chatPrompt(session, conversation(prompt, images, system), read, name) };
+    const prepare = () => {
+      if (messages !== undefined) return chatPrompt(session, parseMessages(messages, name), read, name);
+      if (raw) return rawPrompt(session, prompt, images, read, name);
+      return chatPrompt(session, conversation(prompt, images, system), read, name);
+    };
+    const request = skipUnreadable ? await tally.attempt(prepare) : await prepare();
+    if (request) yield { index, id, request };
+    index++;
   }
 }
 

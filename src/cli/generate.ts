@@ -3,6 +3,7 @@ import type { Argv, CommandModule } from 'yargs';
 import type { Completion, TokenEvent } from '../generate/index.js';
 import type { SamplingOptions } from '../kernels/sampling.js';
 import { ensureDriver } from '../launcher/launch.js';
+import { ImageTally } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type NamedPrompt, type PromptSource, promptsFrom } from './generate-prompts.js';
 import { type GenerationArgs, type GenerationSession, generationOptions, openSession } from './generation.js';
@@ -46,6 +47,11 @@ export const generate: CommandModule<object, GenerateArgs> = {
         type: 'string',
         describe:
           'JSONL, one prompt a line: {prompt, images?, id?} or {messages, id?}; paths from its folder',
+      })
+      .option('skip-unreadable', {
+        type: 'boolean',
+        default: false,
+        describe: 'Leave out lines of --input whose pictures cannot be used, and count them',
       })
       .option('inputs', {
         type: 'string',
@@ -117,9 +123,11 @@ export const generate: CommandModule<object, GenerateArgs> = {
 /** Generates and prints what the arguments ask for. */
 export async function runGenerate(args: GenerateArgs, session: GenerationSession): Promise<void> {
   const streaming = !args.json && args.prompt !== undefined && args.n === 1 && session.processor !== null;
-  const names: (NamedPrompt['id'] | undefined)[] = [];
+  const tally = new ImageTally();
+  const waiting: Omit<NamedPrompt, 'request'>[] = [];
   async function* requests() {
-    for await (const { id, request } of promptsFrom(args, session)) {
+    for await (const { request, ...name } of promptsFrom(args, session, tally)) {
+      waiting.push(name);
       yield {
         ...request,
         samples: args.n,
@@ -127,27 +135,26 @@ export async function runGenerate(args: GenerateArgs, session: GenerationSession
         sampling: samplingOf(args),
         seed: args.seed,
         // Prompts draw different random numbers, even where they are the same.
-        step: names.length,
+        step: name.index,
         stop: args.stop,
         ...(streaming ? { onToken: ({ text }: TokenEvent) => void process.stdout.write(text) } : {}),
       };
-      names.push(id);
     }
   }
   const progress = new Progress(args);
   const results: object[] = [];
-  let index = 0;
   for await (const completions of session.generator.stream(requests())) {
-    const id = names[index];
+    const { index, id } = waiting.shift() as NamedPrompt;
     const named = id === undefined ? { prompt: index } : { prompt: index, id };
     for (const completion of completions) {
       if (args.json) results.push({ ...named, ...completion });
       else if (!streaming) show(completion, args, id ?? index);
     }
     progress.add(completions);
-    index++;
   }
   progress.end();
+  const skipped = tally.summary();
+  if (skipped) console.error(`warning: ${skipped}`);
   if (streaming) process.stdout.write('\n');
   if (args.json) console.log(JSON.stringify({ completions: results }));
 }

@@ -11,7 +11,7 @@ import { loadAdapter } from '../models/lora/disk.js';
 import type { Model } from '../models/model.js';
 import { encodePrompt, expandImageTokens, imagesOf, type Message } from '../text/index.js';
 import { loadProcessor, type Processor } from '../train/processor.js';
-import { decodeImage, imagesToPatches, imageTokenCount } from '../vision/index.js';
+import { decodeImage, ImageError, imagesToPatches, imageTokenCount } from '../vision/index.js';
 import { UsageError } from './common.js';
 
 /** Options of commands that generate. */
@@ -123,7 +123,7 @@ export function fileImages(resolve: (path: string) => string): ImageReader {
     try {
       return { bytes: await readFile(path), name: path };
     } catch (error) {
-      throw new UsageError(`${path}, a picture of ${name}, cannot be read: ${(error as Error).message}`);
+      throw new ImageError(`${path}, a picture of ${name},`, `cannot be read: ${(error as Error).message}`);
     }
   };
 }

@@ -65,6 +65,7 @@ export const pull: CommandModule<object, Args> = {
       token,
       hubUrl: hubUrl?.replace(/\/+$/, ''),
       onProgress: progressLine(),
+      onRetry: (reason, delay) => console.error(`${reason}; trying again in ${delay / 1000} s`),
     });
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     if (json) return printJson(result);

@@ -43,6 +43,9 @@ export const serve: CommandModule<object, Args> = {
     return options as unknown as Argv<Args>;
   },
   handler: async (args) => {
+    if (!(Number.isInteger(args.port) && args.port >= 0 && args.port < 65_536)) {
+      throw new UsageError(`--port is ${args.port}; give one from 0 to 65535`);
+    }
     await ensureDriver();
     const session = await openSession(args);
     try {

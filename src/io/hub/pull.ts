@@ -22,6 +22,8 @@ export interface PullOptions {
   /** Milliseconds before the first retry; each further one waits twice as long. 1000 by default. */
   readonly retryDelay?: number;
   readonly onProgress?: (progress: PullProgress) => void;
+  /** Told why something is tried again, and in how many milliseconds. */
+  readonly onRetry?: (reason: string, delay: number) => void;
 }
 
 /** How far a pull is. */
@@ -60,7 +62,7 @@ export async function pullModel(options: PullOptions): Promise<PullResult> {
     );
   }
   const access = { hubUrl: options.hubUrl, ...(options.token ? { accessToken: options.token } : {}) };
-  const patiently = <T>(work: () => Promise<T>) => withRetries(work, retries, retryDelay);
+  const patiently = <T>(work: () => Promise<T>) => withRetries(work, retries, retryDelay, options.onRetry);
   try {
     // All files of one commit, whatever is pushed meanwhile.
     const revision = options.revision ?? 'main';
@@ -135,14 +137,21 @@ async function remoteFiles(
 }
 
 /** Tries again what failed on the way; a refusal, or content that is wrong, will not change. */
-async function withRetries<T>(work: () => Promise<T>, retries: number, delay: number): Promise<T> {
+async function withRetries<T>(
+  work: () => Promise<T>,
+  retries: number,
+  firstDelay: number,
+  onRetry: PullOptions['onRetry'],
+): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await work();
     } catch (error) {
       const refused = error instanceof HubApiError && error.statusCode < 500 && error.statusCode !== 429;
       if (attempt >= retries || refused || error instanceof HubError) throw error;
-      await new Promise((resolve) => setTimeout(resolve, delay * 2 ** attempt));
+      const delay = firstDelay * 2 ** attempt;
+      onRetry?.(reasonOf(error), delay);
+      await new Promise((resolve) => setTimeout(resolve, delay));
     }
   }
 }
@@ -165,8 +174,13 @@ function explained(error: unknown, { model, revision, hubUrl = 'huggingface.co' 
     }
     return new HubError('failed', `${hubUrl} answered ${statusCode} for ${at}; try again later`);
   }
-  const { message, cause } = error as Error;
-  const reason = cause instanceof Error ? cause.message || (cause as NodeJS.ErrnoException).code : message;
+  const reason = reasonOf(error);
   const fix = 'what has arrived is kept, the same command goes on from there';
   return new HubError('failed', `pulling ${at} from ${hubUrl} failed (${reason}); ${fix}`, { cause: error });
+}
+
+/** What `fetch` knows of a failed connection is in its cause. */
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as Error;
+  return cause instanceof Error ? cause.message || String((cause as NodeJS.ErrnoException).code) : message;
 }
