@@ -15,14 +15,15 @@ export interface RunConfig {
 
 /** Labels of what is shown first, and the fields that say it, the best name first. */
 const FACTS: readonly (readonly [string, readonly string[]])[] = [
-  ['Model', ['model_name_or_path', 'model']],
-  ['Data', ['dataset_name', 'train_file', 'dataset', 'train_dataset', 'data']],
+  ['Model', ['model_name_or_path']],
+  ['Data', ['train_dataset']],
+  ['Algorithm', ['algorithm']],
   ['Loss', ['loss_type']],
   ['Generations per prompt', ['num_generations']],
   ['Longest completion', ['max_completion_length']],
   ['Learning rate', ['learning_rate']],
   ['KL weight β', ['beta']],
-  ['LoRA rank', ['lora_r', 'r']],
+  ['LoRA rank', ['lora_r']],
   ['Temperature', ['temperature']],
   ['Seed', ['seed']],
 ];
@@ -44,11 +45,14 @@ export function readRunConfig(text: string): RunConfig {
     return undefined;
   };
   const steps = find(['max_steps']);
+  // A config says everything, also what does not apply.
+  const lora = find(['use_peft']) !== false;
   return {
     text: stringify(scrubbed(value)),
     facts: FACTS.flatMap(([label, names]) => {
       const value = find(names);
-      return value === undefined ? [] : [[label, withoutPaths(String(value))] as const];
+      const idle = value === undefined || (label.startsWith('LoRA') && !lora);
+      return idle ? [] : [[label, withoutPaths(String(value))] as const];
     }),
     ...(typeof steps === 'number' && steps > 0 && { totalSteps: steps }),
     strings: leaves.flatMap(({ value }) => (typeof value === 'string' ? [value] : [])),

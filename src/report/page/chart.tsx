@@ -2,25 +2,31 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { percent, short } from './format.js';
-import { type Panel, smoothed } from './series.js';
+import { type Curve, type Panel, smoothed } from './series.js';
 import { THEME_EVENT } from './theme.js';
 
 const HEIGHT = 190;
 const SYNC = 'step';
 /** Custom properties of the style sheet that hold the colours of curves. */
-const COLOURS = 7;
+const COLOURS = 8;
 
-/** A chart. `onStep` is told when a reader clicks on a step. */
-export function Chart(props: {
+interface ChartProps {
   readonly panel: Panel;
   readonly steps: readonly number[];
   readonly smoothing: number;
+  /** Told when a reader clicks on a step. */
   readonly onStep: ((step: number) => void) | undefined;
-}) {
-  const { panel, steps, smoothing, onStep } = props;
+}
+
+/** A chart. */
+export function Chart(props: ChartProps) {
+  const { panel, steps, smoothing } = props;
   const box = useRef<HTMLDivElement>(null);
   const legend = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
+  // A plot lives longer than one rendering: what it calls later must see the properties of then.
+  const latest = useRef(props);
+  latest.current = props;
   const shape = JSON.stringify([panel.id, panel.curves.map(({ label }) => label), panel.band !== undefined]);
 
   // The plot is built anew when its curves are others; new values only go into it.
@@ -28,8 +34,8 @@ export function Chart(props: {
     const host = box.current as HTMLDivElement;
     const build = () => {
       plot.current?.destroy();
-      const { data } = dataOf(panel, steps, smoothing);
-      plot.current = new uPlot(optionsOf(panel, host, legend.current as HTMLElement, onStep), data, host);
+      const options = optionsOf(latest, host, legend.current as HTMLElement);
+      plot.current = new uPlot(options, dataOf(latest.current), host);
     };
     build();
     const resize = new ResizeObserver(() => {
@@ -45,7 +51,7 @@ export function Chart(props: {
     };
   }, [shape]);
   useEffect(() => {
-    plot.current?.setData(dataOf(panel, steps, smoothing).data);
+    plot.current?.setData(dataOf({ panel, steps, smoothing }));
   }, [panel, steps, smoothing]);
 
   return (
@@ -71,7 +77,7 @@ export function Chart(props: {
  * Columns for uPlot: for each curve its own values and, drawn over them, the smoothed ones; then the ends of the band.
  * Of stacked curves each is the sum of those up to it.
  */
-function dataOf(panel: Panel, steps: readonly number[], smoothing: number): { data: uPlot.AlignedData } {
+function dataOf({ panel, steps, smoothing }: Omit<ChartProps, 'onStep'>): uPlot.AlignedData {
   const columns: (readonly (number | null)[])[] = [];
   let below: (number | null)[] = steps.map(() => 0);
   for (const { values, sparse } of panel.curves) {
@@ -83,15 +89,15 @@ function dataOf(panel: Panel, steps: readonly number[], smoothing: number): { da
     }
   }
   if (panel.band) columns.push(panel.band.low, panel.band.high);
-  return { data: [steps, ...columns] as uPlot.AlignedData };
+  return [steps, ...columns] as uPlot.AlignedData;
 }
 
 function optionsOf(
-  panel: Panel,
+  latest: { readonly current: ChartProps },
   host: HTMLElement,
   legend: HTMLElement,
-  onStep: ((step: number) => void) | undefined,
 ): uPlot.Options {
+  const { panel } = latest.current;
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
   const curveColour = (i: number) => colour(`c${i % COLOURS}`);
@@ -168,11 +174,11 @@ function optionsOf(
       setCursor: [
         (plot) => {
           const at = plot.cursor.idx ?? (plot.data[0].length > 0 ? plot.data[0].length - 1 : null);
-          curves.forEach(({ sparse }, i) => {
-            const output = legend.querySelectorAll('output')[i];
-            const column = plot.data[stacked ? i + 1 : 2 * i + 2];
-            if (output && column && at !== null)
-              output.textContent = read(valueAt(column, at, i, stacked, sparse, plot));
+          const outputs = legend.querySelectorAll('output');
+          // Values as they are, not smoothed, and of the panel as it is now: a live one grows.
+          latest.current.panel.curves.forEach((curve, i) => {
+            const output = outputs[i];
+            if (output && at !== null) output.textContent = read(valueAt(curve, at));
           });
           host.dataset.step = plot.cursor.idx == null ? '' : `step ${plot.data[0][plot.cursor.idx]}`;
         },
@@ -183,7 +189,7 @@ function optionsOf(
           plot.over.addEventListener('click', () => {
             // A drag zooms; only a click without one asks for the step.
             if (plot.cursor.idx != null && plot.select.width < 3)
-              onStep?.(plot.data[0][plot.cursor.idx] as number);
+              latest.current.onStep?.(plot.data[0][plot.cursor.idx] as number);
           });
         },
       ],
@@ -193,19 +199,8 @@ function optionsOf(
 }
 
 /** The value of a curve at a place; of a metric that is seldom measured the latest up to there. */
-function valueAt(
-  column: ArrayLike<number | null | undefined>,
-  at: number,
-  curve: number,
-  stacked: boolean | undefined,
-  sparse: boolean | undefined,
-  plot: uPlot,
-): number | null | undefined {
-  if (stacked && curve > 0) {
-    const below = plot.data[curve] as ArrayLike<number | null>;
-    return (column[at] ?? 0) - (below[at] ?? 0);
-  }
+function valueAt({ values, sparse }: Curve, at: number): number | null | undefined {
   let place = at;
-  while (sparse && place > 0 && column[place] == null) place--;
-  return column[place];
+  while (sparse && place > 0 && values[place] == null) place--;
+  return values[place];
 }

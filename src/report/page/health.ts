@@ -41,16 +41,36 @@ export function healthChecks(rows: readonly MetricRow[]): HealthCheck[] {
       bad: 0.5,
     }),
   );
+  add(
+    meanShare(column('completions/no_tag'), {
+      id: 'no-tag',
+      title: 'Completions without an answer tag',
+      help: 'Nothing can be read as their answer.',
+      attention: 0.2,
+      bad: 0.8,
+    }),
+  );
   add(entropyFall(column('entropy')));
   add(plainMax(column('kl'), 'kl', 'Largest KL', 'Leaps point to a learning rate that is too high.'));
   add(
     plainMax(column('grad_norm'), 'gradient', 'Largest gradient norm', 'Before clipping to max_grad_norm.'),
   );
+  const bytes = column('memory/peak_bytes');
+  if (bytes.length > 0) {
+    add({
+      id: 'memory',
+      title: 'Peak device memory',
+      value: `${short(Math.max(...bytes) / 2 ** 30)} GiB`,
+      state: 'plain',
+      help: 'Weights, optimizer, activations and cache together.',
+    });
+  }
   return checks;
 }
 
 function skippedSteps(rows: readonly MetricRow[]): HealthCheck {
-  const skipped = rows.filter((row) => (row.skipped ?? row.step_skipped ?? 0) > 0 || lacks(row)).length;
+  // The count goes up from step to step, and begins anew with a resumed run at the latest checkpoint's.
+  const skipped = Math.max(0, ...rows.map((row) => row.nonfinite_steps ?? 0));
   return {
     id: 'skipped',
     title: 'Steps skipped',
@@ -58,11 +78,6 @@ function skippedSteps(rows: readonly MetricRow[]): HealthCheck {
     state: skipped === 0 ? 'good' : skipped > rows.length / 50 ? 'bad' : 'attention',
     help: 'Steps whose gradient was not finite are not applied.',
   };
-}
-
-/** A row without a finite loss: JSON has no NaN, so that it is missing there. */
-function lacks(row: MetricRow): boolean {
-  return row.loss !== undefined && !Number.isFinite(row.loss);
 }
 
 function logpDifference(values: readonly number[]): HealthCheck | undefined {

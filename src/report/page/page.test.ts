@@ -225,7 +225,13 @@ test('run health: quiet when all is well, loud when not', () => {
     Object.fromEntries(healthChecks(rows).map(({ id, state }) => [id, state]));
   const good = { step: 1, loss: 0, frac_reward_zero_std: 0.1, 'sampling/logp_diff_max': 1e-5, entropy: 1 };
   expect(state([good])).toEqual({ skipped: 'good', logp: 'good', 'zero-std': 'good', entropy: 'good' });
-  const bad = { step: 2, skipped: 1, frac_reward_zero_std: 1, 'sampling/logp_diff_max': 3, entropy: 0.01 };
+  const bad = {
+    step: 2,
+    nonfinite_steps: 1,
+    frac_reward_zero_std: 1,
+    'sampling/logp_diff_max': 3,
+    entropy: 0.01,
+  };
   expect(state([good, bad])).toEqual({
     skipped: 'bad',
     logp: 'bad',

@@ -70,6 +70,10 @@ export function panelsOf(rows: readonly MetricRow[], tallies: readonly StepTally
   for (const name of matching(/^rewards\/(.+)\/std$/)) used.add(name);
   const length = curve('mean', 'completions/mean_length');
   const [shortest, longest] = [take('completions/min_length'), take('completions/max_length')];
+  // What the trainer counted is the same as what can be counted from the completions.
+  const counted = rolloutAccuracy(steps, place, tallies);
+  if (counted.length > 0) take('completions/accuracy');
+  for (const name of matching(/^completions\/(?:min|max)_terminated_length$/)) used.add(name);
   const main: Panel[] = [
     {
       id: 'reward',
@@ -89,7 +93,7 @@ export function panelsOf(rows: readonly MetricRow[], tallies: readonly StepTally
       title: 'Accuracy',
       help: 'Share of right answers: sampled rollouts on training questions, and evaluations on held-out ones.',
       curves: [
-        ...rolloutAccuracy(steps, place, tallies),
+        ...(counted.length > 0 ? counted : curve('rollouts', 'completions/accuracy')),
         ...curve('tokens', 'mean_token_accuracy'),
         ...all(/^(eval\/.*accuracy.*)$/),
       ],
@@ -153,6 +157,43 @@ export function panelsOf(rows: readonly MetricRow[], tallies: readonly StepTally
       unit: 'share',
     },
     {
+      id: 'form',
+      title: 'Form of the answers',
+      help: 'Share of completions without an answer tag, with several, and cut off before one.',
+      curves: [
+        ...curve('no tag', 'completions/no_tag'),
+        ...curve('several', 'completions/multi_tag'),
+        ...curve('cut off', 'completions/truncated'),
+      ],
+      include: [0, 1],
+      unit: 'share',
+    },
+    {
+      id: 'modalities',
+      title: 'Reward by modality',
+      help: 'Mean over the completions of a step on questions of a modality; gaps are steps without any.',
+      curves: all(/^reward_by_modality\/(.+)$/),
+    },
+    {
+      id: 'clipping',
+      title: 'Clipped tokens',
+      help: 'Share of tokens whose probability ratio left the trust region; zero while every step is on-policy.',
+      curves: [
+        ...curve('low', 'clip_ratio/low_mean'),
+        ...curve('high', 'clip_ratio/high_mean'),
+        ...curve('either', 'clip_ratio/region_mean'),
+      ],
+      include: [0],
+      unit: 'share',
+    },
+    {
+      id: 'throughput',
+      title: 'Throughput',
+      help: 'Tokens a second over the whole step.',
+      curves: curve('tokens/s', 'tokens_per_second'),
+      include: [0],
+    },
+    {
       id: 'rate',
       title: 'Learning rate',
       help: 'As the schedule set it.',
@@ -171,8 +212,9 @@ function hasValues({ curves }: Panel): boolean {
   return curves.some(({ values }) => values.some((value) => value !== null));
 }
 
+/** Evaluations are; a modality that is missing from some steps is not. */
 function isSparse(values: Values): boolean {
-  return values.filter((value) => value !== null).length < values.length / 2;
+  return values.filter((value) => value !== null).length < values.length / 4;
 }
 
 function around(values: Values, spread: Values): NonNullable<Panel['band']> {
