@@ -5,6 +5,8 @@ import type { Argv } from 'yargs';
 import type { Gpu } from '../gpu/index.js';
 import { ensureDriver } from '../launcher/launch.js';
 import { openGpu } from '../launcher/open.js';
+import { loadPageAssets } from '../report/assets.js';
+import { writeReport } from '../report/write-report.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
 import type { TrainingResult } from '../train/events.js';
 import { type LaunchOptions, launchTraining } from '../train/launch.js';
@@ -74,12 +76,23 @@ export async function runTraining<Config extends TrainingConfig>(
       console: { live: process.stderr.isTTY === true, write: (text) => void process.stderr.write(text) },
       ...(deviceBytes === undefined ? {} : { deviceBytes }),
     });
+    await writeRunReport(config.output_dir);
     if (args.json) printJson(result);
     if (result.outcome === 'stopped') process.exitCode = 1;
     return result;
   } finally {
     stop.release();
     await gpu.destroy();
+  }
+}
+
+/** A run that went well is not failed by its report. */
+async function writeRunReport(runDir: string): Promise<void> {
+  try {
+    const { file } = await writeReport(runDir, { assets: await loadPageAssets() });
+    process.stderr.write(`report: ${file}\n`);
+  } catch (error) {
+    process.stderr.write(`warning: no report was written: ${(error as Error).message}\n`);
   }
 }
 
