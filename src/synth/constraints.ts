@@ -94,8 +94,8 @@ export const CONSTRAINTS = {
   too_long: tooLong,
   too_few_steps: tooFewSteps,
   leaked_answer: leaked,
-  contradiction,
   other_conclusion: otherConclusion,
+  contradiction,
 } as const satisfies Readonly<Record<string, Constraint>>;
 
 /** A cause of rejection that {@link CONSTRAINTS} knows. */

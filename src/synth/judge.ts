@@ -65,7 +65,7 @@ export function judge(
       if (broken) reject(broken.cause, broken.detail);
       else if (passRate < settings.minPassRate) reject('too_hard', `pass rate ${passRate.toFixed(3)}`);
       else if (passRate > settings.maxPassRate) reject('too_easy', `pass rate ${passRate.toFixed(3)}`);
-      else if (kept >= settings.keep) reject('surplus', `${kept} traces are accepted already`);
+      else if (kept >= settings.keep) reject('surplus', `its question has given ${kept} already`);
       else {
         const same = duplicates.find(reasoning);
         if (same) {
