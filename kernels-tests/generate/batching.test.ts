@@ -76,6 +76,18 @@ describe('a batch', () => {
     expectSame(await run({ cacheTokens: need }), together);
   });
 
+  it('is the same with the kernels and the idle rows of hardware', async () => {
+    const hardware = await tinyModel(await testGpu(undefined, { software: false }), NAME);
+    const generator = new Generator(hardware);
+    const seven = await generator.generate(requests.map((request) => ({ ...request, samples: 1 })));
+    expectSame(
+      seven,
+      (await run({})).map(([first]) => [first]),
+    );
+    await generator.dispose();
+    hardware.dispose();
+  });
+
   it('is bit-identical when run again', async () => {
     expect(await run({})).toEqual(await run({}));
   });

@@ -5,7 +5,7 @@
  */
 import { noGrad } from '../autograd/index.js';
 import { check, type Recording } from '../gpu/index.js';
-import { decodeAttention, kvAppend } from '../kernels/attention.js';
+import { decodeAttention, kvAppend, NO_SLOT } from '../kernels/attention.js';
 import { philoxCounter } from '../kernels/random.js';
 import { encodeSamplingRows, sample, tokenMask } from '../kernels/sampling.js';
 import type { Model } from '../models/model.js';
@@ -49,6 +49,8 @@ export class DecodeBatch {
   readonly #recorded = new Map<string, RecordedStep>();
   #seen: Tensor | undefined;
   #rows: readonly Sample[] = [];
+  /** Rows that a step computes: the batch's, and idle ones. */
+  #width = 0;
   /** Tokens that each row had when the rows were composed. */
   #before: readonly number[] = [];
   /** Steps issued since then: each gives every row one more token, taken or not. */
@@ -97,18 +99,27 @@ export class DecodeBatch {
   compose(rows: readonly Sample[]): void {
     check(rows.length <= this.#capacity, 'value', () => `${rows.length} rows for ${this.#capacity} places`);
     this.#rows = rows;
+    this.#width = this.#model.gpu.info.software
+      ? rows.length
+      : Math.min(roundedUp(rows.length), this.#capacity);
     this.#before = rows.map(({ tokenIds }) => tokenIds.length);
     this.#issued = 0;
-    const { words, limited, penalised } = encodeSamplingRows(rows.map(({ group }) => group.sampling));
+    const idle = new Array(this.#width - rows.length).fill({ seed: 0, temperature: 0 });
+    const { words, limited, penalised } = encodeSamplingRows([
+      ...rows.map(({ group }) => group.sampling),
+      ...idle,
+    ]);
     this.#limited = limited;
     this.#penalised = penalised;
-    const counters = rows.flatMap((row) => philoxCounter({ seed: 0, ...row.counter }));
+    const counters = new Uint32Array(4 * this.#width);
+    const tokens = new Int32Array(this.#width);
+    rows.forEach((row, i) => {
+      counters.set(philoxCounter({ seed: 0, ...row.counter }), 4 * i);
+      tokens[i] = row.tokenIds.at(-1) ?? 0;
+    });
     this.#write('settings', words);
-    this.#write('counters', Uint32Array.from(counters));
-    this.#write(
-      'tokens',
-      Int32Array.from(rows, ({ tokenIds }) => tokenIds.at(-1) ?? 0),
-    );
+    this.#write('counters', counters);
+    this.#write('tokens', tokens);
     if (penalised) this.#writeSeen();
   }
 
@@ -123,7 +134,7 @@ export class DecodeBatch {
     const { gpu } = this.#model;
     const longest = this.#writePlaces();
     const keys = Math.max(LEAST_KEYS, 2 ** Math.ceil(Math.log2(longest)));
-    const key = [this.#rows.length, keys, this.#limited, this.#penalised].join();
+    const key = [this.#width, keys, this.#limited, this.#penalised].join();
     let step = this.#recorded.get(key);
     if (step) {
       this.#recorded.delete(key);
@@ -152,9 +163,10 @@ export class DecodeBatch {
   /** Where each row's newest token stands; returns the most keys that one attends to. */
   #writePlaces(): number {
     const rows = this.#rows;
-    const positions = new Int32Array(rows.length);
-    const slots = new Uint32Array(rows.length);
-    const sequences = new Uint32Array(4 * rows.length);
+    // Idle rows attend to nothing and leave nothing in the cache.
+    const positions = new Int32Array(this.#width);
+    const slots = new Uint32Array(this.#width).fill(NO_SLOT);
+    const sequences = new Uint32Array(4 * this.#width);
     let longest = 0;
     rows.forEach(({ group, slots: own }, i) => {
       const at = this.#before[i] - 1 + this.#issued;
@@ -173,7 +185,7 @@ export class DecodeBatch {
 
   #forward(maxKeys: number): Tensor {
     const model = this.#model;
-    const rows = this.#rows.length;
+    const rows = this.#width;
     return noGrad(() =>
       scope(() => {
         const sequences = this.#view('sequences', rows);
@@ -233,7 +245,7 @@ export class DecodeBatch {
   #writeSeen(): void {
     const { gpu } = this.#model;
     this.#seen ??= empty(gpu, [this.#capacity, this.#words], { dtype: 'u32' }).keep();
-    const bits = new Uint32Array(this.#rows.length * this.#words);
+    const bits = new Uint32Array(this.#width * this.#words);
     this.#rows.forEach(({ group, tokenIds }, i) => {
       const mark = (id: number) => {
         bits[i * this.#words + (id >> 5)] |= 1 << (id & 31);
@@ -250,4 +262,14 @@ export class DecodeBatch {
     step?.result.dispose();
     this.#recorded.delete(key);
   }
+}
+
+/**
+ * Batches shrink row by row as samples finish, and a recording for each size would cost more than it saves. Where weights
+ * are what a step waits for, a few idle rows are free: two sizes for each power of two.
+ */
+function roundedUp(rows: number): number {
+  if (rows <= 4) return rows;
+  const step = 2 ** (Math.ceil(Math.log2(rows)) - 2);
+  return Math.ceil(rows / step) * step;
 }
