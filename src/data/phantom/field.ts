@@ -4,6 +4,12 @@ import type { Random } from '../random.js';
 /** A function of a place; x runs right and y down, both from 0 to 1. */
 export type At = (x: number, y: number) => number;
 
+/** Edges of a rectangle: left, top, right, bottom. */
+export type Box = readonly [number, number, number, number];
+
+/** Coverage of a shape, which is 0 outside of its box. */
+export type Shape = At & { readonly box?: Box };
+
 /** A square field of physical values: Hounsfield units, echo strength, optical density. */
 export class Field {
   readonly size: number;
@@ -28,17 +34,13 @@ export class Field {
     return this;
   }
 
-  /** Like {@link paint} within a square around a place, for things smaller than the picture. */
-  paintNear(
-    x: number,
-    y: number,
-    reach: number,
-    next: (value: number, x: number, y: number) => number,
-  ): this {
+  /** Like {@link paint} within a box, for things smaller than the picture. */
+  paintIn(box: Box | undefined, next: (value: number, x: number, y: number) => number): this {
+    if (box === undefined) return this.paint(next);
     const { size, values } = this;
     const clamp = (at: number) => Math.min(size, Math.max(0, at));
-    const [left, right] = [clamp(Math.floor((x - reach) * size)), clamp(Math.ceil((x + reach) * size))];
-    const [top, bottom] = [clamp(Math.floor((y - reach) * size)), clamp(Math.ceil((y + reach) * size))];
+    const [left, right] = [clamp(Math.floor(box[0] * size)), clamp(Math.ceil(box[2] * size))];
+    const [top, bottom] = [clamp(Math.floor(box[1] * size)), clamp(Math.ceil(box[3] * size))];
     for (let row = top; row < bottom; row++) {
       for (let column = left; column < right; column++) {
         const i = row * size + column;
@@ -48,21 +50,20 @@ export class Field {
     return this;
   }
 
-  /** Moves values towards `value` by as much as `cover` (0 to 1) says at each place. */
-  cover(value: number | At, cover: At): this {
-    return this.paint((old, x, y) => {
-      const share = cover(x, y);
+  /** Moves values towards `value` by as much as a shape covers (0 to 1) at each place. */
+  cover(value: number | At, shape: Shape): this {
+    return this.paintIn(shape.box, (old, x, y) => {
+      const share = shape(x, y);
       if (share <= 0) return old;
       return old + share * ((typeof value === 'number' ? value : value(x, y)) - old);
     });
   }
 
-  /** {@link cover} for something that lies within `reach` of a place. */
-  coverNear(x: number, y: number, reach: number, value: number | At, cover: At): this {
-    return this.paintNear(x, y, reach, (old, px, py) => {
-      const share = cover(px, py);
-      if (share <= 0) return old;
-      return old + share * ((typeof value === 'number' ? value : value(px, py)) - old);
+  /** Adds an amount where a shape covers. */
+  add(amount: number | At, shape: Shape): this {
+    return this.paintIn(shape.box, (old, x, y) => {
+      const share = shape(x, y);
+      return share <= 0 ? old : old + share * (typeof amount === 'number' ? amount : amount(x, y));
     });
   }
 

@@ -1,4 +1,5 @@
 /** From fields to pictures in bytes, and to PNG files whose bytes depend on nothing but the picture. */
+import { deflate } from './deflate.js';
 import { type At, Field } from './field.js';
 
 /** A square picture of 8 bits, grey or RGB, row by row. */
@@ -60,8 +61,8 @@ export function aperture(radius: number): At {
   };
 }
 
-/** A PNG file: each row filtered by the difference from the row above, compressed by the platform's zlib. */
-export async function encodePng({ size, channels, pixels }: Picture): Promise<Uint8Array> {
+/** A PNG file. */
+export function encodePng({ size, channels, pixels }: Picture): Uint8Array {
   const header = new Uint8Array(13);
   const view = new DataView(header.buffer);
   view.setUint32(0, size);
@@ -70,7 +71,7 @@ export async function encodePng({ size, channels, pixels }: Picture): Promise<Ui
   const parts = [
     Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a),
     chunk('IHDR', header),
-    chunk('IDAT', await deflate(filtered(size * channels, pixels))),
+    chunk('IDAT', deflate(filtered(size, channels, pixels))),
     chunk('IEND', new Uint8Array(0)),
   ];
   const file = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -82,23 +83,41 @@ export async function encodePng({ size, channels, pixels }: Picture): Promise<Ui
   return file;
 }
 
-function filtered(stride: number, pixels: Uint8Array): Uint8Array<ArrayBuffer> {
-  const UP = 2;
-  const rows = pixels.length / stride;
-  const out = new Uint8Array(rows * (stride + 1));
-  for (let row = 0; row < rows; row++) {
-    out[row * (stride + 1)] = UP;
-    for (let i = 0; i < stride; i++) {
-      const above = row === 0 ? 0 : (pixels[(row - 1) * stride + i] as number);
-      out[row * (stride + 1) + 1 + i] = (pixels[row * stride + i] as number) - above;
+/**
+ * Rows with the filter that leaves the smallest differences: to the left, above, or Paeth's guess from both. Of equally
+ * good ones the first, so that the choice is the same everywhere.
+ */
+function filtered(size: number, channels: number, pixels: Uint8Array): Uint8Array {
+  const stride = size * channels;
+  const out = new Uint8Array(size * (stride + 1));
+  const candidates = [1, 2, 4].map((filter) => ({ filter, row: new Uint8Array(stride) }));
+  for (let y = 0; y < size; y++) {
+    let best = Number.POSITIVE_INFINITY;
+    for (const { filter, row } of candidates) {
+      let cost = 0;
+      for (let i = 0; i < stride; i++) {
+        const at = y * stride + i;
+        const left = i >= channels ? (pixels[at - channels] as number) : 0;
+        const above = y > 0 ? (pixels[at - stride] as number) : 0;
+        const corner = i >= channels && y > 0 ? (pixels[at - stride - channels] as number) : 0;
+        const guess = filter === 1 ? left : filter === 2 ? above : paeth(left, above, corner);
+        const rest = ((pixels[at] as number) - guess) & 255;
+        row[i] = rest;
+        cost += rest < 128 ? rest : 256 - rest;
+      }
+      if (cost >= best) continue;
+      best = cost;
+      out[y * (stride + 1)] = filter;
+      out.set(row, y * (stride + 1) + 1);
     }
   }
   return out;
 }
 
-async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([bytes]).stream().pipeThrough(new CompressionStream('deflate'));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+function paeth(left: number, above: number, corner: number): number {
+  const guess = left + above - corner;
+  const [a, b, c] = [Math.abs(guess - left), Math.abs(guess - above), Math.abs(guess - corner)];
+  return a <= b && a <= c ? left : b <= c ? above : corner;
 }
 
 function chunk(type: string, data: Uint8Array): Uint8Array {

@@ -30,7 +30,7 @@ export async function writePhantom(
     const folder = image.slice(0, image.lastIndexOf('/'));
     if (!folders.has(folder)) await makeFolder(join(dir, folder));
     folders.add(folder);
-    await atomicWrite(join(dir, image), await encodePng(item.draw()));
+    await atomicWrite(join(dir, image), encodePng(item.draw()));
     questions.push(item.question);
     facts.push(JSON.stringify(item.facts));
     onProgress({ done: questions.length, n: options.n });

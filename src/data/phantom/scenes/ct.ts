@@ -3,7 +3,7 @@ import type { Random } from '../../random.js';
 import { type At, Field, fractal, grain } from '../field.js';
 import { type Channels, windowed } from '../picture.js';
 import type { Composition, Finding, Look, Scene } from '../scene.js';
-import { blob, ellipse, ellipseDepth, stroke, union, within, without } from '../shapes.js';
+import { blob, ellipse, ellipseDepth, near, stroke, union, within, without } from '../shapes.js';
 
 const SIGNS = 'a slice of the body with tissues in clean shades of grey, white bone and black air';
 
@@ -53,10 +53,10 @@ function vertebra(field: Field, x: number, y: number): void {
     ),
     ellipse(x, y + 0.05, 0.036, 0.034),
   );
-  field.coverNear(x, y + 0.03, 0.15, 480, processes);
-  field.coverNear(x, y, 0.1, 620, ellipse(x, y, 0.058, 0.046));
-  field.coverNear(x, y, 0.1, 230, ellipse(x, y - 0.002, 0.049, 0.037, 0, 0.012));
-  field.coverNear(x, y + 0.05, 0.1, 25, ellipse(x, y + 0.052, 0.021, 0.018));
+  field.cover(480, processes);
+  field.cover(620, ellipse(x, y, 0.058, 0.046));
+  field.cover(230, ellipse(x, y - 0.002, 0.049, 0.037, 0, 0.012));
+  field.cover(25, ellipse(x, y + 0.052, 0.021, 0.018));
 }
 
 /** Sections of ribs around the chest wall. */
@@ -66,8 +66,8 @@ function ribs(field: Field, x: number, y: number, rx: number, ry: number, tilt: 
     if (Math.sin(angle) > 0.9) continue;
     const [cx, cy] = [x + rx * Math.cos(angle), y + ry * Math.sin(angle)];
     const along = Math.atan2(ry * Math.cos(angle), -rx * Math.sin(angle));
-    field.coverNear(cx, cy, 0.06, 650, ellipse(cx, cy, 0.034, 0.0095, along));
-    field.coverNear(cx, cy, 0.06, 280, ellipse(cx, cy, 0.026, 0.0045, along));
+    field.cover(650, ellipse(cx, cy, 0.034, 0.0095, along));
+    field.cover(280, ellipse(cx, cy, 0.026, 0.0045, along));
   }
 }
 
@@ -140,7 +140,7 @@ const chest: Scene = {
         field.cover((px, py) => -860 + 25 * mottle(px, py), without(air, heartCover));
         vessels(field, texture, lungs, x, y);
         field.cover((px, py) => 150 + 8 * mottle(px, py), heartCover);
-        field.coverNear(x, y, 0.2, 90, ellipse(x + 0.035, y + 0.0, 0.028, 0.075, -0.5, 0.015));
+        field.cover(90, ellipse(x + 0.035, y + 0.0, 0.028, 0.075, -0.5, 0.015));
         field.cover(170, ellipse(x + 0.055, y + 0.165, 0.034, 0.034));
         field.cover(-990, ellipse(x - 0.01, y + 0.1, 0.02, 0.024));
         vertebra(field, x, y + 0.205);
@@ -156,7 +156,7 @@ const chest: Scene = {
         }
         for (const { x: lx, y: ly, radius } of lesions) {
           const value = -820 + 880 * (0.55 + 0.45 * look.contrast);
-          field.coverNear(lx, ly, 2 * radius, value, blob(texture, lx, ly, radius, 0.06, 0.01));
+          field.cover(value, blob(texture, lx, ly, radius, 0.06, 0.01));
         }
         return display(field, texture, look, 28, -1150, 400);
       },
@@ -179,18 +179,18 @@ function vessels(field: Field, random: Random, lungs: readonly At[], x: number, 
         // Vessels that leave the slice are cut across: small round dots.
         if (random.uniform() < 0.5) {
           const [dx, dy] = [px + random.uniform(-0.03, 0.03), py + random.uniform(-0.03, 0.03)];
-          field.coverNear(
-            dx,
-            dy,
-            0.02,
+          field.cover(
             -250,
             within(ellipse(dx, dy, 0.0045, 0.0045), (a, b) => (lung(a, b) > 0.01 ? 1 : 0)),
           );
         }
       }
       const line = stroke(points, 0.013, 0.003);
-      field.coverNear(x + (i === 0 ? -0.2 : 0.2), y, 0.26, -120, (px, py) =>
-        lung(px, py) > 0.012 ? 0.85 * line(px, py) : 0,
+      field.cover(
+        -120,
+        near(x + (i === 0 ? -0.2 : 0.2), y, 0.26, (px, py) =>
+          lung(px, py) > 0.012 ? 0.85 * line(px, py) : 0,
+        ),
       );
     }
   }
@@ -252,22 +252,10 @@ const abdomen: Scene = {
         for (const { x: lx, y: ly, radius } of lesions) {
           if (finding === LIVER_CYST) {
             const value = 108 - 106 * look.contrast;
-            field.coverNear(lx, ly, 2 * radius, value, blob(texture, lx, ly, radius, 0.03, 0.006));
+            field.cover(value, blob(texture, lx, ly, radius, 0.03, 0.006));
           } else {
-            field.coverNear(
-              lx,
-              ly,
-              2 * radius,
-              108 + 62 * look.contrast,
-              blob(texture, lx, ly, radius, 0.1, 0.008),
-            );
-            field.coverNear(
-              lx,
-              ly,
-              2 * radius,
-              108 - 62 * look.contrast,
-              blob(texture, lx, ly, radius * 0.74, 0.12, 0.014),
-            );
+            field.cover(108 + 62 * look.contrast, blob(texture, lx, ly, radius, 0.1, 0.008));
+            field.cover(108 - 62 * look.contrast, blob(texture, lx, ly, radius * 0.74, 0.12, 0.014));
           }
         }
         return display(field, texture, look, 13, -140, 240);
@@ -277,20 +265,17 @@ const abdomen: Scene = {
 };
 
 function kidney(field: Field, x: number, y: number, side: number): void {
-  field.coverNear(x, y, 0.12, 170, ellipse(x, y, 0.062, 0.085, side * 0.35));
-  field.coverNear(x, y, 0.12, 120, ellipse(x - side * 0.01, y, 0.034, 0.055, side * 0.35, 0.02));
-  field.coverNear(x, y, 0.12, -90, ellipse(x - side * 0.045, y, 0.032, 0.026, 0, 0.012));
+  field.cover(170, ellipse(x, y, 0.062, 0.085, side * 0.35));
+  field.cover(120, ellipse(x - side * 0.01, y, 0.034, 0.055, side * 0.35, 0.02));
+  field.cover(-90, ellipse(x - side * 0.045, y, 0.032, 0.026, 0, 0.012));
 }
 
 function stomach(field: Field, x: number, y: number): void {
-  field.coverNear(x, y, 0.16, 70, ellipse(x, y, 0.115, 0.085, 0.5));
+  field.cover(70, ellipse(x, y, 0.115, 0.085, 0.5));
   const lumen = ellipse(x, y, 0.102, 0.072, 0.5);
-  field.coverNear(x, y, 0.16, 15, lumen);
+  field.cover(15, lumen);
   // The patient lies on the back, so that gas is in front with a level below it.
-  field.coverNear(
-    x,
-    y,
-    0.16,
+  field.cover(
     -950,
     within(lumen, (_, py) => Math.min(1, Math.max(0, (y - 0.012 - py) / 0.006 + 0.5))),
   );
@@ -301,14 +286,8 @@ function bowel(field: Field, random: Random, x: number, y: number, inner: At): v
     const [bx, by] = [x + random.uniform(-0.02, 0.3), y + random.uniform(-0.04, 0.12)];
     if (inner(bx, by) < 0.05) continue;
     const radius = random.uniform(0.026, 0.04);
-    field.coverNear(bx, by, 0.08, 60, blob(random, bx, by, radius, 0.12));
-    field.coverNear(
-      bx,
-      by,
-      0.08,
-      random.uniform() < 0.3 ? -700 : 25,
-      blob(random, bx, by, radius * 0.6, 0.15, 0.012),
-    );
+    field.cover(60, blob(random, bx, by, radius, 0.12));
+    field.cover(random.uniform() < 0.3 ? -700 : 25, blob(random, bx, by, radius * 0.6, 0.15, 0.012));
   }
 }
 
@@ -323,7 +302,10 @@ function hepaticVeins(field: Field, random: Random, x: number, y: number, liver:
       points.push([px, py]);
     }
     const vein = stroke(points, 0.017, 0.005, 0.008);
-    field.coverNear(x, y, 0.3, 148, (a, b) => (liver(a, b) > 0.012 ? 0.8 * vein(a, b) : 0));
+    field.cover(
+      148,
+      near(x, y, 0.3, (a, b) => (liver(a, b) > 0.012 ? 0.8 * vein(a, b) : 0)),
+    );
   }
 }
 
@@ -408,22 +390,10 @@ const head: Scene = {
         );
         for (const { x: lx, y: ly, radius } of lesions) {
           if (finding === HAEMORRHAGE) {
-            field.coverNear(lx, ly, 3 * radius, 26, blob(texture, lx, ly, radius * 1.12, 0.1, 0.015));
-            field.coverNear(
-              lx,
-              ly,
-              2 * radius,
-              36 + 42 * look.contrast,
-              blob(texture, lx, ly, radius, 0.12, 0.008),
-            );
+            field.cover(26, blob(texture, lx, ly, radius * 1.12, 0.1, 0.015));
+            field.cover(36 + 42 * look.contrast, blob(texture, lx, ly, radius, 0.12, 0.008));
           } else {
-            field.coverNear(
-              lx,
-              ly,
-              2 * radius,
-              36 - 22 * look.contrast,
-              blob(texture, lx, ly, radius, 0.14, 0.014),
-            );
+            field.cover(36 - 22 * look.contrast, blob(texture, lx, ly, radius, 0.14, 0.014));
           }
         }
         return display(field, texture, look, 3.4, -5, 85);

@@ -1,6 +1,6 @@
 /** Dermoscopy: skin that loses light to melanin and blood by Beer and Lambert's law, seen through oil and a round lens. */
 import type { Random } from '../../random.js';
-import { type At, Field, fractal, grain, mix, smooth } from '../field.js';
+import { type At, Field, fractal, grain, mix, type Shape, smooth } from '../field.js';
 import { aperture, type Channels, colourField } from '../picture.js';
 import type { Composition, Finding, Lesion, Look, Region, Scene } from '../scene.js';
 import { blob, ellipse, stroke, union, wander } from '../shapes.js';
@@ -41,12 +41,7 @@ const KERATOSIS: Finding = {
 function lesionOf(finding: Finding, skin: Skin, { x, y, radius }: Lesion, look: Look, random: Random): void {
   const { melanin, blood, white } = skin;
   const strength = 0.45 + 0.55 * look.contrast;
-  const reach = 2 * radius;
-  const add = (field: Field, amount: number | At, shape: At) =>
-    field.paintNear(x, y, reach, (value, px, py) => {
-      const share = shape(px, py);
-      return share <= 0 ? value : value + share * (typeof amount === 'number' ? amount : amount(px, py));
-    });
+  const add = (field: Field, amount: number | At, shape: Shape) => field.add(amount, shape);
   if (finding === NAEVUS) {
     const mesh = honeycomb(random, 0.018);
     const shape = blob(random, x, y, radius, 0.05, 0.22 * radius);
@@ -133,7 +128,7 @@ function compose(relief: Relief, random: Random): Composition {
           0.5,
         );
         const vessel = stroke(points, 0.0035, 0.002, 0.006);
-        blood.paint((value, x, y) => value + 0.25 * vessel(x, y));
+        blood.add(0.25, vessel);
       }
       for (const lesion of lesions) if (finding) lesionOf(finding, skin, lesion, look, texture);
       for (let k = 0; k < hairs; k++) {
@@ -147,8 +142,8 @@ function compose(relief: Relief, random: Random): Composition {
           16,
         );
         const hair = stroke(points, 0.0075, 0.004, 0.002);
-        melanin.paint((value, x, y) => value + 2.6 * hair(x, y));
-        white.paint((value, x, y) => value * (1 - hair(x, y)));
+        melanin.add(2.6, hair);
+        white.cover(0, hair);
       }
       return develop(size, skin, lens, look, texture);
     },
@@ -178,7 +173,7 @@ function skinOf(size: number, relief: Relief, tone: number, angle: number, rando
         const x = (column + 0.5 + (row % 2) * 0.5 + random.uniform(-0.25, 0.25)) / 15;
         const y = (row + 0.5 + random.uniform(-0.25, 0.25)) / 15;
         const radius = random.uniform(0.008, 0.014);
-        field.coverNear(x, y, 0.04, tone - 0.07, ellipse(x, y, radius, radius, 0, 0.006));
+        field.cover(tone - 0.07, ellipse(x, y, radius, radius, 0, 0.006));
       }
     }
     return field;

@@ -3,7 +3,7 @@ import type { Random } from '../../random.js';
 import { Field, fractal, grain, mix } from '../field.js';
 import { aperture, type Channels, colourField } from '../picture.js';
 import type { Composition, Finding, Look, Plan, Scene } from '../scene.js';
-import { blob, ellipse, stroke } from '../shapes.js';
+import { around, blob, ellipse, stroke } from '../shapes.js';
 
 const SIGNS = 'an orange-red disc-shaped field with branching vessels';
 
@@ -74,9 +74,14 @@ function vessels(
       }
     }
     if (points.length < 3) return;
-    const line = stroke(points, width, width * 0.45, 0.0025);
-    const middle = points[Math.floor(points.length / 2)] as [number, number];
-    field.paintNear(middle[0], middle[1], length * 0.75 + 0.05, (value, a, b) => Math.max(value, line(a, b)));
+    // In pieces, since each is looked up only near itself.
+    const last = points.length - 1;
+    const widthAt = (k: number) => width * (1 - (0.55 * k) / last);
+    for (let k = 0; k < last; k += 4) {
+      const end = Math.min(last, k + 4);
+      const piece = stroke(points.slice(k, end + 1), widthAt(k), widthAt(end), 0.0025);
+      field.paintIn(piece.box, (value, a, b) => Math.max(value, piece(a, b)));
+    }
   };
   for (const up of [-1, 1]) {
     for (const [field, width, offset] of [
@@ -133,7 +138,7 @@ function paint(
   const head = ellipse(disc[0], disc[1], DISC * 0.92, DISC, 0, 0.007);
   const hollow = ellipse(disc[0] - nasal * 0.004, disc[1], DISC * 0.92 * cup, DISC * cup, 0, 0.009);
   const halo = ellipse(disc[0] - nasal * 0.008, disc[1], DISC * 1.1, DISC * 1.12, 0, 0.014);
-  pale.paintNear(disc[0], disc[1], 0.12, (value, x, y) => {
+  pale.paintIn(around(disc[0], disc[1], 0.12), (value, x, y) => {
     const vessel = Math.max(tree.arteries.sample(x, y), tree.veins.sample(x, y));
     return value + (0.15 * halo(x, y) + 0.42 * head(x, y) + 0.5 * hollow(x, y)) * (1 - 0.6 * vessel);
   });
@@ -141,13 +146,13 @@ function paint(
   for (const { x, y, radius } of lesions) {
     const shape = blob(random, x, y, radius, 0.13, 0.006);
     if (finding === HAEMORRHAGE)
-      blood.paintNear(x, y, 2 * radius, (value, a, b) => mix(value, 1.5 * strength, shape(a, b)));
+      blood.paintIn(around(x, y, 2 * radius), (value, a, b) => mix(value, 1.5 * strength, shape(a, b)));
     else {
       const crumbs = fractal(random, 60, 1);
-      pale.paintNear(x, y, 2 * radius, (value, a, b) =>
+      pale.paintIn(around(x, y, 2 * radius), (value, a, b) =>
         Math.max(value, strength * shape(a, b) * (0.95 + 0.1 * crumbs(a, b))),
       );
-      blood.paintNear(x, y, 2 * radius, (value, a, b) => value * (1 - 0.7 * shape(a, b)));
+      blood.paintIn(around(x, y, 2 * radius), (value, a, b) => value * (1 - 0.7 * shape(a, b)));
     }
   }
   const glass = aperture(LENS);

@@ -1,9 +1,9 @@
 /** Bright-field microscopy: stains absorb light by Beer and Lambert's law; blood smear and tissue section. */
 import type { Random } from '../../random.js';
-import { type At, Field, fractal, grain, smooth } from '../field.js';
+import { Field, fractal, grain, smooth } from '../field.js';
 import { type Channels, colourField } from '../picture.js';
 import type { Composition, Finding, Lesion, Look, Plan, Scene } from '../scene.js';
-import { blob, ellipse, stroke, union, wander } from '../shapes.js';
+import { blob, ellipse, near, stroke, union, wander } from '../shapes.js';
 
 const SIGNS = 'stained cells in pink and violet on a light ground';
 
@@ -29,13 +29,6 @@ function develop(size: number, { eosin, violet }: Slide, look: Look, random: Ran
     const colour = (k: 0 | 1 | 2) =>
       light * Math.exp(-EOSIN[k] * pink - VIOLET[k] * blue) + noise * grain(random);
     return [colour(0), colour(1) * 0.985, colour(2)];
-  });
-}
-
-function add(field: Field, x: number, y: number, reach: number, amount: number | At, shape: At): void {
-  field.paintNear(x, y, reach, (value, px, py) => {
-    const share = shape(px, py);
-    return share <= 0 ? value : value + share * (typeof amount === 'number' ? amount : amount(px, py));
   });
 }
 
@@ -88,14 +81,7 @@ const blood: Scene = {
         for (const lesion of plan.lesions) blast(slide, lesion, look, texture);
         for (let k = 0; k < 7; k++) {
           const [px, py] = [texture.uniform(0, 1), texture.uniform(0, 1)];
-          add(
-            slide.violet,
-            px,
-            py,
-            0.03,
-            0.5,
-            blob(texture, px, py, texture.uniform(0.006, 0.01), 0.2, 0.004),
-          );
+          slide.violet.add(0.5, blob(texture, px, py, texture.uniform(0.006, 0.01), 0.2, 0.004));
         }
         return develop(size, slide, look, texture);
       },
@@ -130,46 +116,39 @@ function redCells(
         stroke(arc.slice(0, 5), cell * 0.12, cell * 0.75),
         stroke(arc.slice(4), cell * 0.75, cell * 0.12),
       );
-      add(eosin, x, y, cell * 2.2, density * 1.25, thin);
+      eosin.add(density * 1.25, thin);
       continue;
     }
     const radius = cell * random.uniform(0.92, 1.05);
     const outline = blob(random, x, y, radius, 0.035, 0.005);
     // A disc that is hollow on both sides: thickest near its rim.
-    add(
-      eosin,
-      x,
-      y,
-      cell * 2,
-      (px, py) => {
-        const far = Math.hypot(px - x, py - y) / radius;
-        return density * (1 - 0.72 * Math.exp(-((far / 0.42) ** 2)));
-      },
-      outline,
-    );
+    eosin.add((px, py) => {
+      const far = Math.hypot(px - x, py - y) / radius;
+      return density * (1 - 0.72 * Math.exp(-((far / 0.42) ** 2)));
+    }, outline);
   }
 }
 
 function neutrophil({ eosin, violet }: Slide, { x, y, radius }: Lesion, random: Random): void {
-  add(eosin, x, y, 2 * radius, 0.22, blob(random, x, y, radius, 0.05, 0.006));
+  eosin.add(0.22, blob(random, x, y, radius, 0.05, 0.006));
   const turn = random.uniform(0, 6.28);
   for (let k = 0; k < 3; k++) {
     const angle = turn + k * 1.5;
     const [lx, ly] = [x + radius * 0.45 * Math.cos(angle), y + radius * 0.45 * Math.sin(angle)];
-    violet.coverNear(lx, ly, radius, 1.15, blob(random, lx, ly, radius * 0.33, 0.12, 0.005));
+    violet.cover(1.15, blob(random, lx, ly, radius * 0.33, 0.12, 0.005));
   }
 }
 
 function blast({ eosin, violet }: Slide, { x, y, radius }: Lesion, look: Look, random: Random): void {
   const strength = 0.5 + 0.5 * look.contrast;
   const chromatin = fractal(random, 46, 2);
-  eosin.coverNear(x, y, 2 * radius, 0.1, blob(random, x, y, radius, 0.04, 0.005));
-  add(violet, x, y, 2 * radius, 0.3 * strength, blob(random, x, y, radius, 0.04, 0.005));
+  eosin.cover(0.1, blob(random, x, y, radius, 0.04, 0.005));
+  violet.add(0.3 * strength, blob(random, x, y, radius, 0.04, 0.005));
   const nucleus = blob(random, x + 0.05 * radius, y, radius * 0.86, 0.05, 0.006);
-  add(violet, x, y, 2 * radius, (px, py) => strength * (0.75 + 0.22 * chromatin(px, py)), nucleus);
+  violet.add((px, py) => strength * (0.75 + 0.22 * chromatin(px, py)), nucleus);
   for (let k = 0; k < 2; k++) {
     const [nx, ny] = [x + radius * random.uniform(-0.4, 0.4), y + radius * random.uniform(-0.4, 0.4)];
-    add(violet, nx, ny, radius, -0.35 * strength, ellipse(nx, ny, radius * 0.14, radius * 0.14, 0, 0.005));
+    violet.add(-0.35 * strength, ellipse(nx, ny, radius * 0.14, radius * 0.14, 0, 0.005));
   }
 }
 
@@ -211,10 +190,7 @@ const colon: Scene = {
           if (glands.some(([gx, gy]) => Math.hypot(gx - x, gy - y) < gland * 1.06)) continue;
           const round = finding === INFLAMMATION;
           const turn = texture.uniform(0, 3.14);
-          slide.violet.coverNear(
-            x,
-            y,
-            0.02,
+          slide.violet.cover(
             0.95,
             ellipse(x, y, round ? 0.0075 : 0.011, round ? 0.0075 : 0.0045, turn, 0.003),
           );
@@ -234,7 +210,7 @@ const colon: Scene = {
             0.002,
             0.004,
           );
-          slide.eosin.paint((value, x, y) => value + 0.22 * line(x, y));
+          slide.eosin.add(0.22, line);
         }
         for (const lesion of lesions) nest(slide, lesion, look, texture);
         return develop(size, slide, look, texture);
@@ -250,9 +226,9 @@ function crypt({ eosin, violet }: Slide, x: number, y: number, radius: number, r
     radius * random.uniform(0.85, 1.05),
     random.uniform(0, 3.14),
   ];
-  eosin.coverNear(x, y, 2 * radius, 0.14, ellipse(x, y, rx, ry, turn, 0.006));
-  violet.coverNear(x, y, 2 * radius, 0.06, ellipse(x, y, rx, ry, turn, 0.006));
-  eosin.coverNear(x, y, radius, 0.01, ellipse(x, y, rx * 0.25, ry * 0.25, turn, 0.008));
+  eosin.cover(0.14, ellipse(x, y, rx, ry, turn, 0.006));
+  violet.cover(0.06, ellipse(x, y, rx, ry, turn, 0.006));
+  eosin.cover(0.01, ellipse(x, y, rx * 0.25, ry * 0.25, turn, 0.008));
   const count = 22;
   for (let k = 0; k < count; k++) {
     const angle = ((k + random.uniform(-0.2, 0.2)) / count) * 2 * Math.PI;
@@ -261,13 +237,7 @@ function crypt({ eosin, violet }: Slide, x: number, y: number, radius: number, r
       x + dx * Math.cos(turn) - dy * Math.sin(turn),
       y + dx * Math.sin(turn) + dy * Math.cos(turn),
     ];
-    violet.coverNear(
-      nx,
-      ny,
-      0.03,
-      random.uniform(0.75, 0.95),
-      ellipse(nx, ny, 0.0115, 0.0062, angle + turn, 0.003),
-    );
+    violet.cover(random.uniform(0.75, 0.95), ellipse(nx, ny, 0.0115, 0.0062, angle + turn, 0.003));
     // Walls between the cells.
     const wall = stroke(
       [
@@ -278,7 +248,7 @@ function crypt({ eosin, violet }: Slide, x: number, y: number, radius: number, r
       0.002,
       0.003,
     );
-    add(eosin, x, y, 2 * radius, 0.12, wall);
+    eosin.add(0.12, wall);
   }
 }
 
@@ -286,24 +256,18 @@ function crypt({ eosin, violet }: Slide, x: number, y: number, radius: number, r
 function nest({ eosin, violet }: Slide, { x, y, radius }: Lesion, look: Look, random: Random): void {
   const strength = 0.5 + 0.5 * look.contrast;
   const outline = blob(random, x, y, radius, 0.1, 0.008);
-  eosin.coverNear(x, y, 2 * radius, 0.42, outline);
-  violet.coverNear(x, y, 2 * radius, 0.38 * strength, outline);
+  eosin.cover(0.42, outline);
+  violet.cover(0.38 * strength, outline);
   const cells = Math.round((radius / 0.0125) ** 2);
   for (let k = 0; k < cells; k++) {
     const [angle, far] = [random.uniform(0, 6.28), radius * 0.95 * Math.sqrt(random.uniform())];
     const [cx, cy] = [x + far * Math.cos(angle), y + far * Math.sin(angle)];
     const size = random.uniform(0.008, 0.015);
-    violet.coverNear(
-      cx,
-      cy,
-      0.04,
-      strength * random.uniform(0.9, 1.5),
-      blob(random, cx, cy, size, 0.16, 0.003),
-    );
+    violet.cover(strength * random.uniform(0.9, 1.5), blob(random, cx, cy, size, 0.16, 0.003));
   }
   const rim = (px: number, py: number) =>
     smooth(0.012, 0, Math.abs(Math.hypot(px - x, py - y) - radius * 1.08));
-  add(eosin, x, y, 2 * radius, 0.16, rim);
+  eosin.add(0.16, near(x, y, 2 * radius, rim));
 }
 
 /** Microscopy of blood and colon. */

@@ -177,24 +177,15 @@ const brain: Scene = {
         const around = of(TISSUES.white);
         for (const { x: lx, y: ly, radius } of lesions) {
           if (finding === GLIOMA) {
-            field.coverNear(
-              lx,
-              ly,
-              3 * radius,
+            field.cover(
               faded(of(TISSUES.oedema), around, 0.6),
               blob(texture, lx, ly, radius * 1.15, 0.12, 0.012),
             );
-            field.coverNear(
-              lx,
-              ly,
-              2 * radius,
+            field.cover(
               faded(of(TISSUES.cortical), around, look.contrast),
               blob(texture, lx, ly, radius * 0.98, 0.12, 0.006),
             );
-            field.coverNear(
-              lx,
-              ly,
-              2 * radius,
+            field.cover(
               faded(of(TISSUES.fluid), around, look.contrast),
               blob(texture, lx, ly, radius * 0.78, 0.16, 0.008),
             );
@@ -204,13 +195,7 @@ const brain: Scene = {
               around,
               look.contrast,
             );
-            field.coverNear(
-              lx,
-              ly,
-              2 * radius,
-              value,
-              ellipse(lx, ly, radius * 1.12, radius * 0.9, texture.uniform(0, 3), 0.008),
-            );
+            field.cover(value, ellipse(lx, ly, radius * 1.12, radius * 0.9, texture.uniform(0, 3), 0.008));
           }
         }
         return scan(field, coil.bias, look, texture);
@@ -328,7 +313,7 @@ const knee: Scene = {
           const value =
             faded(of(TISSUES.plaque), of(TISSUES.marrow), look.contrast) *
             (coil.weighting === 'T1' ? 0.8 : 1.25);
-          field.coverNear(lx, ly, 2 * radius, value, blob(texture, lx, ly, radius, 0.1, 0.012));
+          field.cover(value, blob(texture, lx, ly, radius, 0.1, 0.012));
         }
         return scan(field, coil.bias, look, texture);
       },

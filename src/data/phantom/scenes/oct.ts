@@ -3,7 +3,7 @@ import type { Random } from '../../random.js';
 import { type At, Field, fractal, grain, mix, smooth } from '../field.js';
 import type { Channels } from '../picture.js';
 import type { Composition, Finding, Look, Plan, Scene } from '../scene.js';
-import { blob, ellipse } from '../shapes.js';
+import { around, blob, ellipse } from '../shapes.js';
 
 const SIGNS = 'a cross-section of bright and dark bands with speckle, black above';
 
@@ -89,7 +89,7 @@ function reflect(
   if (finding === OEDEMA) {
     for (const { x, y, radius } of lesions) {
       const shape = blob(random, x, y, radius, 0.06, 0.006);
-      field.coverNear(x, y, 2 * radius, mix(0.35, 0.03, look.contrast), shape);
+      field.cover(mix(0.35, 0.03, look.contrast), shape);
     }
   }
   shadows(field, random, retina);
@@ -142,11 +142,11 @@ function shadows(field: Field, random: Random, retina: Retina): void {
       continue;
     const width = random.uniform(0.005, 0.011);
     const top = retina.floor(x) - RETINA * retina.thickness(x);
-    field.paintNear(x, 0.5, 0.52, (value, px, py) => {
+    field.paintIn(around(x, 0.5, 0.52), (value, px, py) => {
       const near = Math.max(0, 1 - Math.abs(px - x) / width);
       return near <= 0 || py < top + 0.02 ? value : value * (1 - 0.45 * near);
     });
-    field.coverNear(x, top + 0.022, 0.04, 0.75, ellipse(x, top + 0.022, width, 0.014, 0, 0.006));
+    field.cover(0.75, ellipse(x, top + 0.022, width, 0.014, 0, 0.006));
   }
 }
 

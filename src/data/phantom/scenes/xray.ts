@@ -1,9 +1,9 @@
 /** Projection radiography: path lengths through tissues, exponential attenuation, a logarithmic detector. */
 import type { Random } from '../../random.js';
-import { type At, Field, fractal, grain, smooth } from '../field.js';
+import { type At, Field, fractal, grain, type Shape, smooth } from '../field.js';
 import type { Channels } from '../picture.js';
 import type { Composition, Finding, Look, Scene } from '../scene.js';
-import { blob, ellipseDepth, stroke } from '../shapes.js';
+import { around, blob, ellipseDepth, near, stroke, within } from '../shapes.js';
 
 const SIGNS =
   'overlapping shadows, with bone bright and air dark, as rays that pass through the whole body leave';
@@ -22,23 +22,20 @@ function expose(depth: Field, black: number, white: number, look: Look, random: 
 }
 
 /** Thickness of an ellipsoid that rays cross at a place, 1 in the middle. */
-function dome(x: number, y: number, rx: number, ry: number, angle = 0): At {
+function dome(x: number, y: number, rx: number, ry: number, angle = 0): Shape {
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  return (px, py) => {
+  return near(x, y, Math.max(rx, ry), (px, py) => {
     const [dx, dy] = [px - x, py - y];
     const rest = 1 - ((dx * cos + dy * sin) / rx) ** 2 - ((dy * cos - dx * sin) / ry) ** 2;
     return rest <= 0 ? 0 : Math.sqrt(rest);
-  };
+  });
 }
 
 /** Optical depth of a tube seen from the side: its cortex is crossed longest at the rims. */
-function tube(along: readonly (readonly [number, number])[], width: number, strength: number): At {
+function tube(along: readonly (readonly [number, number])[], width: number, strength: number): Shape {
   const outer = stroke(along, width, width, 0.003);
   const inner = stroke(along, width * 0.62, width * 0.62, 0.004);
-  return (px, py) => {
-    const share = outer(px, py);
-    return share <= 0 ? 0 : strength * (share - 0.55 * inner(px, py));
-  };
+  return within(outer, (px, py) => strength * (1 - (0.55 * inner(px, py)) / outer(px, py)));
 }
 
 const MASS: Finding = { name: 'Pulmonary mass', looks: 'a round white shadow over the lung', kind: 'focal' };
@@ -91,8 +88,7 @@ const chest: Scene = {
         };
         field.paint((_, px, py) => outline(px, py) * (1.05 + 0.12 * py + 0.05 * torso(px, py)));
         const mottle = fractal(texture, 30, 3);
-        const shadow = (amount: number, shape: At) =>
-          field.paint((value, px, py) => value + amount * shape(px, py));
+        const shadow = (amount: number, shape: Shape) => field.add(amount, shape);
         const air = (px: number, py: number) => {
           let share = 0;
           for (const each of lungs) share = Math.max(share, smooth(-0.006, 0.05, each(px, py)));
@@ -116,8 +112,7 @@ const chest: Scene = {
             }
             const mark = stroke(points, 0.014, 0.003, 0.007);
             const collapsed = finding === PNEUMOTHORAX && (side === 'left' ? -1 : 1) === sign;
-            if (!collapsed)
-              field.paintNear(x + sign * 0.2, y, 0.3, (value, a, b) => value + 0.17 * mark(a, b) * air(a, b));
+            if (!collapsed) field.add((a, b) => 0.17 * air(a, b), mark);
           }
           shadow(0.12, dome(x + sign * 0.085, y - 0.01, 0.045, 0.075));
         }
@@ -157,7 +152,7 @@ const chest: Scene = {
             ];
             for (const [points, strength] of bones) {
               const bone = tube(points, 0.026, strength);
-              field.paintNear(x + sign * 0.2, top + 0.08, 0.26, (value, a, b) => value + bone(a, b));
+              field.add(1, bone);
             }
           }
         }
@@ -207,7 +202,7 @@ const chest: Scene = {
         for (const { x: lx, y: ly, radius } of lesions) {
           const shape = blob(texture, lx, ly, radius, 0.07, 0.012);
           const strength = 0.28 + 0.36 * look.contrast;
-          field.paintNear(lx, ly, 2 * radius, (value, a, b) => value + strength * shape(a, b));
+          field.add(strength, shape);
         }
         return expose(field, 0.18, 1.95, look, texture);
       },
@@ -288,7 +283,7 @@ const leg: Scene = {
           const shape = blob(texture, lx, ly, radius, 0.1, 0.008);
           const rim = blob(texture, lx, ly, radius * 1.12, 0.08, 0.01);
           const strength = 0.22 + 0.38 * look.contrast;
-          field.paintNear(lx, ly, 2 * radius, (value, a, b) => {
+          field.paintIn(around(lx, ly, 2 * radius), (value, a, b) => {
             const { middle, half } = tibia(b);
             const inBone = smooth(1.02, 0.95, Math.abs(a - middle) / half);
             return value + inBone * (0.12 * rim(a, b) - strength * shape(a, b));
