@@ -187,7 +187,9 @@ describe('errors', () => {
       expect(() => tensor(gpu, [[1, 2], [3]])).toThrow('row 0 has shape [2] and row 1 has [1]');
       expect(() => tensor(gpu, [1.5], [1], { dtype: 'i32' })).toThrow('1.5');
       expect(() => full(gpu, [4], 1).alias([8])).toThrow('exceeds the 16 bytes');
-      expect(() => full(gpu, [4], 1).write(new Int32Array(4))).toThrow('writing Int32Array into a f32 tensor');
+      expect(() => full(gpu, [4], 1).write(new Int32Array(4))).toThrow(
+        'writing Int32Array into a f32 tensor',
+      );
     });
   });
 
