@@ -1,10 +1,10 @@
 /**
  * Kills training runs at random instants, resumes them, and compares them with a run that nobody disturbed.
  *
- *     node bench/train-kill.mjs [--kills 20] [--seed 1]
+ *     node bench/train-kill.mjs [--task sft] [--kills 20] [--seed 1]
  *
- * Every run is `osler sft` in a process of its own, ended by SIGKILL. A run that gets to its end must have the metrics (but
- * for times and memory) and the last checkpoint of the undisturbed run, byte for byte. Exit code 1 if one differs.
+ * Every run is `osler sft` or `osler grpo` in a process of its own, ended by SIGKILL. A run that gets to its end must have the
+ * logs (but for times and memory) and the last checkpoint of the undisturbed run, byte for byte. Exit code 1 if one differs.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,8 +16,13 @@ import sharp from 'sharp';
 
 const osler = fileURLToPath(new URL('../scripts/osler.mjs', import.meta.url));
 const { values } = parseArgs({
-  options: { kills: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' } },
+  options: {
+    task: { type: 'string', default: 'sft' },
+    kills: { type: 'string', default: '20' },
+    seed: { type: 'string', default: '1' },
+  },
 });
+const { task } = values;
 const STEPS = 12;
 const dir = mkdtempSync(path.join(tmpdir(), 'osler-kill-'));
 
@@ -27,6 +32,33 @@ function random() {
   state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
   return state / 2 ** 32;
 }
+
+/** What random models are rewarded for. */
+const REWARD =
+  'export default ({ completionIds: ids }) => ids.filter((id) => id % 2 === 0).length / ids.length;\n';
+
+/** Settings of the tasks; a round of rollouts serves four steps, so that most kills fall inside of one. */
+const SETTINGS = {
+  sft: {
+    eval_fraction: 0.2,
+    eval_strategy: 'steps',
+    eval_steps: 5,
+    metric_for_best_model: 'loss',
+    per_device_train_batch_size: 2,
+    gradient_accumulation_steps: 2,
+  },
+  grpo: {
+    prompt_template: '{Question}',
+    rewards: [{ name: 'module', path: 'reward.mjs' }],
+    num_generations: 4,
+    per_device_train_batch_size: 4,
+    gradient_accumulation_steps: 2,
+    steps_per_generation: 4,
+    num_iterations: 2,
+    max_completion_length: 12,
+    beta: 0.04,
+  },
+};
 
 async function writeData() {
   const lines = [];
@@ -39,41 +71,35 @@ async function writeData() {
       { type: 'image', image: `${i}.png` },
       { type: 'text', text: `Which shade is ${i}?` },
     ];
-    lines.push(
-      JSON.stringify({
-        id: `${i}`,
-        messages: [
-          { role: 'user', content },
-          { role: 'assistant', content: `Shade ${20 * i}.` },
-        ],
-      }),
-    );
+    const messages = [
+      { role: 'user', content },
+      { role: 'assistant', content: `Shade ${20 * i}.` },
+    ];
+    const question = { question: `Shade ${i}?`, options: { A: 'dark', B: 'light' }, answer: 'A' };
+    const sample = task === 'sft' ? { messages } : { image: `${i}.png`, ...question };
+    lines.push(JSON.stringify({ id: `${i}`, ...sample }));
   }
   writeFileSync(path.join(dir, 'train.jsonl'), `${lines.join('\n')}\n`);
   const config = {
     model_name_or_path: path.join(dir, 'model'),
     train_dataset: path.join(dir, 'train.jsonl'),
-    eval_fraction: 0.2,
-    eval_strategy: 'steps',
-    eval_steps: 5,
-    metric_for_best_model: 'loss',
+    ...SETTINGS[task],
     output_dir: 'given by --set',
     system_prompt: 'x',
     learning_rate: 1e-3,
-    per_device_train_batch_size: 2,
-    gradient_accumulation_steps: 2,
     max_steps: STEPS,
     save_steps: 2,
     save_total_limit: 2,
     logging_steps: 1,
   };
   // JSON is YAML.
-  writeFileSync(path.join(dir, 'sft.yaml'), JSON.stringify(config));
+  writeFileSync(path.join(dir, 'run.yaml'), JSON.stringify(config));
+  writeFileSync(path.join(dir, 'reward.mjs'), REWARD);
 }
 
 function command(run, resume) {
   const set = ['--set', `output_dir=${run}`];
-  return [osler, 'sft', '--config', path.join(dir, 'sft.yaml'), ...set, ...(resume ? ['--resume'] : [])];
+  return [osler, task, '--config', path.join(dir, 'run.yaml'), ...set, ...(resume ? ['--resume'] : [])];
 }
 
 /** Runs to the end, or until `delay` milliseconds after training began; true if it got to its end. */
@@ -95,7 +121,7 @@ function train(run, resume, delay) {
       clearTimeout(timer);
       if (code === 0) resolve(true);
       else if (signal === 'SIGKILL' || delay !== undefined) resolve(false);
-      else reject(new Error(`osler sft failed:\n${output}`));
+      else reject(new Error(`osler ${task} failed:\n${output}`));
     });
   });
 }
@@ -108,6 +134,10 @@ function metrics(run) {
   );
 }
 
+function completions(run) {
+  return task === 'sft' ? '' : readFileSync(path.join(run, 'completions.jsonl'), 'utf8');
+}
+
 function files(folder) {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) =>
     entry.isFile(),
@@ -118,6 +148,7 @@ function files(folder) {
 /** What differs between two finished runs; nothing if they are equal. */
 function difference(a, b) {
   if (metrics(a).join('\n') !== metrics(b).join('\n')) return 'metrics.jsonl';
+  if (completions(a) !== completions(b)) return 'completions.jsonl';
   const last = path.join('checkpoints', `step-${String(STEPS).padStart(6, '0')}`);
   const [first, second] = [path.join(a, last), path.join(b, last)];
   if (files(first).join() !== files(second).join()) return 'the files of the last checkpoint';
