@@ -1,9 +1,10 @@
 /** From the bytes of a file, or a path on disk, to checked samples and a list of what was wrong. */
-import { isFolder, join, listFolder, openFile, splitPath } from '../io/data-files.js';
+import { isFolder, join, listFolder, readWholeFile, splitPath } from '../io/data-files.js';
+import type { ParquetLimits } from '../io/parquet.js';
 import { DataError } from './errors.js';
 import { isJsonArray, jsonArray, jsonLines } from './readers/containers.js';
 import type { Raw } from './readers/fields.js';
-import { type ByteSource, parquetRows } from './readers/parquet.js';
+import { parquetRows } from './readers/parquet.js';
 import { readRecord, type Sample, type Schema, schemaOf } from './readers/schemas.js';
 import { tsvRows } from './readers/tsv.js';
 
@@ -15,6 +16,8 @@ export interface ReadOptions {
   readonly strict?: boolean;
   /** Folder that image paths are relative to; by default the file's, and for OmniMedVQA the folder above `QA_information`. */
   readonly imageRoot?: string;
+  /** What decoding a Parquet file may take, beyond which it counts as damaged. */
+  readonly limits?: ParquetLimits;
   /** Values of fields that records lack. */
   readonly defaults?: {
     readonly modality?: string;
@@ -32,9 +35,9 @@ export interface Dataset {
   readonly problems: readonly DataError[];
 }
 
-/** Reads one file that is given in bytes; `name` decides between JSON and Parquet and appears in errors. */
+/** Reads one file, given by path or in bytes; `name` decides between JSON and Parquet and appears in errors. */
 export async function readDataset(
-  source: Uint8Array | ByteSource,
+  source: Uint8Array | { readonly path: string },
   name: string,
   options: ReadOptions = {},
 ): Promise<Dataset> {
@@ -45,7 +48,7 @@ export async function readDataset(
     if (options.strict) throw problem;
     problems.push(problem);
   };
-  for await (const { line, value } of records(source, name)) {
+  for await (const { line, value } of records(source, name, options.limits)) {
     try {
       if (value instanceof DataError) throw value;
       const at = { file: name, line, root: options.imageRoot ?? '', defaults: options.defaults ?? {} };
@@ -68,22 +71,17 @@ export async function readDataset(
 }
 
 async function* records(
-  source: Uint8Array | ByteSource,
+  source: Uint8Array | { readonly path: string },
   name: string,
+  limits?: ParquetLimits,
 ): AsyncGenerator<{ line: number; value: Raw | DataError }> {
-  if (/\.parquet$/i.test(name)) return yield* parquetRows(asSource(source), name);
-  const bytes = source instanceof Uint8Array ? source : new Uint8Array(await source.slice(0));
+  if (/\.parquet$/i.test(name)) return yield* parquetRows(source, name, limits);
+  const bytes = source instanceof Uint8Array ? source : await readWholeFile(source.path);
   if (new TextDecoder().decode(bytes.subarray(0, 23)) === 'version https://git-lfs') {
     throw new DataError({ file: name }, 'is a git-lfs pointer, not the file itself; run git lfs pull');
   }
   if (/\.tsv$/i.test(name)) return yield* tsvRows(bytes, name);
   yield* isJsonArray(bytes) ? jsonArray(bytes, name) : jsonLines(bytes, name);
-}
-
-function asSource(source: Uint8Array | ByteSource): ByteSource {
-  if (!(source instanceof Uint8Array)) return source;
-  const whole = source.slice().buffer;
-  return { byteLength: whole.byteLength, slice: (start, end) => whole.slice(start, end) };
 }
 
 /**
@@ -114,13 +112,8 @@ export async function loadDataset(path: string, options: ReadOptions = {}): Prom
 }
 
 async function loadFile(path: string, options: ReadOptions): Promise<Dataset> {
-  const file = await openFile(path);
-  try {
-    const imageRoot = options.imageRoot ?? (await rootOf(path));
-    return await readDataset(file, path, { ...options, imageRoot });
-  } finally {
-    await file.close();
-  }
+  const imageRoot = options.imageRoot ?? (await rootOf(path));
+  return readDataset({ path }, path, { ...options, imageRoot });
 }
 
 /**
