@@ -25,6 +25,7 @@ grid = torch.tensor([args["grid"]])
 patches = int(np.prod(args["grid"]))
 pixels = torch.sin(torch.arange(patches * 1176, dtype=torch.float32) * 0.01).view(patches, 1176)
 kinds = (ids == model.config.image_token_id).to(torch.int64)
+visual = {getattr(model.config, f"{kind}_token_id") for kind in ("image", "video", "vision_start", "vision_end")}
 
 
 def step():
@@ -46,6 +47,8 @@ def step():
             top_k=0,
             max_new_tokens=width,
             min_new_tokens=width,
+            # Completions with picture tokens could not be read again.
+            suppress_tokens=list(visual),
         )
     phase("rollout", start)
     start = time.perf_counter()
