@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CommandModule } from 'yargs';
-import { UNSEEN } from '../demo/data.js';
+import { HELD_OUT } from '../demo/data.js';
 import { type DemoResult, runDemo } from '../demo/demo.js';
 import type { Score } from '../demo/exam.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
@@ -23,11 +23,11 @@ function scoreText({ accuracy, low, high }: Score): string {
 
 function render({ rows, report }: DemoResult): string {
   const table = textTable(
-    ['', 'modalities trained on', `${UNSEEN}, never trained on`, 'training'],
-    rows.map(({ name, seen, unseen, seconds }) => [
+    ['', 'modalities trained on', `${HELD_OUT}, held out`, 'training'],
+    rows.map(({ name, trained, heldOut, seconds }) => [
       name,
-      scoreText(seen),
-      scoreText(unseen),
+      scoreText(trained),
+      scoreText(heldOut),
       seconds > 0 ? `${seconds.toFixed(0)} s` : '',
     ]),
   );

@@ -1,8 +1,8 @@
 /**
  * The demo: a small Qwen2-VL that has learned from notes of mixed quality meets verifiable rewards.
  *
- * It is examined, improved by GRPO, and examined again, on new pictures of the modalities it knows and on one it has never
- * been trained on. A control goes on imitating the notes on the same pictures, for no less time.
+ * It is examined, improved by GRPO, and examined again, on new pictures of the modalities that were trained on, and on one that
+ * was held out. A control goes on imitating the notes on the same pictures, for no less time.
  */
 import { check, type Gpu } from '../gpu/index.js';
 import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
@@ -90,8 +90,8 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   return { rows, report: written.file };
 }
 
-function row(name: string, { seen, unseen }: Scores, seconds: number): DemoRow {
-  return { name, seen, unseen, seconds };
+function row(name: string, { trained, heldOut }: Scores, seconds: number): DemoRow {
+  return { name, trained, heldOut, seconds };
 }
 
 /** A checkpoint, and how it was come by. */

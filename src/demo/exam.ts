@@ -19,10 +19,10 @@ export interface Score {
 
 /** A checkpoint's scores. */
 export interface Scores {
-  /** On modalities that were trained on, pictures that were not. */
-  readonly seen: Score;
-  /** On the modality that was never trained on. */
-  readonly unseen: Score;
+  /** On new pictures of the modalities that were trained on. */
+  readonly trained: Score;
+  /** On the modality that was held out. */
+  readonly heldOut: Score;
 }
 
 /** A finished examination. */
@@ -39,15 +39,15 @@ export async function examine(gpu: Gpu, model: string, data: DemoData, wording: 
   const policy = await loadModel(gpu, model);
   const generator = new Generator(policy, { tokenizer: processor.tokenizer, maxBatch: 64, stopIds });
   try {
-    const questions = [...data.test, ...data.unseen];
+    const questions = [...data.test, ...data.heldOut];
     const evaluation = await evaluateModel({ generator, processor }, questions, {
       ...wording,
       maxNewTokens: 64,
     });
     const { predictions } = evaluation;
     return {
-      seen: score(predictions.slice(0, data.test.length)),
-      unseen: score(predictions.slice(data.test.length)),
+      trained: score(predictions.slice(0, data.test.length)),
+      heldOut: score(predictions.slice(data.test.length)),
       write: async (dir) => {
         await writeEvaluation(dir, evaluation, { model, data: 'phantom', skipped: 0 });
       },
