@@ -4,7 +4,6 @@ import type { Argv } from 'yargs';
 import { type GenerationRequest, Generator, type KvDtype, loadStopIds } from '../generate/index.js';
 import type { Gpu } from '../gpu/index.js';
 import { folderReader } from '../io/folder.js';
-import { openGpu } from '../launcher/open.js';
 import { loadConfig, loadModel } from '../models/load.js';
 import type { WeightDtype } from '../models/load-weights.js';
 import { loadAdapter } from '../models/lora/disk.js';
@@ -13,6 +12,7 @@ import { encodePrompt, expandImageTokens, imagesOf, type Message } from '../text
 import { loadProcessor, type Processor } from '../train/processor.js';
 import { decodeImage, ImageError, imagesToPatches, imageTokenCount } from '../vision/index.js';
 import { UsageError } from './common.js';
+import { openDevice } from './device.js';
 
 /** Options of commands that generate. */
 export interface GenerationArgs {
@@ -76,7 +76,7 @@ export async function openSession(args: GenerationArgs, ignoreEos = false): Prom
     ? await loadProcessor(args.model, config, { maxPixels: args.maxPixels ?? null })
     : null;
   const stopIds = ignoreEos ? [] : await loadStopIds(args.model, config, processor?.tokenizer);
-  const gpu = await openGpu(args.tier ? { tier: args.tier } : {});
+  const gpu = await openDevice({ tier: args.tier });
   try {
     const model = await loadModel(gpu, args.model, { dtype: args.dtype });
     for (const warning of model.warnings) console.error(`warning: ${warning}`);

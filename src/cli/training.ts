@@ -3,14 +3,13 @@ import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { Argv } from 'yargs';
 import type { Gpu } from '../gpu/index.js';
-import { ensureDriver } from '../launcher/launch.js';
-import { openGpu } from '../launcher/open.js';
 import { loadPageAssets } from '../report/assets.js';
 import { writeReport } from '../report/write-report.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
 import type { TrainingResult } from '../train/events.js';
 import { type LaunchOptions, launchTraining } from '../train/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { openDevice } from './device.js';
 
 /** Options of `sft` and `grpo`. */
 export interface TrainingArgs extends CommonArgs {
@@ -62,8 +61,7 @@ export async function runTraining<Config extends TrainingConfig>(
   config: Config,
   makeTask: LaunchOptions<Config>['makeTask'],
 ): Promise<TrainingResult> {
-  await ensureDriver();
-  const gpu = await openGpu(args.tier ? { tier: args.tier } : {});
+  const gpu = await openDevice({ tier: args.tier });
   const stop = stopOnSignals();
   try {
     const deviceBytes = deviceMemory(gpu);
