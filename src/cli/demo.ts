@@ -5,6 +5,7 @@ import type { CommandModule } from 'yargs';
 import { HELD_OUT } from '../demo/data.js';
 import { type DemoResult, runDemo } from '../demo/demo.js';
 import type { Score } from '../demo/exam.js';
+import { ensureDriver } from '../launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { openDevice } from './device.js';
 import { percent, textTable } from './table.js';
@@ -50,6 +51,7 @@ export const demo: CommandModule<object, Args> = {
       .example('$0 demo', 'ends with a table and the path of the report')
       .example('$0 demo --full --seed 1', 'from random weights; half an hour on two cores'),
   handler: async (args) => {
+    await ensureDriver();
     const gpu = await openDevice();
     try {
       const result = await runDemo({

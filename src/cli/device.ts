@@ -1,7 +1,6 @@
 /** The device that a command works on: the best adapter, with the kernel choices that were measured on it before. */
 import type { Gpu } from '../gpu/index.js';
 import { attachTuner, Tuner } from '../kernels/tuner.js';
-import { ensureDriver } from '../launcher/launch.js';
 import { openGpu } from '../launcher/open.js';
 import { engineVersion } from '../launcher/paths.js';
 import { tunerEnabled, tunerFile } from '../launcher/tuner-file.js';
@@ -12,9 +11,8 @@ export interface DeviceOptions {
   readonly tier?: string | undefined;
 }
 
-/** Opens the device; may restart the process under a driver. `OSLER_TUNER=off` leaves the rules of thumb alone. */
+/** Opens the device, for which `ensureDriver` has seen to a driver. `OSLER_TUNER=off` leaves the rules of thumb alone. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Gpu> {
-  await ensureDriver();
   const gpu = await openGpu(options.tier ? { tier: options.tier } : {});
   const tuner = new Tuner(gpu, { store: tunerFile(gpu.info, engineVersion()) });
   if (tunerEnabled()) await tuner.load();

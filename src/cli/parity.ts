@@ -1,6 +1,7 @@
 /** `osler parity`: a model's numbers beside those of the reference implementation. */
 import type { CommandModule } from 'yargs';
 import { grpoKind } from '../grpo/parity/kind.js';
+import { ensureDriver } from '../launcher/launch.js';
 import { loadModel } from '../models/load.js';
 import type { WeightDtype } from '../models/load-weights.js';
 import { loadAdapter } from '../models/lora/disk.js';
@@ -62,6 +63,7 @@ export const parity: CommandModule<object, Args> = {
         'the portable kernels, for scripts',
       ),
   handler: async (args) => {
+    await ensureDriver();
     const gpu = await openDevice({ tier: args.tier });
     const fixture = await Fixture.open(args.fixture);
     try {

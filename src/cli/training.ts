@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { Argv } from 'yargs';
 import type { Gpu } from '../gpu/index.js';
+import { ensureDriver } from '../launcher/launch.js';
 import { loadPageAssets } from '../report/assets.js';
 import { writeReport } from '../report/write-report.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
@@ -61,6 +62,7 @@ export async function runTraining<Config extends TrainingConfig>(
   config: Config,
   makeTask: LaunchOptions<Config>['makeTask'],
 ): Promise<TrainingResult> {
+  await ensureDriver();
   const gpu = await openDevice({ tier: args.tier });
   const stop = stopOnSignals();
   try {
