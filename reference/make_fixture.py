@@ -4,7 +4,8 @@
         --padding left --grids "1x10x12,1x4x6;1x6x10" --grads all
 
 Token ids and pixels are random. `--grids` lists the images of each sample, in patches (time x height x width), samples
-separated by semicolons. The file is what `osler parity` reads; DESIGN says what is in it.
+separated by semicolons. The file is what `osler parity` reads: inputs, what is expected of them, and in `__metadata__`
+the kind, `rtol`, `atol` and the versions that made it.
 """
 
 import argparse

@@ -1,5 +1,5 @@
 /**
- * Checks the two rules on imports in src/ (DESIGN, section 1), as part of `npm run lint`:
+ * Checks the two rules on imports in src/ (README, "How it is built"), as part of `npm run lint`:
  * - imports point one way, down the table below;
  * - only the folders of `NODE` use Node's modules or packages that need Node; everything else runs in a browser as well.
  * Tests (`*.test.ts`, and `test-*.ts` for what they share), benchmarks and scripts may import anything; but benchmarks are

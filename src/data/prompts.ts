@@ -34,10 +34,6 @@ const TEMPLATES: Readonly<Record<AnswerStyle, { readonly train: string; readonly
   },
 };
 
-/** What the README of Med-R1 tells a released checkpoint. */
-export const MED_R1_README_TEMPLATE =
-  '{Question} First output the thinking process in <think> </think> and final choice (A, B, C, D ...) in <answer> </answer> tags.';
-
 /** The template of a style, with `{Question}` where question and options go. */
 export function promptTemplate(style: AnswerStyle, phase: 'train' | 'eval'): string {
   return TEMPLATES[style][phase];

@@ -21,6 +21,10 @@ describe("scipy's numbers", () => {
       expect(Math.abs(interval.high - high)).toBeLessThan(1e-12);
     }
     expect(wilsonInterval(0, 0)).toEqual({ low: 0, high: 1 });
+    for (let n = 1; n < 60; n++) {
+      expect(wilsonInterval(0, n).low).toBe(0);
+      expect(wilsonInterval(n, n).high).toBe(1);
+    }
   });
 
   it("McNemar's test, exact and corrected", () => {

@@ -10,8 +10,11 @@ export function wilsonInterval(correct: number, n: number, z = Z95): { low: numb
   const scale = 1 + z ** 2 / n;
   const centre = share + z ** 2 / (2 * n);
   const reach = z * Math.sqrt((share * (1 - share)) / n + z ** 2 / (4 * n ** 2));
-  // Rounding must not leave the ends outside of [0, 1], where the formula's exact values are 0 and 1.
-  return { low: Math.max(0, (centre - reach) / scale), high: Math.min(1, (centre + reach) / scale) };
+  // Where the formula's exact values are 0 and 1, rounding must leave neither 2e-17 nor more than 1.
+  return {
+    low: correct === 0 ? 0 : (centre - reach) / scale,
+    high: correct === n ? 1 : (centre + reach) / scale,
+  };
 }
 
 /** Result of McNemar's test. */

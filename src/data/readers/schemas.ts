@@ -72,7 +72,7 @@ const OSLER_KEYS = new Set(
   'id image images question options answer modality question_type dataset reasoning problem'.split(' '),
 );
 
-/** Our own JSONL (DESIGN, section 3). */
+/** Our own JSONL: the fields of a {@link Question}, with names as in files. */
 function osler(raw: Raw, at: RecordContext): Question {
   const options = optionsOf(raw.options, 'options', at);
   const problem = optionalText(raw, 'problem', at);
