@@ -2,6 +2,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { exitCodeOf } from '../../src/cli/common.js';
 import { testGpu } from '../support/gpu.js';
 import { removeFolders } from '../train/support.js';
 import { grpoConfig, runGrpo, workspace } from './support.js';
@@ -62,7 +63,10 @@ it('a reward that throws names itself and the sample', async () => {
   await rename(join(dir, 'weights'), join(dir, 'model', 'model.safetensors'));
   const rewards = [{ name: 'module', path: 'even.mjs', label: 'mine', options: { fail: 'q2' } }];
   const run = { ...settings, rewards, output_dir: join(dir, 'run') };
-  await expect(runGrpo(await testGpu(), dir, run)).rejects.toThrow(
+  const error = await runGrpo(await testGpu(), dir, run).catch((reason: unknown) => reason);
+  expect((error as Error).message).toMatch(
     /reward "mine" on completion \d of question "q2" \(.*\) failed: no opinion/,
   );
+  // The config was fine: it is the run that failed.
+  expect(exitCodeOf(error)).toBe(1);
 });

@@ -1,7 +1,7 @@
 /** What a reward is, and how the rewards of a batch are computed. */
 
 import type { Question } from '../../data/index.js';
-import { OslerError } from '../../gpu/index.js';
+import { TrainingFailure } from '../../train/non-finite.js';
 
 /** A completion to be judged, with what it answers. */
 export interface RewardSample {
@@ -66,10 +66,13 @@ async function scoreOne(reward: Reward, sample: RewardSample): Promise<RewardRes
   return result;
 }
 
-function failure(reward: Reward, { record, sample, completion }: RewardSample, problem: string): OslerError {
+function failure(
+  reward: Reward,
+  { record, sample, completion }: RewardSample,
+  problem: string,
+): TrainingFailure {
   const start = completion.length > 80 ? `${completion.slice(0, 80)}…` : completion;
-  return new OslerError(
-    'value',
+  return new TrainingFailure(
     `reward "${reward.name}" on completion ${sample} of question ${JSON.stringify(record.id)} (${JSON.stringify(start)}) ${problem}`,
   );
 }
