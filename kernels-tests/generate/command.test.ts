@@ -135,7 +135,7 @@ it('takes prompts and conversations from lines of a file', async () => {
 it.each([
   ['{"prompt": 3}', /jsonl:2 has neither "prompt"/],
   ['{"prompt"', /jsonl:2 is not valid JSON/],
-  ['{"prompt": "x", "images": ["none.png"]}', /none\.png, a picture of .*jsonl:2, cannot be read/],
+  ['{"prompt": "x", "images": ["none.png"]}', /none\.png, a picture of .*jsonl:2, does not exist$/],
   ['{"prompt": "x", "images": "teal.png"}', /"images" that are not a list/],
   ['{"messages": [{"role": "user"}]}', /jsonl:2: message 1/],
 ])('names the line that cannot be used: %s', async (line, message) => {

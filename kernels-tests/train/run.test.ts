@@ -2,6 +2,7 @@
 import { appendFile, chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { exitCodeOf } from '../../src/cli/common.js';
 import type { Gpu } from '../../src/gpu/index.js';
 import type { TrainingListener } from '../../src/train/events.js';
 import { testGpu } from '../support/gpu.js';
@@ -174,13 +175,19 @@ it('refuses folders that hold a run, or none, or cannot be written', async () =>
   await expect(runSft(gpu, { ...settings, output_dir: run, seed: 7 }, { resume: true })).rejects.toThrow(
     /"seed" is 7, but the run in .* has 42/,
   );
-  await expect(
-    runSft(gpu, { ...settings, output_dir: join(shared, 'model', 'config.json', 'x') }),
-  ).rejects.toThrow(/cannot be written/);
+  const file = join(shared, 'model', 'config.json');
+  for (const [folder, problem] of [
+    [file, /"output_dir" cannot be used: .*config\.json is a file, not a folder; choose another/],
+    [join(file, 'x'), /"output_dir" cannot be used: .* part of its path is a file; choose another/],
+  ] as const) {
+    const refused = await runSft(gpu, { ...settings, output_dir: folder }).catch((error: unknown) => error);
+    expect((refused as Error).message).toMatch(problem);
+    expect(exitCodeOf(refused)).toBe(2);
+  }
   await mkdir(join(dir, 'closed'), { mode: 0o500 });
   if (process.getuid?.() !== 0) {
     await expect(runSft(gpu, { ...settings, output_dir: join(dir, 'closed', 'x') })).rejects.toThrow(
-      /cannot be written/,
+      /may not be written by this user/,
     );
   }
   await chmod(join(dir, 'closed'), 0o700);

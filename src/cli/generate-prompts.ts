@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { GenerationRequest } from '../generate/index.js';
 import { promptsOf } from '../generate/inputs.js';
+import { readProblem } from '../io/errors.js';
 import { Fixture } from '../models/parity/fixture.js';
 import { type Message, parseMessages } from '../text/index.js';
 import type { ImageTally } from '../vision/index.js';
@@ -84,7 +85,7 @@ async function* openLines(file: string): AsyncGenerator<string, void, undefined>
   try {
     handle = await open(file);
   } catch (error) {
-    throw new UsageError(`${file} cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`--input ${file} ${readProblem(error)}`);
   }
   try {
     yield* handle.readLines();

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import { type GenerationRequest, Generator, type KvDtype, loadStopIds } from '../generate/index.js';
 import type { Gpu } from '../gpu/index.js';
+import { readProblem } from '../io/errors.js';
 import { folderReader } from '../io/folder.js';
 import { loadConfig, loadModel } from '../models/load.js';
 import type { WeightDtype } from '../models/load-weights.js';
@@ -123,7 +124,7 @@ export function fileImages(resolve: (path: string) => string): ImageReader {
     try {
       return { bytes: await readFile(path), name: path };
     } catch (error) {
-      throw new ImageError(`${path}, a picture of ${name},`, `cannot be read: ${(error as Error).message}`);
+      throw new ImageError(`${path}, a picture of ${name},`, readProblem(error));
     }
   };
 }

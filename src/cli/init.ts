@@ -1,6 +1,7 @@
 /** `osler init`: a randomly initialised checkpoint of a named architecture. */
 import { readdir, readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
+import { readProblem } from '../io/errors.js';
 import type { StoredDtype } from '../models/config.js';
 import { ARCHITECTURES, initModel } from '../models/init/init.js';
 import { parameterCount } from '../models/inventory.js';
@@ -31,7 +32,7 @@ async function readText(option: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new UsageError(`${option} ${file} cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`${option} ${file} ${readProblem(error)}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { Argv } from 'yargs';
 import type { Gpu } from '../gpu/index.js';
+import { readProblem } from '../io/errors.js';
 import { ensureDriver } from '../launcher/launch.js';
 import { loadPageAssets } from '../report/assets.js';
 import { writeReport } from '../report/write-report.js';
@@ -51,7 +52,7 @@ export async function configSource(args: TrainingArgs): Promise<ConfigSource> {
   try {
     text = await readFile(args.config, 'utf8');
   } catch (error) {
-    throw new UsageError(`--config ${args.config} cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`--config ${args.config} ${readProblem(error)}`);
   }
   return { file: args.config, text, set: args.set };
 }

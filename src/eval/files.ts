@@ -2,8 +2,9 @@
 import { DataError } from '../data/errors.js';
 import { jsonLines } from '../data/readers/containers.js';
 import { atomicWrite } from '../io/atomic.js';
-import { isFolder, join, makeFolder, readWholeFile } from '../io/data-files.js';
+import { isFolder, join, readWholeFile } from '../io/data-files.js';
 import { JsonProblem, parseJsonObject } from '../io/json.js';
+import { makeFolder } from '../io/make-folder.js';
 import type { Evaluation } from './evaluate.js';
 import type { EvalSummary, Prediction } from './summary.js';
 

@@ -41,7 +41,7 @@ describe('atomicWrite', () => {
     const dir = await folder();
     await expect(atomicWrite(join(dir, 'no', 'x'), '')).rejects.toThrow(/no\/x cannot be written: ENOENT/);
     await mkdir(join(dir, 'd'));
-    await expect(atomicWrite(join(dir, 'd'), '')).rejects.toThrow(/\/d cannot be written: EISDIR/);
+    await expect(atomicWrite(join(dir, 'd'), '')).rejects.toThrow(/\/d is a folder, not a file$/);
     expect(await readdir(dir)).toEqual(['d']);
   });
 

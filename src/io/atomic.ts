@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { unwritable } from './errors.js';
 
 /** What {@link atomicWrite} writes: the content, or a function that writes it piece by piece. */
 export type FileContent = string | Uint8Array | ((file: FileWriter) => Promise<void>);
@@ -92,7 +93,7 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 /** Errors of an open file do not say which file; people need to know which disk is full. */
 function named(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || (error as NodeJS.ErrnoException).syscall === undefined) return error;
-  return new Error(`${path} cannot be written: ${error.message}`, { cause: error });
+  return unwritable(path, error);
 }
 
 /**

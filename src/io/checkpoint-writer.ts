@@ -1,7 +1,8 @@
 /** Writing a checkpoint folder's weights in the Hugging Face layout: one file, or shards with an index. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StagedFile, stageFile } from './atomic.js';
+import { makeFolder } from './make-folder.js';
 import { checkSources, type Metadata, safetensorsContent, sourceBytes, type TensorSource } from './writer.js';
 
 /** How {@link writeCheckpoint} lays out its files. */
@@ -46,7 +47,7 @@ export async function writeCheckpoint(
   const totalBytes = sources.reduce((sum, source) => sum + sourceBytes(source), 0);
   const index = groups.length > 1 ? `${base}.safetensors.index.json` : undefined;
 
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   const staged: StagedFile[] = [];
   try {
     for (const [i, group] of groups.entries()) {

@@ -1,5 +1,5 @@
 /** Files of datasets, for layers that must not know Node. */
-import { type FileHandle, mkdir, open, readdir, stat } from 'node:fs/promises';
+import { type FileHandle, open, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fromSystemError } from './errors.js';
@@ -81,11 +81,6 @@ export async function importModule(file: string): Promise<unknown> {
   if (!/\.[cm]?tsx?$/.test(absolute)) return import(pathToFileURL(absolute).href);
   const { createJiti } = await import('jiti');
   return createJiti(pathToFileURL(absolute).href, { fsCache: false }).import(absolute);
-}
-
-/** Makes a folder and those above it, where they are missing. */
-export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
 }
 
 /** All bytes of a file. */

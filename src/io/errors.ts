@@ -49,9 +49,32 @@ const SYSTEM_PROBLEMS: Readonly<Record<string, string>> = {
 /** Turns what `node:fs` threw into a {@link SafetensorsError}; other errors come back as they are. */
 export function fromSystemError(file: string, error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof SafetensorsError) return error;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === undefined) return error;
-  return new SafetensorsError(file, SYSTEM_PROBLEMS[code] ?? `cannot be read: ${error.message}`, {
-    cause: error,
-  });
+  if ((error as NodeJS.ErrnoException).code === undefined) return error;
+  return new SafetensorsError(file, readProblem(error), { cause: error });
+}
+
+/** Why a file could not be read, as a sentence's predicate. */
+export function readProblem(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  return SYSTEM_PROBLEMS[code] ?? `cannot be read: ${message}`;
+}
+
+/** A place that a user named for output and that cannot be used: bad input, unlike a disk that is full. */
+export class PlaceError extends Error {}
+
+const PLACE_PROBLEMS: Readonly<Record<string, string>> = {
+  ENOTDIR: 'cannot be made, because part of its path is a file',
+  EEXIST: 'is a file, not a folder',
+  EISDIR: 'is a folder, not a file',
+  EACCES: 'may not be written by this user',
+  EPERM: 'may not be written by this user',
+  EROFS: 'is on a file system that is read-only',
+};
+
+/** What `node:fs` threw on writing, in words: a {@link PlaceError} if another place is the fix. */
+export function unwritable(path: string, error: unknown): Error {
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  const problem = PLACE_PROBLEMS[code];
+  if (problem !== undefined) return new PlaceError(`${path} ${problem}`, { cause: error });
+  return new Error(`${path} cannot be written: ${message}`, { cause: error });
 }

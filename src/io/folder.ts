@@ -1,8 +1,9 @@
 /** Small files of a folder, for layers that must not know Node. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { atomicWrite } from './atomic.js';
 import { fromSystemError } from './errors.js';
+import { makeFolder } from './make-folder.js';
 
 /** Reads a file of one folder by name; undefined when it does not exist. */
 export type FolderReader = (name: string) => Promise<Uint8Array | undefined>;
@@ -22,6 +23,6 @@ export function folderReader(dir: string): FolderReader {
 
 /** Writes small text files into a folder, each atomically; the folder is made where it is missing. */
 export async function writeTextFiles(dir: string, files: Readonly<Record<string, string>>): Promise<void> {
-  await mkdir(dir, { recursive: true });
+  await makeFolder(dir);
   for (const [name, text] of Object.entries(files)) await atomicWrite(join(dir, name), text);
 }

@@ -1,5 +1,6 @@
 /** Files that grow while a run goes on, and folders that come and go with it; for layers that must not know Node. */
-import { type FileHandle, mkdir, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { unwritable } from './errors.js';
 
 /** A file that is only appended to. */
 export class AppendFile {
@@ -57,30 +58,21 @@ export async function keepLines(path: string, keep: (line: string) => boolean): 
   if (end < bytes.length) await truncate(path, end);
 }
 
-/** Makes a folder and those above it. */
-export async function makeFolder(path: string): Promise<void> {
-  try {
-    await mkdir(path, { recursive: true });
-  } catch (error) {
-    throw unwritable(path, error);
-  }
-}
-
 /** The names in a folder, in order; none where there is no such folder. */
 export async function namesIn(path: string): Promise<string[]> {
   try {
     return (await readdir(path)).sort();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
     throw error;
   }
 }
 
 /** Deletes a file or a folder with all that is in it; what does not exist is deleted already. */
 export async function removeAll(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true });
-}
-
-function unwritable(path: string, error: unknown): Error {
-  return new Error(`${path} cannot be written: ${(error as Error).message}`, { cause: error });
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    throw unwritable(path, error);
+  }
 }

@@ -11,8 +11,9 @@ import { DataError, imageFile, imageKey, imageName, type Question, questionLine 
 import { jsonLines } from '../data/readers/containers.js';
 import { atomicWrite } from '../io/atomic.js';
 import { copyInto } from '../io/copy.js';
-import { join, makeFolder } from '../io/data-files.js';
+import { join } from '../io/data-files.js';
 import { folderReader } from '../io/folder.js';
+import { makeFolder } from '../io/make-folder.js';
 import { AppendFile, keepLines, namesIn } from '../io/run-files.js';
 import type { Candidate } from './candidate.js';
 

@@ -1,7 +1,9 @@
 /** The folder of a run: config, logs by step, checkpoints. */
 import { atomicWrite, recoverDir } from '../io/atomic.js';
 import { join } from '../io/data-files.js';
-import { AppendFile, keepLines, makeFolder, namesIn, removeAll } from '../io/run-files.js';
+import { PlaceError } from '../io/errors.js';
+import { makeFolder } from '../io/make-folder.js';
+import { AppendFile, keepLines, namesIn, removeAll } from '../io/run-files.js';
 import { configError } from './config/index.js';
 import type { Json } from './task.js';
 
@@ -67,7 +69,7 @@ export class RunFolder {
 
 /** Makes the folder of a new run. */
 export async function createRun(path: string, overwrite: boolean): Promise<RunFolder> {
-  await makeFolder(path);
+  await usable(() => makeFolder(path));
   const taken = (await namesIn(path)).filter((name) => OWN.includes(name));
   if (taken.length > 0 && !overwrite) {
     throw configError(
@@ -75,9 +77,21 @@ export async function createRun(path: string, overwrite: boolean): Promise<RunFo
       `is ${JSON.stringify(path)}, which holds a run (${taken.join(', ')}); pass --resume to go on with it, choose another folder, or set overwrite_output_dir: true`,
     );
   }
-  for (const name of taken) await removeAll(join(path, name));
-  await makeFolder(join(path, CHECKPOINTS));
+  await usable(async () => {
+    for (const name of taken) await removeAll(join(path, name));
+    await makeFolder(join(path, CHECKPOINTS));
+  });
   return new RunFolder(path);
+}
+
+/** Names the setting that a folder which cannot be written comes from. */
+async function usable(prepare: () => Promise<void>): Promise<void> {
+  try {
+    await prepare();
+  } catch (error) {
+    if (!(error instanceof PlaceError)) throw error;
+    throw configError(`the config's "output_dir"`, `cannot be used: ${error.message}; choose another folder`);
+  }
 }
 
 /** A run that was interrupted. */
@@ -97,7 +111,7 @@ export async function resumeRun(path: string): Promise<Resumed> {
     );
   }
   const folder = new RunFolder(path);
-  await makeFolder(join(path, CHECKPOINTS));
+  await usable(() => makeFolder(join(path, CHECKPOINTS)));
   await recoverDir(path);
   await recoverDir(join(path, CHECKPOINTS));
   const step = (await folder.checkpoints()).at(-1) ?? 0;

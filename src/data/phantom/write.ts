@@ -1,7 +1,8 @@
 /** The phantom dataset as files. */
 import { atomicWrite } from '../../io/atomic.js';
-import { join, makeFolder } from '../../io/data-files.js';
+import { join } from '../../io/data-files.js';
 import { writeTextFiles } from '../../io/folder.js';
+import { makeFolder } from '../../io/make-folder.js';
 import type { Question } from '../question.js';
 import { questionLine } from '../write.js';
 import { type PhantomOptions, phantom } from './phantom.js';

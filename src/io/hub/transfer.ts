@@ -1,8 +1,9 @@
 /** One file from somewhere else: resumed where an earlier attempt ended, and given its name only once its checksum is right. */
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeFolder } from '../make-folder.js';
 
 /** What a file must turn out to be. */
 export interface Expected {
@@ -32,7 +33,7 @@ export async function transferFile(transfer: Transfer): Promise<number> {
     onBytes?.(expected.bytes);
     return 0;
   }
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   const part = `${path}.part`;
   const before = await sizeOf(part);
   try {

@@ -3,7 +3,8 @@
  * TensorFlow.
  */
 import { join } from '../../io/data-files.js';
-import { AppendFile, makeFolder } from '../../io/run-files.js';
+import { makeFolder } from '../../io/make-folder.js';
+import { AppendFile } from '../../io/run-files.js';
 import type { RunStart, StepEvent, TrainingListener } from '../events.js';
 import { ProtoWriter } from '../protobuf.js';
 import { frame } from './record.js';

@@ -4,7 +4,7 @@
  */
 import { join } from '../../io/data-files.js';
 import { folderReader, writeTextFiles } from '../../io/folder.js';
-import { makeFolder } from '../../io/run-files.js';
+import { makeFolder } from '../../io/make-folder.js';
 import type { RunStart, StepEvent, TrainingListener } from '../events.js';
 import { ProtoWriter } from '../protobuf.js';
 import { WandbLog } from './log-file.js';
