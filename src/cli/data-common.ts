@@ -1,5 +1,5 @@
 /** What the `osler data` commands share: reading with filters, and writing with pictures. */
-import { copyFile, mkdir } from 'node:fs/promises';
+import { copyFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Argv } from 'yargs';
 import {
@@ -16,6 +16,8 @@ import {
   select,
 } from '../data/index.js';
 import { atomicWrite } from '../io/atomic.js';
+import { readProblem } from '../io/errors.js';
+import { makeFolder } from '../io/make-folder.js';
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 
@@ -52,6 +54,12 @@ export function readOptions<T>(yargs: Argv<T>): Argv<T & ReadArgs> {
     .option('limit', { type: 'number', describe: 'At most so many, drawn at random' })
     .option('seed', { type: 'number', default: 0, describe: 'Seed of everything that is random' });
   return options as unknown as Argv<T & ReadArgs>;
+}
+
+/** Options of commands that write questions. */
+export interface WriteArgs {
+  readonly 'copy-images': boolean;
+  readonly overwrite: boolean;
 }
 
 /** Questions that were read, and the records that gave none. */
@@ -97,6 +105,27 @@ export function tellProblems(problems: readonly DataError[]): void {
   if (problems.length > 5) console.error(`  and ${problems.length - 5} more; --json lists them all`);
 }
 
+/** Adds what commands that write questions share. */
+export function writeOptions<T>(yargs: Argv<T>): Argv<T & WriteArgs> {
+  const options = yargs
+    .option('copy-images', {
+      type: 'boolean',
+      default: false,
+      describe: 'Copy the pictures to the folder that is written to; else it must be above them',
+    })
+    .option('overwrite', { type: 'boolean', default: false, describe: 'Replace files that are there' });
+  return options as unknown as Argv<T & WriteArgs>;
+}
+
+/** Refuses to write over what is there: a split or a dataset may be the only one of its kind. */
+export async function assertNew(files: readonly string[], overwrite: boolean): Promise<void> {
+  if (overwrite) return;
+  for (const file of files) {
+    const there = await stat(file).catch(() => undefined);
+    if (there) throw new UsageError(`${file} is there already; choose another --out, or pass --overwrite`);
+  }
+}
+
 /**
  * Writes questions as JSONL or Parquet, by the file's name. Image paths become relative to the file's folder: pictures that
  * came inside of the data are written to `images/` there, others are copied with `copyImages`, else referred to.
@@ -107,7 +136,7 @@ export async function writeQuestions(
   copyImages: boolean,
 ): Promise<void> {
   const folder = path.dirname(file);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const moved: Question[] = [];
   const done = new Set<string>();
   for (const question of questions) moved.push(await withImagesIn(folder, question, copyImages, done));
@@ -125,7 +154,7 @@ async function withImagesIn(
   for (const [i, image] of question.images.entries()) {
     if (typeof image !== 'string') {
       const name = `${question.id.replace(/[^A-Za-z0-9._-]/g, '_')}-${i}.${imageFormat(image.bytes) ?? 'bin'}`;
-      await mkdir(path.join(folder, 'images'), { recursive: true });
+      await makeFolder(path.join(folder, 'images'));
       await atomicWrite(path.join(folder, 'images', name), image.bytes);
       images.push(`images/${name}`);
       continue;
@@ -151,12 +180,10 @@ async function withImagesIn(
 
 async function copyPicture(from: string, to: string, id: string): Promise<void> {
   if (path.resolve(from) === path.resolve(to)) return;
-  await mkdir(path.dirname(to), { recursive: true });
+  await makeFolder(path.dirname(to));
   try {
     await copyFile(from, to);
   } catch (error) {
-    throw new UsageError(
-      `${from}, a picture of question ${id}, cannot be copied: ${(error as Error).message}`,
-    );
+    throw new UsageError(`${from}, a picture of question ${id}, ${readProblem(error)}`);
   }
 }

@@ -2,12 +2,20 @@
 import type { CommandModule } from 'yargs';
 import { Random, shuffleOptions } from '../data/index.js';
 import { printJson, UsageError } from './common.js';
-import { type ReadArgs, readOptions, readQuestions, tellProblems, writeQuestions } from './data-common.js';
+import {
+  assertNew,
+  type ReadArgs,
+  readOptions,
+  readQuestions,
+  tellProblems,
+  type WriteArgs,
+  writeOptions,
+  writeQuestions,
+} from './data-common.js';
 
-interface Args extends ReadArgs {
+interface Args extends ReadArgs, WriteArgs {
   readonly path: string;
   readonly out: string;
-  readonly 'copy-images': boolean;
   readonly 'shuffle-options': boolean;
 }
 
@@ -16,14 +24,9 @@ export const dataConvert: CommandModule<object, Args> = {
   command: 'convert <path>',
   describe: 'Write questions as JSONL or Parquet, filtered, with options shuffled if wanted',
   builder: (yargs) =>
-    readOptions(yargs)
+    writeOptions(readOptions(yargs))
       .positional('path', { type: 'string', demandOption: true, describe: 'A file or folder with questions' })
       .option('out', { type: 'string', demandOption: true, describe: 'A .jsonl or .parquet file' })
-      .option('copy-images', {
-        type: 'boolean',
-        default: false,
-        describe: "Copy the pictures to the file's folder; else it must be above them",
-      })
       .option('shuffle-options', {
         type: 'boolean',
         default: false,
@@ -39,6 +42,7 @@ export const dataConvert: CommandModule<object, Args> = {
     if (!/\.(jsonl|parquet)$/i.test(args.out)) {
       throw new UsageError(`--out ${args.out} must end in .jsonl or .parquet`);
     }
+    await assertNew([args.out], args.overwrite);
     const { questions, problems } = await readQuestions(args.path, args);
     const written = args['shuffle-options']
       ? questions.map((question, i) => shuffleOptions(question, new Random(args.seed, 'options', i)))

@@ -3,17 +3,27 @@ import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type Leakage, leakage, type Question, splitByImage, withoutLeaked } from '../data/index.js';
 import { printJson, UsageError } from './common.js';
-import { type ReadArgs, readOptions, readQuestions, tellProblems, writeQuestions } from './data-common.js';
+import {
+  assertNew,
+  type ReadArgs,
+  readOptions,
+  readQuestions,
+  tellProblems,
+  type WriteArgs,
+  writeOptions,
+  writeQuestions,
+} from './data-common.js';
 import { percent } from './table.js';
 
-interface Args extends ReadArgs {
+interface Args extends ReadArgs, WriteArgs {
   readonly path: string;
   readonly out?: string;
   readonly 'test-share': number;
   readonly 'paper-split'?: string;
   readonly 'drop-leaked': boolean;
-  readonly 'copy-images': boolean;
 }
+
+const SIDES = ['train', 'test'] as const;
 
 interface Sides {
   readonly train: Question[];
@@ -47,7 +57,7 @@ export const dataSplit: CommandModule<object, Args> = {
   command: 'split <path>',
   describe: 'Divide questions into train.jsonl and test.jsonl with each picture on one side only',
   builder: (yargs) =>
-    readOptions(yargs)
+    writeOptions(readOptions(yargs))
       .positional('path', { type: 'string', demandOption: true, describe: 'A file or folder with questions' })
       .option('out', {
         type: 'string',
@@ -67,11 +77,6 @@ export const dataSplit: CommandModule<object, Args> = {
         default: false,
         describe: 'With --paper-split: leave out test questions whose picture is in training',
       })
-      .option('copy-images', {
-        type: 'boolean',
-        default: false,
-        describe: 'Copy the pictures to the folder; else it must be above them',
-      })
       .example('$0 data split data/phantom/questions.jsonl --test-share 0.2 --seed 1 --out data/phantom', '')
       .example(
         "$0 data split 'CT(Computed Tomography)_train.json' --paper-split 'CT(Computed Tomography)_test.json'",
@@ -81,11 +86,11 @@ export const dataSplit: CommandModule<object, Args> = {
     if (args['drop-leaked'] && args['paper-split'] === undefined) {
       throw new UsageError('--drop-leaked is for --paper-split; other splits have no leaks');
     }
+    const file = (side: keyof Sides) => path.join(args.out ?? '', `${side}.jsonl`);
+    if (args.out !== undefined) await assertNew(SIDES.map(file), args.overwrite);
     const { sides: split, asGiven, skipped } = await sides(args);
     if (args.out !== undefined) {
-      for (const side of ['train', 'test'] as const) {
-        await writeQuestions(path.join(args.out, `${side}.jsonl`), split[side], args['copy-images']);
-      }
+      for (const side of SIDES) await writeQuestions(file(side), split[side], args['copy-images']);
     }
     const report = {
       train: split.train.length,

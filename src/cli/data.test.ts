@@ -109,6 +109,19 @@ describe('osler data convert', () => {
       expect(readFileSync(path.join(dir, 'elsewhere', images[0] as string))).toEqual(PNG);
     await expect(runCommand(data, 'data', 'convert', file, '--out', 'x.csv')).rejects.toThrow(UsageError);
   });
+
+  it('writes over a file only when told so', async () => {
+    const out = path.join(dir, 'kept.jsonl');
+    writeFileSync(out, 'the only copy');
+    const convert = ['data', 'convert', file, '--out', out];
+    await expect(runCommand(data, ...convert)).rejects.toThrow(/kept\.jsonl is there already.*--overwrite/);
+    expect(readFileSync(out, 'utf8')).toBe('the only copy');
+    await runCommand(data, ...convert, '--overwrite');
+    expect(await read(out)).toHaveLength(20);
+    await expect(runCommand(data, 'data', 'convert', file, '--out', `${file}/x.jsonl`)).rejects.toThrow(
+      /all\.jsonl cannot be made, because part of its path is a file|all\.jsonl is a file, not a folder/,
+    );
+  });
 });
 
 describe('osler data split', () => {
@@ -118,6 +131,8 @@ describe('osler data split', () => {
     const { out: text, err } = await runCommand(data, 'data', 'split', file, '--out', out, ...share);
     expect(text).toBe(`14 questions to train on, 6 to test on, in ${out}\nno picture is on both sides`);
     expect(err).toContain('1 records are left out');
+    const again = ['data', 'split', file, '--out', out, '--seed', '4', '--copy-images'];
+    await expect(runCommand(data, ...again)).rejects.toThrow(/train\.jsonl is there already/);
     const [train, test] = [
       await read(path.join(out, 'train.jsonl')),
       await read(path.join(out, 'test.jsonl')),
