@@ -20,6 +20,7 @@ import { readProblem } from '../io/errors.js';
 import { makeFolder } from '../io/make-folder.js';
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
+import { COUNT, numbers, SEED } from './numbers.js';
 
 /** Options of commands that read questions. */
 export interface ReadArgs extends CommonArgs {
@@ -52,7 +53,8 @@ export function readOptions<T>(yargs: Argv<T>): Argv<T & ReadArgs> {
       describe: 'Of MMMU and MMMU-Pro only the five medical subjects',
     })
     .option('limit', { type: 'number', describe: 'At most so many, drawn at random' })
-    .option('seed', { type: 'number', default: 0, describe: 'Seed of everything that is random' });
+    .option('seed', { type: 'number', default: 0, describe: 'Seed of everything that is random' })
+    .check(numbers({ limit: COUNT, seed: SEED }), false);
   return options as unknown as Argv<T & ReadArgs>;
 }
 

@@ -13,6 +13,7 @@ import {
   writeOptions,
   writeQuestions,
 } from './data-common.js';
+import { numbers } from './numbers.js';
 import { percent } from './table.js';
 
 interface Args extends ReadArgs, WriteArgs {
@@ -68,6 +69,7 @@ export const dataSplit: CommandModule<object, Args> = {
         default: 0.2,
         describe: 'Share of the questions for the test side',
       })
+      .check(numbers({ 'test-share': { above: 0, below: 1 } }), false)
       .option('paper-split', {
         type: 'string',
         describe: 'Keep a published split: <path> is its training part, this its test part',

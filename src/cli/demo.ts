@@ -8,6 +8,7 @@ import type { Score } from '../demo/exam.js';
 import { ensureDriver } from '../launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { openDevice } from './device.js';
+import { numbers, SEED } from './numbers.js';
 import { percent, textTable } from './table.js';
 
 const RECIPES = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'recipes', 'demo');
@@ -48,6 +49,8 @@ export const demo: CommandModule<object, Args> = {
         default: false,
         describe: 'Make the starting checkpoint anew, too, instead of taking the one that comes with Osler',
       })
+      // Training takes seeds of 32 bits.
+      .check(numbers({ seed: { ...SEED, max: 2 ** 32 - 1 } }), false)
       .example('$0 demo', 'ends with a table and the path of the report')
       .example('$0 demo --full --seed 1', 'from random weights; half an hour on two cores'),
   handler: async (args) => {

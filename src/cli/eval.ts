@@ -18,6 +18,7 @@ import { accuracyTable, matrixTable } from '../eval/tables.js';
 import { ensureDriver } from '../launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
+import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
 import { percent, textTable } from './table.js';
 
 interface Args extends CommonArgs, GenerationArgs {
@@ -143,6 +144,18 @@ export const evaluate: CommandModule<object, Args> = {
         describe: 'Put the options in random order, so that a habit of naming one letter does not pay',
       })
       .option('strict', { type: 'boolean', default: false, describe: 'Stop at the first bad record' })
+      .check(
+        numbers({
+          samples: COUNT,
+          temperature: NOT_NEGATIVE,
+          'top-p': SHARE,
+          'top-k': COUNT_OR_NONE,
+          'max-new-tokens': COUNT,
+          seed: SEED,
+          limit: COUNT,
+        }),
+        false,
+      )
       .example(
         '$0 eval --model models/qwen2-vl-2b --data OmniMedVQA --out evals/base',
         'greedy answers to every question',

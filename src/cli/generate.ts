@@ -7,6 +7,7 @@ import { ImageTally } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type NamedPrompt, type PromptSource, promptsFrom } from './generate-prompts.js';
 import { type GenerationArgs, type GenerationSession, generationOptions, openSession } from './generation.js';
+import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
 
 /** Arguments of `osler generate`. */
 export interface GenerateArgs extends CommonArgs, GenerationArgs, PromptSource {
@@ -87,6 +88,19 @@ export const generate: CommandModule<object, GenerateArgs> = {
         describe: 'Text that ends a completion; may be repeated',
       })
       .option('ignore-eos', { type: 'boolean', default: false, describe: 'Take end ids for ordinary tokens' })
+      .check(
+        numbers({
+          n: COUNT,
+          'max-new-tokens': COUNT,
+          temperature: NOT_NEGATIVE,
+          'top-k': COUNT_OR_NONE,
+          'top-p': SHARE,
+          'min-p': SHARE,
+          'repetition-penalty': { above: 0 },
+          seed: SEED,
+        }),
+        false,
+      )
       .example('$0 generate --model m --image scan.png --prompt "What is shown?"', 'streams the answer')
       .example(
         '$0 generate --model m --adapter run/checkpoints/step-000100 --prompt Hi --n 4 --json',

@@ -14,6 +14,7 @@ import { loadProcessor, type Processor } from '../train/processor.js';
 import { decodeImage, ImageError, imagesToPatches, imageTokenCount } from '../vision/index.js';
 import { UsageError } from './common.js';
 import { openDevice } from './device.js';
+import { COUNT, numbers } from './numbers.js';
 
 /** Options of commands that generate. */
 export interface GenerationArgs {
@@ -54,7 +55,8 @@ export function generationOptions<T>(yargs: Argv<T>): Argv<T & GenerationArgs> {
       type: 'number',
       describe: 'Larger pictures are shrunk; what the model says by default',
     })
-    .option('tier', { type: 'string', describe: 'Feature tier of the kernels; the best by default' });
+    .option('tier', { type: 'string', describe: 'Feature tier of the kernels; the best by default' })
+    .check(numbers({ batch: COUNT, 'max-pixels': COUNT }), false);
   // yargs knows the names with dashes; commands get them in camel case as well.
   return options as unknown as Argv<T & GenerationArgs>;
 }

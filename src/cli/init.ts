@@ -8,6 +8,7 @@ import { parameterCount } from '../models/inventory.js';
 import type { JsonObject } from '../models/json-fields.js';
 import { learnMerges } from '../text/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { COUNT_OR_NONE, numbers, SEED } from './numbers.js';
 
 interface Args extends CommonArgs {
   readonly arch?: string;
@@ -78,6 +79,7 @@ export const init: CommandModule<object, Args> = {
         describe: "Dtype of the weights; the architecture's own by default",
       })
       .option('overwrite', { type: 'boolean', default: false, describe: 'Replace weights that are there' })
+      .check(numbers({ merges: COUNT_OR_NONE, seed: SEED }), false)
       .example('$0 init --arch tiny --seed 0 --out models/tiny', 'a model that trains on a laptop')
       .example('$0 init --arch qwen2-vl-2b --out models/random-2b', 'the real sizes, for speed runs'),
   handler: async (args) => {

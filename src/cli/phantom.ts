@@ -6,6 +6,7 @@ import type { Wording } from '../data/phantom/ask.js';
 import { DIFFICULTIES, type Difficulty } from '../data/phantom/phantom.js';
 import { writePhantom } from '../data/phantom/write.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { COUNT, numbers, SEED } from './numbers.js';
 
 interface Args extends CommonArgs {
   readonly out: string;
@@ -55,6 +56,7 @@ export const phantom: CommandModule<object, Args> = {
         describe: 'Only these; all five by default',
       })
       .option('overwrite', { type: 'boolean', default: false, describe: 'Write into a folder with files' })
+      .check(numbers({ n: COUNT, seed: SEED, size: { whole: true, min: 28 } }), false)
       .example('$0 phantom --out data/phantom --n 1000 --seed 1', 'all modalities and question types in turn')
       .example(
         '$0 phantom --out data/ct --n 200 --modality CT MRI --size 84 --wording short --difficulty easy',

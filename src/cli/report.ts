@@ -2,7 +2,8 @@
 import type { CommandModule } from 'yargs';
 import { loadPageAssets } from '../report/assets.js';
 import { type WrittenReport, writeReport } from '../report/write-report.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { numbers } from './numbers.js';
 
 interface Args extends CommonArgs {
   readonly run: string;
@@ -33,14 +34,13 @@ export const report: CommandModule<object, Args> = {
         default: 20,
         describe: 'Megabytes that the file may have; pictures get smaller and traces fewer to fit',
       })
+      .check(numbers({ 'max-size': { min: 1 } }), false)
       .example('$0 report runs/grpo', 'writes runs/grpo/report.html')
       .example('$0 report runs/grpo --out grpo.html --max-size 5', 'a small one to send around'),
   handler: async (args) => {
-    const megabytes = args['max-size'];
-    if (!(megabytes >= 1)) throw new UsageError(`--max-size is ${megabytes}; give megabytes, at least 1`);
     const written = await writeReport(args.run, {
       assets: await loadPageAssets(),
-      maxBytes: megabytes * 1e6,
+      maxBytes: args['max-size'] * 1e6,
       ...(args.out !== undefined && { out: args.out }),
     });
     if (args.json) printJson(written);

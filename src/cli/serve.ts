@@ -6,6 +6,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { ensureDriver } from '../launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
+import { COUNT, numbers, PORT } from './numbers.js';
 import { chatServer } from './serving/server.js';
 
 interface Args extends CommonArgs, GenerationArgs {
@@ -30,6 +31,7 @@ export const serve: CommandModule<object, Args> = {
         default: 1024,
         describe: 'Most tokens of an answer whose client names no number',
       })
+      .check(numbers({ port: PORT, 'max-new-tokens': COUNT }), false)
       .example('$0 serve --model m --adapter run/checkpoints/step-000100', 'try a trained model')
       .example(
         'curl http://127.0.0.1:8000/v1/chat/completions -H "content-type: application/json" ' +
@@ -43,9 +45,6 @@ export const serve: CommandModule<object, Args> = {
     return options as unknown as Argv<Args>;
   },
   handler: async (args) => {
-    if (!(Number.isInteger(args.port) && args.port >= 0 && args.port < 65_536)) {
-      throw new UsageError(`--port is ${args.port}; give one from 0 to 65535`);
-    }
     await ensureDriver();
     const session = await openSession(args);
     try {

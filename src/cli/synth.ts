@@ -14,6 +14,7 @@ import {
 } from '../synth/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
+import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
 import { percent, textTable } from './table.js';
 
 interface Args extends CommonArgs, GenerationArgs {
@@ -54,6 +55,28 @@ export const synth: CommandModule<object, Args> = {
     'Make reasoning for questions: several candidates each, accepted only where answer and logic hold',
   builder: (yargs) =>
     commonOptions(acceptance(candidates(generationOptions(yargs))))
+      .check(
+        numbers({
+          samples: COUNT,
+          temperature: NOT_NEGATIVE,
+          'top-p': SHARE,
+          'max-new-tokens': COUNT,
+          seed: SEED,
+          limit: COUNT,
+          concurrency: COUNT,
+          'requests-per-minute': NOT_NEGATIVE,
+          timeout: NOT_NEGATIVE,
+          retries: COUNT_OR_NONE,
+          keep: COUNT,
+          'min-steps': NOT_NEGATIVE,
+          'min-words': NOT_NEGATIVE,
+          'max-words': NOT_NEGATIVE,
+          'duplicate-threshold': SHARE,
+          'min-pass-rate': SHARE,
+          'max-pass-rate': SHARE,
+        }),
+        false,
+      )
       .example('$0 synth --model qwen2-vl-7b --data train.jsonl --out reasoned', 'a model on this machine')
       .example(
         '$0 synth --endpoint http://127.0.0.1:8000/v1 --model qwen --data train.jsonl --out reasoned --max-pass-rate 0.9',
@@ -149,30 +172,6 @@ function acceptance<T>(yargs: Argv<T>) {
 }
 
 function check(args: Args): void {
-  const counts = ['samples', 'keep', 'concurrency', 'maxNewTokens'] as const;
-  const shares = ['minPassRate', 'maxPassRate', 'duplicateThreshold', 'topP'] as const;
-  const sizes = [
-    'minSteps',
-    'minWords',
-    'maxWords',
-    'requestsPerMinute',
-    'timeout',
-    'retries',
-    'temperature',
-  ] as const;
-  const option = (name: string) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  for (const name of counts) {
-    if (!Number.isInteger(args[name]) || args[name] < 1) {
-      throw new UsageError(`${option(name)} is ${args[name]}; give a whole number from 1 up`);
-    }
-  }
-  for (const name of shares) {
-    if (!(args[name] >= 0 && args[name] <= 1))
-      throw new UsageError(`${option(name)} is ${args[name]}; give 0 to 1`);
-  }
-  for (const name of sizes) {
-    if (!(args[name] >= 0)) throw new UsageError(`${option(name)} is ${args[name]}; give a number from 0 up`);
-  }
   if (args.minPassRate > args.maxPassRate) {
     throw new UsageError(`--min-pass-rate ${args.minPassRate} is above --max-pass-rate ${args.maxPassRate}`);
   }

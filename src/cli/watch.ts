@@ -2,7 +2,8 @@
 import type { CommandModule } from 'yargs';
 import { loadPageAssets } from '../report/assets.js';
 import { LiveRun } from '../report/live-run.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { numbers, PORT } from './numbers.js';
 import { serveRun } from './watch-server.js';
 
 interface Args extends CommonArgs {
@@ -18,11 +19,9 @@ export const watch: CommandModule<object, Args> = {
     commonOptions(yargs)
       .positional('run', { type: 'string', demandOption: true, describe: 'Folder of the run (output_dir)' })
       .option('port', { type: 'number', default: 8780, describe: 'Port to listen on; 0 takes any free one' })
+      .check(numbers({ port: PORT }), false)
       .example('$0 watch runs/grpo', 'then open http://127.0.0.1:8780/'),
   handler: async (args) => {
-    if (!Number.isInteger(args.port) || args.port < 0 || args.port > 65_535) {
-      throw new UsageError(`--port is ${args.port}; give a number from 0 to 65535`);
-    }
     let last = '';
     const server = await serveRun(new LiveRun(args.run), {
       assets: await loadPageAssets(),
