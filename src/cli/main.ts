@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `osler` command line: one file per command in this folder. */
-import yargs from 'yargs';
+import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { bench } from './bench.js';
 import { exitCodeOf, UsageError } from './common.js';
@@ -21,38 +21,47 @@ import { report } from './report.js';
 import { serve } from './serve.js';
 import { sft } from './sft.js';
 import { synth } from './synth.js';
+import { usageMessage } from './usage.js';
 import { watch } from './watch.js';
 
+/** In the order of `osler --help`: from first looks to looking at results. */
+const COMMANDS = [
+  demo,
+  doctor,
+  init,
+  pull,
+  inspect,
+  parity,
+  generate,
+  serve,
+  sft,
+  grpo,
+  evaluate,
+  compare,
+  matrix,
+  data,
+  phantom,
+  synth,
+  report,
+  watch,
+  bench,
+] as CommandModule[];
+
 async function main(): Promise<void> {
-  const cli = yargs(hideBin(process.argv))
+  const words = hideBin(process.argv);
+  const names = COMMANDS.map(({ command }) => String(command).split(' ')[0] as string);
+  const cli = yargs(words)
     .scriptName('osler')
+    // Its own words would otherwise be those of the system's language, and ours are English.
+    .locale('en')
     .usage('$0 <command>\n\nTrains medical vision-language models to reason, on any GPU that speaks WebGPU.')
-    .command(demo)
-    .command(doctor)
-    .command(init)
-    .command(pull)
-    .command(inspect)
-    .command(parity)
-    .command(generate)
-    .command(serve)
-    .command(sft)
-    .command(grpo)
-    .command(evaluate)
-    .command(compare)
-    .command(matrix)
-    .command(data)
-    .command(phantom)
-    .command(synth)
-    .command(report)
-    .command(watch)
-    .command(bench)
+    .command(COMMANDS)
     .demandCommand(1, 'Name a command; `osler --help` lists them.')
     .strict()
-    .recommendCommands()
     .wrap(Math.min(120, process.stdout.columns ?? 100))
     .epilogue('Exit codes: 0 success, 1 a run that failed, 2 bad usage or bad input.')
     .fail((message, error) => {
-      throw error ?? new UsageError(message);
+      throw error ?? new UsageError(usageMessage(message, words, names));
     });
   try {
     await cli.parseAsync();
