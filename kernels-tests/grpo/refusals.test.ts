@@ -50,7 +50,9 @@ it.each([
   [{ max_prompt_length: 10 }, /has no question that can be asked/],
   [{ max_completion_length: 40000 }, /max_completion_length 40000, more than the model's 32768 positions/],
   [{ rewards: [{ name: 'module', path: 'none.ts' }] }, /none.ts cannot be loaded/],
-  [{ train_dataset: 'nowhere.jsonl' }, /nowhere.jsonl/],
+  [{ train_dataset: 'nowhere.jsonl' }, /^train_dataset: nowhere.jsonl does not exist$/],
+  [{ eval_dataset: ['no/where.jsonl'] }, /^eval_dataset: no\/where.jsonl does not exist$/],
+  [{ model_name_or_path: 'nowhere' }, /config.json does not exist; model_name_or_path takes a folder/],
   [{ device_memory_gib: 0.001 }, /needs about .* lower it with/],
   [{ modalities: ['PET'] }, /"PET" is in no sample/],
 ])('a run with %j', async (extra, message) => {

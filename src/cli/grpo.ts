@@ -12,7 +12,7 @@ export const grpo: CommandModule<object, TrainingArgs> = {
   builder: (yargs) =>
     trainingOptions(yargs)
       .example(
-        '$0 grpo --config recipes/med-r1-qwen2-vl-2b.yaml --set train_dataset=data/train.jsonl',
+        '$0 grpo --config recipes/med-r1-qwen2-vl-2b.yaml --set train_dataset=train.jsonl --set eval_dataset=test.jsonl',
         'the settings of the paper on your data',
       )
       .example(

@@ -25,13 +25,13 @@ export async function readJson(dir: string, name: string): Promise<JsonObject | 
   }
 }
 
-/** Reads and normalises a folder's config.json. */
-export async function loadConfig(dir: string): Promise<ModelConfig> {
+/** Reads and normalises a folder's config.json; `option` is what the user named the folder with. */
+export async function loadConfig(dir: string, option = '--model'): Promise<ModelConfig> {
   const raw = await readJson(dir, 'config.json');
   if (!raw)
     throw modelError(
       `${dir}/config.json`,
-      'does not exist; --model takes a folder in the Hugging Face layout',
+      `does not exist; ${option} takes a folder in the Hugging Face layout`,
     );
   return parseConfig(raw, `${dir}/config.json`);
 }

@@ -1,5 +1,7 @@
 /** The samples that a run's config asks for. */
-import { DataError, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
+
+import { DataError, type Dataset, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
+import { SafetensorsError } from '../io/errors.js';
 import { configError, type DataConfig } from './config/index.js';
 
 /** Samples to learn from and samples that are held out. */
@@ -16,9 +18,9 @@ export async function loadTrainingData(
   if (config.eval_dataset !== null && config.eval_fraction !== null) {
     throw configError(`the config's "eval_fraction"`, 'is set beside eval_dataset; give one of them');
   }
-  const all = filtered(await load(config.train_dataset, config, note), config);
+  const all = filtered(await load('train_dataset', config, note), config);
   if (config.eval_dataset !== null) {
-    const evaluation = filtered(await load(config.eval_dataset, config, note), config);
+    const evaluation = filtered(await load('eval_dataset', config, note), config);
     return { train: limited(all, config, 'train'), evaluation: limited(evaluation, config, 'eval') };
   }
   if (config.eval_fraction === null) return { train: limited(all, config, 'train'), evaluation: [] };
@@ -27,18 +29,28 @@ export async function loadTrainingData(
 }
 
 async function load(
-  paths: string | readonly string[],
+  field: 'train_dataset' | 'eval_dataset',
   config: DataConfig,
   note: (line: string) => void,
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (const path of typeof paths === 'string' ? [paths] : paths) {
-    const dataset = await loadDataset(path, { strict: config.strict_data });
+  for (const path of [config[field] ?? []].flat()) {
+    const dataset = await readAs(field, path, config);
     samples.push(...dataset.samples);
     const [first] = dataset.problems;
     if (first) note(`${path}: ${dataset.problems.length} bad records are left out, such as ${first.message}`);
   }
   return samples;
+}
+
+/** Recipes name files that nobody else has: a file that cannot be read is told with its setting. */
+async function readAs(field: string, path: string, config: DataConfig): Promise<Dataset> {
+  try {
+    return await loadDataset(path, { strict: config.strict_data });
+  } catch (error) {
+    if (!(error instanceof SafetensorsError)) throw error;
+    throw configError(`${field}:`, error.message);
+  }
 }
 
 function filtered(samples: readonly Sample[], config: DataConfig): Sample[] {

@@ -60,7 +60,7 @@ export async function launchTraining<Config extends TrainingConfig>(
   const { gpu, config, console } = options;
   checkTrainingConfig(config);
   const note = (line: string) => console.write(`${line}\n`);
-  const modelConfig = await loadConfig(config.model_name_or_path);
+  const modelConfig = await loadConfig(config.model_name_or_path, 'model_name_or_path');
   const processor = await loadProcessor(config.model_name_or_path, modelConfig, {
     minPixels: config.min_pixels,
     maxPixels: config.max_pixels,

@@ -26,8 +26,27 @@ export function parseConfigFile<Shape extends z.core.$ZodLooseShape>(
   const input = applySets(parseYamlFile(source.file, source.text), source.set ?? []);
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => describe(issue, input, schema));
-  throw configError(`${source.file}:`, problems.join('; '));
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, input, schema));
+  const places = problems.map(({ path }) => placeOf(path, source));
+  const sentences = [...new Set(places)].map((place) => {
+    const here = problems.filter((_, i) => places[i] === place);
+    return `${place}: ${here.map(({ text }) => text).join('; ')}`;
+  });
+  throw new OslerError('value', sentences.join('; '));
+}
+
+/** Where the value at a path was given: in the last `--set` that reaches it, or in the file. */
+function placeOf(path: readonly string[], { file, set = [] }: ConfigSource): string {
+  const reaches = (text: string) => {
+    const own = pathOfSet(text);
+    return path.slice(0, own.length).join('.') === own.slice(0, path.length).join('.');
+  };
+  const last = [...set].reverse().find(reaches);
+  return last === undefined ? file : `--set ${last}`;
+}
+
+function pathOfSet(set: string): string[] {
+  return set.slice(0, set.indexOf('=')).trim().split('.');
 }
 
 type Tree = Record<string, unknown>;
@@ -42,20 +61,25 @@ export function parseYamlFile(file: string, text: string): Tree {
   try {
     value = parseYaml(text);
   } catch (error) {
-    throw configError(file, `is not YAML: ${(error as Error).message.split('\n')[0]}`);
+    throw configError(file, `is not YAML: ${yamlProblem(error)}`);
   }
   if (value === null || value === undefined) return {};
   if (!isTree(value)) throw configError(file, 'is not a list of "field: value" lines');
   return value;
 }
 
+/** The parser's first line; what follows it is a picture of the place, to which a colon leads. */
+function yamlProblem(error: unknown): string {
+  return (error as Error).message.split('\n')[0].replace(/:$/, '');
+}
+
 function applySets(input: Tree, sets: readonly string[]): Tree {
   const root = structuredClone(input);
   for (const set of sets) {
-    const [, path, text] = /^([^=]+)=([\s\S]*)$/.exec(set) ?? [];
-    if (path === undefined) throw configError(`--set ${set}`, 'has no "="; write --set learning_rate=1e-5');
+    const [, text] = /^[^=]+=([\s\S]*)$/.exec(set) ?? [];
+    if (text === undefined) throw configError(`--set ${set}`, 'has no "="; write --set learning_rate=1e-5');
     let at = root;
-    const keys = path.trim().split('.');
+    const keys = pathOfSet(set);
     for (const key of keys.slice(0, -1)) {
       const own = Object.hasOwn(at, key) ? at[key] : undefined;
       if (!isTree(own) && own !== undefined)
@@ -64,7 +88,7 @@ function applySets(input: Tree, sets: readonly string[]): Tree {
       at[key] = next;
       at = next;
     }
-    at[keys.at(-1) as string] = yamlValue(set, text as string);
+    at[keys.at(-1) as string] = yamlValue(set, text);
   }
   return root;
 }
@@ -73,34 +97,39 @@ function yamlValue(set: string, text: string): unknown {
   try {
     return parseYaml(text);
   } catch (error) {
-    throw configError(
-      `--set ${set}`,
-      `has a value that is not YAML: ${(error as Error).message.split('\n')[0]}`,
-    );
+    throw configError(`--set ${set}`, `has a value that is not YAML: ${yamlProblem(error)}`);
   }
 }
 
-function describe(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): string {
+/** A mistake and the field that has it. */
+interface Problem {
+  readonly path: readonly string[];
+  readonly text: string;
+}
+
+function problemsOf(issue: z.core.$ZodIssue, input: unknown, schema: z.ZodType): Problem[] {
   const path = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ path: [...path, key], text: unknownField(key, path, schema) }));
+  }
+  return [{ path, text: describe(issue, path, input) }];
+}
+
+function describe(issue: z.core.$ZodIssue, path: readonly string[], input: unknown): string {
   const field = `"${path.join('.')}"`;
-  if (issue.code === 'unrecognized_keys') return unknownFields(issue.keys, path, schema);
   const value = path.reduce<unknown>((at, key) => (at as Tree | undefined)?.[key], input);
   if (value === undefined) return `${field} is missing; ${expected(issue)}`;
   if (issue.code === 'custom') return `${field} ${issue.message}`;
   return `${field} is ${JSON.stringify(value)}; ${expected(issue)}`;
 }
 
-function unknownFields(keys: readonly string[], path: readonly string[], schema: z.ZodType): string {
+function unknownField(key: string, path: readonly string[], schema: z.ZodType): string {
   const known = fieldNames(schema, path);
-  return keys
-    .map((key) => {
-      const meant = closest(key, known);
-      const name = [...path, key].join('.');
-      if (meant) return `"${name}" is not a field; did you mean "${[...path, meant].join('.')}"?`;
-      const list = path.length > 0 ? `; known are ${known.join(', ')}` : '';
-      return `"${name}" is not a field${list}`;
-    })
-    .join('; ');
+  const meant = closest(key, known);
+  const name = [...path, key].join('.');
+  if (meant) return `"${name}" is not a field; did you mean "${[...path, meant].join('.')}"?`;
+  const list = path.length > 0 ? `; known are ${known.join(', ')}` : '';
+  return `"${name}" is not a field${list}`;
 }
 
 /** Names of the fields of the object at a path of a schema. */
