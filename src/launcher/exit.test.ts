@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const WEBGPU = new URL('../../dist/launcher/webgpu.js', import.meta.url).href;
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const RUN = fileURLToPath(new URL('../../dist/launcher/run.js', import.meta.url));
 
 const PROLOGUE = `
@@ -43,11 +44,25 @@ describe('ends cleanly', () => {
     expect(status).toBe(2);
     expect(stderr).toContain('usage');
   });
+
+  it('says which adapters there are where OSLER_ADAPTER fits none', async () => {
+    const { status, stderr } = await run([MAIN, 'doctor'], { OSLER_ADAPTER: 'no such thing' });
+    expect(stderr).toMatch(
+      /^osler: OSLER_ADAPTER is "no such thing", which is part of no adapter's name; there (is|are) .+$/,
+    );
+    expect(status).toBe(2);
+  });
 });
 
 /** Runs Node as this process runs; returns how it ended and what it said beyond Dawn's two harmless warnings. */
-function run(args: string[]): Promise<{ status: number | NodeJS.Signals | null; stderr: string }> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+function run(
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ status: number | NodeJS.Signals | null; stderr: string }> {
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let stderr = '';
   child.stderr.on('data', (data) => {
     stderr += data;

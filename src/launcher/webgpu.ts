@@ -1,5 +1,6 @@
 /** WebGPU for Node: Dawn through npm's `webgpu`, with the settings that Osler runs under. */
 import { create, globals } from 'webgpu';
+import { OslerError } from '../gpu/index.js';
 import { installPacing, PACE_HARDWARE, PACE_SOFTWARE, type Pacer } from './pacing.js';
 
 /** Dawn, loaded. */
@@ -57,10 +58,23 @@ function load(options: WebGpuOptions): WebGpu {
 function tuneToAdapter(gpu: GPU, pacer: Pacer): void {
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async (options) => {
-    const adapter = await requestAdapter(options);
+    const adapter = await requestAdapter(options).catch((error: Error) => {
+      throw noSuchAdapter(error);
+    });
     if (adapter) pacer.tune(adapter.info.isFallbackAdapter ? PACE_SOFTWARE : PACE_HARDWARE);
     return adapter;
   };
+}
+
+/** Dawn throws only where `OSLER_ADAPTER` fits nothing, and lists what there is. */
+function noSuchAdapter(error: Error): Error {
+  const names = [...error.message.matchAll(/name: '(.*)'/g)].map(([, name]) => name);
+  const wanted = process.env.OSLER_ADAPTER;
+  if (!wanted || names.length === 0) return error;
+  return new OslerError(
+    'value',
+    `OSLER_ADAPTER is "${wanted}", which is part of no adapter's name; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`,
+  );
 }
 
 function describe(): string {
