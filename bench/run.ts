@@ -1,5 +1,6 @@
 /** Runs the kernel benchmarks, and the peers beside them when asked; `osler bench` is the front end. */
 import { readdirSync, writeFileSync } from 'node:fs';
+import { UsageError } from '#osler/cli/common.js';
 import { openDevice } from '#osler/cli/device.js';
 import { chromeTrace, type Gpu, summarise } from '#osler/gpu/index.js';
 import { measureRoofline } from '#osler/kernels/roofline.js';
@@ -20,7 +21,14 @@ export interface BenchOptions {
 
 /** Measures the chosen cases and prints them. */
 export async function runBench(options: BenchOptions): Promise<void> {
+  const chosen = await loadCases(options.filter);
+  if (chosen.length === 0) {
+    throw new UsageError(`no kernel benchmark contains "${options.filter}"; run without --filter to see all`);
+  }
   const gpu = await openDevice();
+  const cases = chosen.filter((bench) => bench.available?.(gpu) ?? true);
+  if (cases.length === 0)
+    throw new Error(`${gpu.info.name} has none of the features that "${options.filter}" needs`);
   const roofline = await measureRoofline(gpu);
   const log = (line: string) => options.json || console.log(line);
   log(`adapter    ${gpu.info.name}, ${gpu.info.driver}, tier ${gpu.tier}`);
@@ -28,9 +36,6 @@ export async function runBench(options: BenchOptions): Promise<void> {
     `roofline   f32 ${giga(roofline.f32)} GFLOP/s, f16 ${giga(roofline.f16)}, matrix ${giga(roofline.matrix)}, ` +
       `copy ${giga(roofline.bandwidth)} GB/s, ${roofline.dispatchMicroseconds.toFixed(1)} us per dispatch`,
   );
-  const cases = (await loadCases(options.filter)).filter((bench) => bench.available?.(gpu) ?? true);
-  if (cases.length === 0)
-    throw new Error(`no kernel benchmark contains "${options.filter}"; run without --filter to see all`);
   log(header());
   const rows: BenchRow[] = [];
   for (const bench of cases) {
