@@ -121,6 +121,11 @@ describe('osler matrix', () => {
     );
   });
 
+  it('says so where no model was tested on what it was trained on', async () => {
+    const { out } = await runCommand(matrix, 'matrix', `PET=${at('ct')}`, '--out', at('pet'));
+    expect(out).toContain('mean in domain n/a, across domains 70.0');
+  });
+
   it('says why runs cannot be collected', async () => {
     mkdirSync(at('both'));
     writeFileSync(at('both', 'config.yaml'), 'modalities: [CT, MRI]\n');
@@ -133,6 +138,10 @@ describe('osler matrix', () => {
       [[at('mri'), '--base', at('absent')], /--base .*absent is not a folder/],
       [[at('mri'), '--recipe', 'r.yaml'], /give either runs to collect or --recipe/],
       [['--recipe', 'r.yaml'], /--recipe needs --test/],
+      [
+        [`A=${at('ct')}`, '--domain', 'question_type'],
+        /no question of these evaluations has a question_type/,
+      ],
     ] as const) {
       const error = await refused(...words);
       expect(error).toBeInstanceOf(UsageError);

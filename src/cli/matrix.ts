@@ -1,6 +1,5 @@
 /** `osler matrix`: how training on one domain carries over to the others. */
 import path from 'node:path';
-import { parse } from 'yaml';
 import type { CommandModule } from 'yargs';
 import { readSummary } from '../eval/files.js';
 import { heatMapPage, heatMapSvg, matrixMarkdown } from '../eval/heat-map.js';
@@ -8,6 +7,7 @@ import { type Domain, generalizationMatrix, type Matrix, type MatrixRow } from '
 import type { EvalSummary } from '../eval/summary.js';
 import { isFolder, readWholeFile } from '../io/data-files.js';
 import { writeTextFiles } from '../io/folder.js';
+import { parseYamlFile } from '../train/config/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { trainMatrix } from './matrix-training.js';
 import { textTable } from './table.js';
@@ -33,11 +33,7 @@ async function readRow(given: string, { domain, evaluation }: Args): Promise<Mat
   if (named) return { trained: named[1] as string, summary: await readSummary(named[2] as string) };
   const config = path.join(given, 'config.yaml');
   const field = domain === 'modality' ? 'modalities' : 'question_types';
-  const value = parse(new TextDecoder().decode(await readWholeFile(config))) as Record<
-    string,
-    unknown
-  > | null;
-  const trained = value?.[field];
+  const trained = parseYamlFile(config, new TextDecoder().decode(await readWholeFile(config)))[field];
   if (!Array.isArray(trained) || trained.length !== 1 || typeof trained[0] !== 'string') {
     throw new UsageError(
       `${config} has not one entry under ${field}; name what it was trained on: CT=${given}/eval/end`,
@@ -61,7 +57,7 @@ function render(matrix: Matrix): string {
   if (matrix.base) rows.push(['untrained', ...matrix.base.map(show), '']);
   return [
     textTable(['trained on', ...matrix.columns, 'others'], rows),
-    `mean in domain ${show(matrix.in_domain)}, across domains ${show(matrix.cross_domain)}`,
+    `mean in domain ${show(matrix.in_domain) || 'n/a'}, across domains ${show(matrix.cross_domain) || 'n/a'}`,
   ].join('\n');
 }
 
@@ -158,6 +154,11 @@ export const matrix: CommandModule<object, Args> = {
       reading: args.reading,
       ...(untrained ? { base: untrained } : {}),
     });
+    if (result.columns.length === 0) {
+      throw new UsageError(
+        `no question of these evaluations has a ${args.domain}, so that there is no matrix`,
+      );
+    }
     await writeTextFiles(args.out, {
       'matrix.json': `${JSON.stringify(result, null, 2)}\n`,
       'matrix.md': matrixMarkdown(result),
