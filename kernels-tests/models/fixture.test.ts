@@ -69,6 +69,9 @@ it('compares what is there', async () => {
 });
 
 it('says what is wrong with a fixture', async () => {
+  await expect(run({}, { kind: '' })).rejects.toThrow(
+    /is not a parity fixture: .* has no "kind", which is one of/,
+  );
   await expect(run({}, { kind: 'dpo' })).rejects.toThrow(/is of kind "dpo"; known are forward, sft/);
   await expect(run({}, { rtol: 'small' })).rejects.toThrow(/has rtol "small"/);
   await expect(run({ input_ids: put(30, 999n) })).rejects.toThrow(

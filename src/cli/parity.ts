@@ -64,8 +64,8 @@ export const parity: CommandModule<object, Args> = {
       ),
   handler: async (args) => {
     await ensureDriver();
-    const gpu = await openDevice({ tier: args.tier });
     const fixture = await Fixture.open(args.fixture);
+    const gpu = await openDevice({ tier: args.tier });
     try {
       const model = await loadModel(gpu, args.model, { dtype: args.dtype });
       if (args.adapter) await loadAdapter(model, args.adapter);

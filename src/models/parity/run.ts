@@ -24,6 +24,12 @@ export async function runParity(
   const kind = Object.hasOwn(kinds, fixture.kind) ? kinds[fixture.kind] : undefined;
   if (!kind) {
     const known = Object.keys(kinds).join(', ');
+    if (fixture.kind === '') {
+      throw new SafetensorsError(
+        fixture.path,
+        `is not a parity fixture: its __metadata__ has no "kind", which is one of ${known}`,
+      );
+    }
     throw new SafetensorsError(
       fixture.path,
       `is of kind ${JSON.stringify(fixture.kind)}; known are ${known}`,
