@@ -1,4 +1,5 @@
 /** What the `osler data` commands share: reading with filters, and writing with pictures. */
+
 import { copyFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Argv } from 'yargs';
@@ -18,6 +19,7 @@ import {
 import { atomicWrite } from '../io/atomic.js';
 import { readProblem } from '../io/errors.js';
 import { makeFolder } from '../io/make-folder.js';
+import { leftOut } from '../train/counted.js';
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';
@@ -102,7 +104,7 @@ export async function readQuestions(
 /** Says on the terminal how many records were left out, and shows the first few. */
 export function tellProblems(problems: readonly DataError[]): void {
   if (problems.length === 0) return;
-  console.error(`${problems.length} records are left out:`);
+  console.error(`${leftOut(problems.length, 'record')}:`);
   for (const { message } of problems.slice(0, 5)) console.error(`  ${message}`);
   if (problems.length > 5) console.error(`  and ${problems.length - 5} more; --json lists them all`);
 }

@@ -1,6 +1,8 @@
 /** `osler data convert`: questions of any format as JSONL or Parquet. */
+
 import type { CommandModule } from 'yargs';
 import { Random, shuffleOptions } from '../data/index.js';
+import { counted } from '../train/counted.js';
 import { printJson, UsageError } from './common.js';
 import {
   assertNew,
@@ -53,7 +55,7 @@ export const dataConvert: CommandModule<object, Args> = {
       printJson({ out: args.out, questions: written.length, problems: messages });
       return;
     }
-    console.log(`${args.out}: ${written.length} questions`);
+    console.log(`${args.out}: ${counted(written.length, 'question')}`);
     tellProblems(problems);
   },
 };

@@ -1,7 +1,9 @@
 /** `osler data split`: training and test questions that share no picture. */
+
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type Leakage, leakage, type Question, splitByImage, withoutLeaked } from '../data/index.js';
+import { counted } from '../train/counted.js';
 import { printJson, UsageError } from './common.js';
 import {
   assertNew,
@@ -107,10 +109,10 @@ export const dataSplit: CommandModule<object, Args> = {
     }
     console.log(
       [
-        `${report.train} questions to train on, ${report.test} to test on${args.out === undefined ? '' : `, in ${args.out}`}`,
+        `${counted(report.train, 'question')} to train on, ${report.test} to test on${args.out === undefined ? '' : `, in ${args.out}`}`,
         asGiven.questions === 0
           ? 'no picture is on both sides'
-          : `${asGiven.questions} test questions (${percent(asGiven.share)}) have one of ${asGiven.images} pictures that are in training as well${args['drop-leaked'] ? '; they are left out' : ''}`,
+          : `${counted(asGiven.questions, 'test question')} (${percent(asGiven.share)}) about ${counted(asGiven.images, 'picture')} of the training side${args['drop-leaked'] ? ', left out' : ''}`,
       ].join('\n'),
     );
   },

@@ -50,7 +50,7 @@ describe('osler data stats', () => {
     expect(rows).toContainEqual(['CT', '12', '6', '41.7%', '66.7%', 'A']);
     expect(rows).toContainEqual(['MRI', '8', '4', '50.0%', '62.5%', 'A']);
     expect(out).toContain('questions by number of options: 16 with 2, 4 with 4');
-    expect(err).toMatch(/^1 records are left out:\n.*all\.jsonl:21:options/);
+    expect(err).toMatch(/^1 record is left out:\n.*all\.jsonl:21:options/);
     expect(exitCode).toBe(0);
   });
 
@@ -130,7 +130,7 @@ describe('osler data split', () => {
     const share = ['--test-share', '0.3', '--seed', '3', '--copy-images'];
     const { out: text, err } = await runCommand(data, 'data', 'split', file, '--out', out, ...share);
     expect(text).toBe(`14 questions to train on, 6 to test on, in ${out}\nno picture is on both sides`);
-    expect(err).toContain('1 records are left out');
+    expect(err).toContain('1 record is left out');
     const again = ['data', 'split', file, '--out', out, '--seed', '4', '--copy-images'];
     await expect(runCommand(data, ...again)).rejects.toThrow(/train\.jsonl is there already/);
     const [train, test] = [
@@ -161,7 +161,7 @@ describe('osler data split', () => {
     );
     const split = ['data', 'split', train, '--paper-split', test];
     const { out: text } = await runCommand(data, ...split);
-    expect(text).toContain('1 test questions (14.3%) have one of 1 pictures that are in training as well');
+    expect(text).toContain('1 test question (14.3%) about 1 picture of the training side');
     const { out: json } = await runCommand(data, ...split, '--drop-leaked', '--json');
     expect(JSON.parse(json)).toMatchObject({ train: 13, test: 6, leakage: { questions: 1, images: 1 } });
     await expect(runCommand(data, 'data', 'split', train, '--drop-leaked')).rejects.toThrow(UsageError);

@@ -1,4 +1,5 @@
 /** `osler eval`: how well a model answers, by modality, question type and dataset. */
+
 import type { CommandModule } from 'yargs';
 import {
   ANSWER_STYLES,
@@ -16,6 +17,7 @@ import { summaryOf, writeEvaluation } from '../eval/files.js';
 import type { EvalSummary } from '../eval/summary.js';
 import { accuracyTable, matrixTable } from '../eval/tables.js';
 import { ensureDriver } from '../launcher/launch.js';
+import { counted, leftOut } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
@@ -50,7 +52,7 @@ async function questionsFor(args: Args): Promise<{ questions: Question[]; skippe
   const [bad] = problems;
   if (bad && args.strict) throw bad;
   const skipped = [...dataset.problems, ...problems];
-  if (skipped[0]) console.error(`${skipped.length} records are left out, such as ${skipped[0].message}`);
+  if (skipped[0]) console.error(`${leftOut(skipped.length, 'record')}, such as ${skipped[0].message}`);
   if (all.length === 0) throw new UsageError(`${args.data} has no question that can be asked`);
   const kept = select(all, {
     ...(args.modality ? { modalities: args.modality } : {}),
@@ -70,7 +72,7 @@ function showProgress(): (progress: EvaluateProgress) => void {
   return ({ questions, total, tokens, correct }) => {
     const seconds = (performance.now() - start) / 1000;
     const left = Math.round((seconds / questions) * (total - questions));
-    const line = `${questions} of ${total} questions, ${percent(correct / questions)} right, ${Math.round(tokens / seconds)} tokens/s, ${left} s left`;
+    const line = `${questions} of ${counted(total, 'question')}, ${percent(correct / questions)} right, ${Math.round(tokens / seconds)} tokens/s, ${left} s left`;
     process.stderr.write(process.stderr.isTTY && questions < total ? `\r${line}\x1b[K` : `${line}\n`);
   };
 }
@@ -95,7 +97,7 @@ export function summaryText(summary: EvalSummary): string {
       ...several,
       `tokens per answer: mean ${lengths.mean.toFixed(1)}, median ${lengths.median}, 95% below ${Math.ceil(lengths.p95)}`,
       `format as asked ${percent(tags.paper_format)}, no answer ${percent(tags.no_answer)}, cut off ${percent(tags.truncated)}`,
-      `${summary.questions} questions in ${time.seconds.toFixed(1)} s, ${Math.round(time.tokens_per_second)} tokens/s`,
+      `${counted(summary.questions, 'question')} in ${time.seconds.toFixed(1)} s, ${Math.round(time.tokens_per_second)} tokens/s`,
     ].join('\n'),
   ].join('\n\n');
 }

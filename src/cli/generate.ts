@@ -1,8 +1,10 @@
 /** `osler generate`: completions of prompts. */
+
 import type { Argv, CommandModule } from 'yargs';
 import type { Completion, TokenEvent } from '../generate/index.js';
 import type { SamplingOptions } from '../kernels/sampling.js';
 import { ensureDriver } from '../launcher/launch.js';
+import { counted } from '../train/counted.js';
 import { ImageTally } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type NamedPrompt, type PromptSource, promptsFrom } from './generate-prompts.js';
@@ -186,7 +188,7 @@ function show(
   const parts = [
     ...(args.prompt === undefined ? [`prompt ${prompt}`] : []),
     ...(args.n > 1 ? [`sample ${sample}`] : []),
-    `${tokenIds.length} tokens`,
+    counted(tokenIds.length, 'token'),
     finishReason,
   ];
   console.log(`--- ${parts.join(', ')}`);
@@ -221,7 +223,7 @@ class Progress {
   #line(): string {
     const seconds = (performance.now() - this.#start) / 1000;
     const rate = `${(this.#tokens / seconds).toFixed(1)} tokens/s`;
-    return `${this.#prompts} prompts, ${this.#tokens} tokens, ${seconds.toFixed(1)} s, ${rate}`;
+    return `${counted(this.#prompts, 'prompt')}, ${counted(this.#tokens, 'token')}, ${seconds.toFixed(1)} s, ${rate}`;
   }
 }
 

@@ -1,6 +1,8 @@
 /** `osler inspect`: what is in a safetensors file or checkpoint. */
+
 import type { CommandModule } from 'yargs';
 import { type Inspection, inspect as inspectPath } from '../io/inspect.js';
+import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 
 interface Args extends CommonArgs {
@@ -12,12 +14,12 @@ function render(report: Inspection): string {
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column].length)));
   const lines = rows.map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell)).join('  '));
   const dtypes = Object.entries(report.dtypes).map(
-    ([dtype, d]) => `${dtype} ${d.tensors} tensors, ${d.bytes} bytes`,
+    ([dtype, d]) => `${dtype} ${counted(d.tensors, 'tensor')}, ${d.bytes} bytes`,
   );
   return [
     ...lines,
     '',
-    ...report.files.map((f) => `${f.file}: ${f.tensors} tensors, ${f.bytes} bytes`),
+    ...report.files.map((f) => `${f.file}: ${counted(f.tensors, 'tensor')}, ${f.bytes} bytes`),
     ...dtypes,
     `${report.parameters} parameters, ${report.bytes} bytes`,
     ...report.warnings.map((warning) => `warning: ${warning}`),

@@ -1,10 +1,12 @@
 /** `osler phantom`: a drawn dataset with known answers, for tests, demos and first steps. */
+
 import { readdir } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import { MODALITIES, type Modality, QUESTION_TYPES, type QuestionType } from '../data/modalities.js';
 import type { Wording } from '../data/phantom/ask.js';
 import { DIFFICULTIES, type Difficulty } from '../data/phantom/phantom.js';
 import { writePhantom } from '../data/phantom/write.js';
+import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';
 
@@ -90,6 +92,9 @@ export const phantom: CommandModule<object, Args> = {
     const seconds = (performance.now() - start) / 1000;
     if (args.json)
       printJson({ out: args.out, questions: questions.length, seed: args.seed, size: args.size });
-    else console.log(`${args.out}: ${questions.length} questions with pictures in ${seconds.toFixed(1)} s`);
+    else
+      console.log(
+        `${args.out}: ${counted(questions.length, 'question')} with pictures in ${seconds.toFixed(1)} s`,
+      );
   },
 };

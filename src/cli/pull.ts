@@ -1,6 +1,8 @@
 /** `osler pull`: a model from the Hugging Face hub. */
+
 import type { CommandModule } from 'yargs';
 import { type PullProgress, pullModel } from '../io/hub/pull.js';
+import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 
 interface Args extends CommonArgs {
@@ -72,7 +74,7 @@ export const pull: CommandModule<object, Args> = {
     const total = result.files.reduce((sum, { bytes }) => sum + bytes, 0);
     const fetched = result.readBytes === total ? '' : `, ${megabytes(result.readBytes)} MB of them new`;
     console.log(
-      `${result.dir}: ${result.files.length} files, ${megabytes(total)} MB${fetched}, commit ${result.commit}`,
+      `${result.dir}: ${counted(result.files.length, 'file')}, ${megabytes(total)} MB${fetched}, commit ${result.commit}`,
     );
   },
 };

@@ -1,7 +1,9 @@
 /** `osler report`: a run as one HTML file. */
+
 import type { CommandModule } from 'yargs';
 import { loadPageAssets } from '../report/assets.js';
 import { type WrittenReport, writeReport } from '../report/write-report.js';
+import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { numbers } from './numbers.js';
 
@@ -15,7 +17,7 @@ function render(report: WrittenReport): string {
   const { completions, pictures } = report;
   return [
     `${report.file}: ${(report.bytes / 1e6).toFixed(1)} MB`,
-    `${report.steps} steps, ${completions.shown} of ${completions.all} completions, ${pictures.shown} pictures`,
+    `${counted(report.steps, 'step')}, ${completions.shown} of ${counted(completions.all, 'completion')}, ${counted(pictures.shown, 'picture')}`,
     ...(report.evaluations.length > 0 ? [`evaluations: ${report.evaluations.join(', ')}`] : []),
     ...report.notes.map((note) => `note: ${note}`),
   ].join('\n');

@@ -1,4 +1,5 @@
 /** `osler synth`: reasoning for questions by rejection sampling. */
+
 import type { Argv, CommandModule } from 'yargs';
 import { loadDataset, promptTemplate, type Question, questionsOf, select } from '../data/index.js';
 import { ensureDriver } from '../launcher/launch.js';
@@ -12,6 +13,7 @@ import {
   type SynthSummary,
   synthesize,
 } from '../synth/index.js';
+import { counted, leftOut } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
@@ -195,7 +197,7 @@ async function questionsFor(args: Args): Promise<Question[]> {
   const [bad] = problems;
   if (bad && args.strict) throw bad;
   const skipped = [...dataset.problems, ...problems];
-  if (skipped[0]) console.error(`${skipped.length} records are left out, such as ${skipped[0].message}`);
+  if (skipped[0]) console.error(`${leftOut(skipped.length, 'record')}, such as ${skipped[0].message}`);
   if (questions.length === 0) throw new UsageError(`${args.data} has no question that can be asked`);
   return select(questions, {
     ...(args.modality ? { modalities: args.modality } : {}),
@@ -256,7 +258,7 @@ function summaryText(summary: SynthSummary, out: string): string {
     textTable(['candidates', String(candidates), ''], rows),
     '',
     `pass rates of questions   ${rates.join(', ')}`,
-    `${accepted} traces of ${accepted_questions} of ${questions} questions: ${out}/train.jsonl`,
+    `${counted(accepted, 'trace')} of ${accepted_questions} of ${counted(questions, 'question')}: ${out}/train.jsonl`,
     ...(failed > 0
       ? [`${failed} candidates could not be had; the same command tries them again. ${failures[0]}`]
       : []),

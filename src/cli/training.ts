@@ -78,6 +78,7 @@ export async function runTraining<Config extends TrainingConfig>(
       ...(deviceBytes === undefined ? {} : { deviceBytes }),
     });
     await writeRunReport(config.output_dir);
+    if (result.checkpoint) process.stderr.write(`${evaluateHint(config, result.checkpoint)}\n`);
     if (args.json) printJson(result);
     if (result.outcome === 'stopped') process.exitCode = 1;
     return result;
@@ -85,6 +86,14 @@ export async function runTraining<Config extends TrainingConfig>(
     stop.release();
     await gpu.destroy();
   }
+}
+
+/** What to do with the last checkpoint: the end of what a user sees. */
+export function evaluateHint(config: TrainingConfig, checkpoint: string): string {
+  const model = config.use_peft
+    ? `--model ${config.model_name_or_path} --adapter ${checkpoint}`
+    : `--model ${checkpoint}`;
+  return `last checkpoint: ${checkpoint}; to measure it: osler eval ${model} --data FILE`;
 }
 
 /** A run that went well is not failed by its report. */

@@ -1,8 +1,10 @@
 /** GRPO and PPO as a task of the training loop. */
+
 import { DataError, type Question, questionsOf } from '../data/index.js';
 import { Generator, loadStopIds } from '../generate/index.js';
 import type { Model } from '../models/index.js';
 import { Parameters } from '../nn/parameters.js';
+import { counted, leftOut } from '../train/counted.js';
 import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
 import type { SampleImages } from '../train/processor.js';
@@ -350,12 +352,12 @@ export async function makeGrpoTask(
   if (problems.length > 0) {
     if (config.strict_data) throw problems[0];
     note(
-      `${problems.length} conversations are no questions and are left out, such as ${problems[0].message}`,
+      `${leftOut(problems.length, 'conversation')}, for lack of a question, such as ${problems[0].message}`,
     );
   }
   const prompts = await PromptSet.open(train.questions, setting);
   note(
-    `${prompts.size} prompts of at most ${prompts.largest.tokens} tokens; a round is ${plan.roundPrompts} prompts with ${plan.groupSize} completions each and serves ${plan.roundSteps} steps`,
+    `${counted(prompts.size, 'prompt')} of at most ${counted(prompts.largest.tokens, 'token')}; a round is ${counted(plan.roundPrompts, 'prompt')} with ${counted(plan.groupSize, 'completion')} each and serves ${counted(plan.roundSteps, 'step')}`,
   );
   const stopIds = await loadStopIds(config.model_name_or_path, model, processor.tokenizer);
   return new GrpoTask(setting, { plan, prompts, evaluation: evaluation.questions, rewards, stopIds });

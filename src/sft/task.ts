@@ -1,9 +1,11 @@
 /** Supervised fine-tuning: cross-entropy on the assistant's tokens. */
+
 import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../autograd/index.js';
 import { DataError } from '../data/index.js';
 import { gridPatches } from '../models/grid.js';
 import type { EncodedImages, Model } from '../models/index.js';
 import { fromHost, type Tensor } from '../tensor/index.js';
+import { counted } from '../train/counted.js';
 import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
 import type {
@@ -223,7 +225,7 @@ export async function makeSftTask(setting: TaskSetting<SftConfig>): Promise<SftT
   const evaluation = data.evaluation.length > 0 ? await buildExamples(data.evaluation, setting) : [];
   const tokens = train.reduce((n, { ids }) => n + ids.length, 0);
   note(
-    `${train.length} examples, ${tokens} tokens${evaluation.length > 0 ? `; ${evaluation.length} held out` : ''}`,
+    `${counted(train.length, 'example')}, ${counted(tokens, 'token')}${evaluation.length > 0 ? `; ${evaluation.length} held out` : ''}`,
   );
   return new SftTask(setting, train, evaluation);
 }

@@ -3,6 +3,7 @@
 import { DataError, type Dataset, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
 import { SafetensorsError } from '../io/errors.js';
 import { configError, type DataConfig } from './config/index.js';
+import { leftOut } from './counted.js';
 
 /** Samples to learn from and samples that are held out. */
 export interface TrainingData {
@@ -38,7 +39,7 @@ async function load(
     const dataset = await readAs(field, path, config);
     samples.push(...dataset.samples);
     const [first] = dataset.problems;
-    if (first) note(`${path}: ${dataset.problems.length} bad records are left out, such as ${first.message}`);
+    if (first) note(`${path}: ${leftOut(dataset.problems.length, 'bad record')}, such as ${first.message}`);
   }
   return samples;
 }

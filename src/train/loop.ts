@@ -1,4 +1,5 @@
 /** The loop that all trainers share; `task.ts` says what it asks of a task. */
+
 import type { Gpu } from '../gpu/index.js';
 import type { Model } from '../models/index.js';
 import { AdamW, type Schedule, schedule } from '../optim/index.js';
@@ -6,6 +7,7 @@ import { scope } from '../tensor/index.js';
 import { CheckpointKeeper } from './checkpoints.js';
 import { Clock } from './clock.js';
 import { type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
+import { counted } from './counted.js';
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
 import { NonFiniteSteps } from './non-finite.js';
 import { EXTRA, parameterGroups } from './parts.js';
@@ -280,7 +282,7 @@ class Loop {
       this.#nonFinite.restore(saved.loop.nonfiniteSteps, saved.loop.nonfiniteInARow);
       if (planned !== this.#total) {
         this.#listeners.note(
-          `the run had ${planned} steps and now has ${this.#total}; learning rates follow the new length`,
+          `the run had ${counted(planned, 'step')} and now has ${this.#total}; learning rates follow the new length`,
         );
       }
     } finally {

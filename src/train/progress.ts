@@ -1,4 +1,5 @@
 /** Progress on a console: one changing line on a terminal, plain lines elsewhere. */
+import { counted } from './counted.js';
 import type { RunStart, StepEvent, TrainingListener, TrainingResult } from './events.js';
 import { gib } from './memory/index.js';
 
@@ -27,7 +28,7 @@ export class Progress implements TrainingListener {
 
   onStart({ task, doneSteps, totalSteps, runDir }: RunStart): void {
     const from = doneSteps > 0 ? `goes on after step ${doneSteps} of` : 'takes';
-    this.#line(`${task} ${from} ${totalSteps} steps; run folder ${runDir}`);
+    this.#line(`${task} ${from} ${counted(totalSteps, 'step')}; run folder ${runDir}`);
   }
 
   onStep({ step, totalSteps, metrics }: StepEvent): void {
