@@ -138,10 +138,6 @@ describe('osler matrix', () => {
       [[at('mri'), '--base', at('absent')], /--base .*absent is not a folder/],
       [[at('mri'), '--recipe', 'r.yaml'], /give either runs to collect or --recipe/],
       [['--recipe', 'r.yaml'], /--recipe needs --test/],
-      [
-        [`A=${at('ct')}`, '--domain', 'question_type'],
-        /no question of these evaluations has a question_type/,
-      ],
     ] as const) {
       const error = await refused(...words);
       expect(error).toBeInstanceOf(UsageError);

@@ -154,11 +154,6 @@ export const matrix: CommandModule<object, Args> = {
       reading: args.reading,
       ...(untrained ? { base: untrained } : {}),
     });
-    if (result.columns.length === 0) {
-      throw new UsageError(
-        `no question of these evaluations has a ${args.domain}, so that there is no matrix`,
-      );
-    }
     await writeTextFiles(args.out, {
       'matrix.json': `${JSON.stringify(result, null, 2)}\n`,
       'matrix.md': matrixMarkdown(result),
