@@ -16,6 +16,7 @@ import { type EvaluateProgress, evaluateModel } from '../eval/evaluate.js';
 import { summaryOf, writeEvaluation } from '../eval/files.js';
 import type { EvalSummary } from '../eval/summary.js';
 import { accuracyTable, matrixTable } from '../eval/tables.js';
+import { makeFolder } from '../io/make-folder.js';
 import { ensureDriver } from '../launcher/launch.js';
 import { counted, leftOut } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
@@ -169,6 +170,8 @@ export const evaluate: CommandModule<object, Args> = {
   handler: async (args) => {
     await ensureDriver();
     const { questions, skipped } = await questionsFor(args);
+    // Now, not after an hour of answers.
+    if (args.out !== undefined) await makeFolder(args.out);
     const session = await openSession(args);
     try {
       if (!session.processor)
