@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { chooseTier } from '../src/gpu/adapter.js';
 import { chromeTrace, type Gpu, summarise } from '../src/gpu/index.js';
@@ -208,6 +209,20 @@ describe('errors', () => {
     expect(() => chooseTier(gpu.info, 'turbo')).toThrow('tier "turbo" is unknown; use one of base, f16');
     expect(() => chooseTier({ ...gpu.info, tiers: ['base'] }, 'f16')).toThrow('not offered');
   });
+});
+
+test.runIf(existsSync('/proc/self/maps'))('bind groups that were dropped do not pile up', async () => {
+  const mappings = () => readFileSync('/proc/self/maps', 'utf8').split('\n').length;
+  const own = await openGpu();
+  const x = zeros(own, [16 * 32_000]);
+  const before = mappings();
+  for (let i = 0; i < 32_000; i++) {
+    scope(() => affine(x.alias([16], 16 * i), 2));
+    if (i % 500 === 0) await own.sync();
+  }
+  // One each on llvmpipe; without a collection, all 32000 of them.
+  expect(mappings() - before).toBeLessThan(20_000);
+  await own.destroy();
 });
 
 test('a destroyed device says so', async () => {

@@ -19,5 +19,6 @@ function runVitest(vitestArgs, env) {
     stdio: 'inherit',
     env: { ...process.env, ...env },
   });
+  if (child.signal) console.error(`The tests' process was ended by ${child.signal}.`);
   return child.status ?? 1;
 }

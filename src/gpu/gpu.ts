@@ -36,6 +36,8 @@ export interface OpenOptions {
   readonly forceUniforms?: boolean;
   /** Called before each wait; the Node launcher paces Dawn's polling with it. */
   readonly onWait?: () => void;
+  /** Runs the garbage collector, without which Dawn frees no bind group. */
+  readonly collectGarbage?: () => void;
 }
 
 /** Anything that can be bound: a tensor, or a range of a pooled buffer. */
@@ -103,6 +105,7 @@ export class Gpu {
       (error) => {
         this.#fault = error;
       },
+      options.collectGarbage ?? (() => {}),
     );
     this.#pool = new BufferPool(device, options.memoryBudget ?? Number.POSITIVE_INFINITY, (buffer) =>
       this.#pipelines.forget(buffer),

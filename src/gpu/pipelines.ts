@@ -29,6 +29,11 @@ export interface BufferRange {
 }
 
 const MAX_BIND_GROUPS = 8192;
+/**
+ * Bind groups made by this process since its last garbage collection for their sake. JavaScript sees a few bytes in a dropped one and
+ * takes its time, while each holds a memory mapping on llvmpipe, which crashes at the 65530 that Linux allows.
+ */
+let uncollected = 0;
 
 /** The pipeline and bind-group caches of one device. */
 export class PipelineCache {
@@ -36,6 +41,7 @@ export class PipelineCache {
   readonly #source: ShaderSource;
   readonly #mode: ParamsMode;
   readonly #onError: (error: OslerError) => void;
+  readonly #collectGarbage: () => void;
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, { id: number; group: GPUBindGroupLayout }>();
   readonly #uniformLayout: GPUBindGroupLayout | null;
@@ -49,11 +55,13 @@ export class PipelineCache {
     source: ShaderSource,
     mode: ParamsMode,
     onError: (error: OslerError) => void,
+    collectGarbage: () => void,
   ) {
     this.#device = device;
     this.#source = source;
     this.#mode = mode;
     this.#onError = onError;
+    this.#collectGarbage = collectGarbage;
     this.#uniformLayout =
       mode === 'immediate'
         ? null
@@ -93,6 +101,10 @@ export class PipelineCache {
     const found = this.#groups.get(key);
     if (found) return found;
     if (this.#groups.size >= MAX_BIND_GROUPS) this.#forgetAll();
+    if (++uncollected > MAX_BIND_GROUPS) {
+      uncollected = 0;
+      this.#collectGarbage();
+    }
     const group = this.#device.createBindGroup({
       label: pipeline.name,
       layout: pipeline.layout,

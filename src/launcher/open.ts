@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Gpu, type OpenOptions } from '../gpu/index.js';
 import { loadWebGpu } from './webgpu.js';
 
@@ -18,6 +20,13 @@ export async function openGpu(options: NodeOpenOptions = {}): Promise<Gpu> {
     shaders: (path) => readFileSync(join(SHADERS, path), 'utf8'),
     tier: process.env.OSLER_TIER,
     onWait: pacer.wake,
+    collectGarbage,
     ...options,
   });
+}
+
+/** Node hides its collector unless it was started with a flag; a context made after the flag is set has it. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
 }
