@@ -141,7 +141,10 @@ async function trainStage(
   return { dir, model: result.checkpoint, seconds };
 }
 
-/** The start, made as the shipped one was: a fresh model learns from careful notes, then from those of both readers. */
+/**
+ * The start, made as the shipped one was: a fresh model learns from careful notes, of the harder questions longest, then from
+ * those of both readers.
+ */
 async function makeCheckpoint(
   options: DemoOptions,
   wording: Wording,
@@ -159,9 +162,15 @@ async function makeCheckpoint(
     data: lessons.careful,
     out: 'teach',
   });
+  stage('SFT: learning what takes longer');
+  const focused = await trainStage(options, 'focus.yaml', {
+    model: taught.model,
+    data: lessons.focus,
+    out: 'focus',
+  });
   stage('SFT: learning from notes of mixed quality');
   const mixed = await trainStage(options, 'mix.yaml', {
-    model: taught.model,
+    model: focused.model,
     data: lessons.mixed,
     out: 'mix',
   });

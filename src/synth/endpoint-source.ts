@@ -49,7 +49,6 @@ export class EndpointSource implements CandidateSource {
   ): AsyncGenerator<Candidate | FailedCandidate> {
     // Stops the other requests when one fails for good, or nobody wants any more.
     const stop = new AbortController();
-    const either = AbortSignal.any([signal, stop.signal]);
     const line = this.#jobs(tasks);
     const running = new Map<number, Promise<{ place: number; result: Candidate | FailedCandidate }>>();
     let next = 0;
@@ -59,6 +58,8 @@ export class EndpointSource implements CandidateSource {
           const job = line.next();
           if (job.done) break;
           const place = next++;
+          // A signal for each: Node warns where more than ten wait on one.
+          const either = AbortSignal.any([signal, stop.signal]);
           const result = this.#ask(job.value.task, job.value.sample, either);
           const named = result.then((value) => ({ place, result: value }));
           // Where one throws, nobody waits for the others.
