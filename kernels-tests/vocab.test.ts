@@ -46,6 +46,7 @@ function reference({ T, D, V, temperature, targets, h, weight, w, u }: Setting) 
   const out = {
     logp: new Float64Array(T),
     entropy: new Float64Array(T),
+    hit: new Float64Array(T),
     lse: new Float64Array(T),
     dh: new Float64Array(T * D),
     dw: new Float64Array(V * D),
@@ -64,6 +65,7 @@ function reference({ T, D, V, temperature, targets, h, weight, w, u }: Setting) 
     out.logp[t] = known ? l[targets[t]] - lse : 0;
     out.entropy[t] = entropy;
     out.lse[t] = lse;
+    out.hit[t] = known && l.indexOf(largest) === targets[t] ? 1 : 0;
     for (let v = 0; v < V; v++) {
       const p = Math.exp(l[v] - lse);
       const g =
@@ -87,13 +89,13 @@ function run(on: Gpu, s: Setting, scratchBytes?: number) {
     const h = tensor(on, s.h, [s.T, s.D]).requireGrad();
     const weight = fromHost(on, encode(s.weight, s.dtype), [s.V, s.D], s.dtype).requireGrad();
     const targets = fromHost(on, s.targets, [s.T], 'i32');
-    const { logp, entropy, lse } = tokenLogProbs(h, weight, targets, {
+    const { logp, entropy, lse, hit } = tokenLogProbs(h, weight, targets, {
       temperature: s.temperature,
       scratchBytes,
     });
     backward(logp, { gradient: tensor(on, s.w), retainGraph: true });
     backward(entropy, { gradient: tensor(on, s.u) });
-    return { logp, entropy, lse, dh: h.grad!.alias(), dw: weight.grad!.alias() };
+    return { logp, entropy, lse, hit, dh: h.grad!.alias(), dw: weight.grad!.alias() };
   });
 }
 
@@ -105,6 +107,8 @@ async function expectAgreement(on: Gpu, s: Setting, scratchBytes?: number): Prom
     expect(error, `${name} of ${JSON.stringify([s.T, s.D, s.V, s.dtype])}`).toBeLessThan(1e-5);
     actual[name].dispose();
   }
+  expect(Array.from(await actual.hit.data())).toEqual(Array.from(expected.hit));
+  actual.hit.dispose();
 }
 
 describe('tokenLogProbs', () => {
@@ -142,6 +146,37 @@ describe('tokenLogProbs', () => {
     await expectAgreement(gpu, { ...s, u: s.u.map(() => 0) });
     const rows = run(gpu, { ...s, temperature: 1e-4 });
     for (const t of Object.values(rows)) expect((await t.data()).every(Number.isFinite)).toBe(true);
+  });
+
+  test('a hit is the first of the largest logits, whichever chunk it stands in', async () => {
+    const [T, D, V] = [96, 3, 1500];
+    // Small integers: float32 is exact and most rows have several largest logits, in one chunk and in different ones.
+    const whole = (n: number, seed: number) => random(n, seed).map((x) => Math.round(1.5 * x));
+    const [h, weight] = [whole(T * D, 31), whole(V * D, 32)];
+    const picks = random(T, 33);
+    const targets = new Int32Array(T);
+    const expected = new Float32Array(T);
+    for (let t = 0; t < T; t++) {
+      const logits = Array.from({ length: V }, (_, v) =>
+        weight.subarray(v * D, v * D + D).reduce((dot, x, d) => dot + x * h[t * D + d], 0),
+      );
+      const largest = Math.max(...logits);
+      const ids = logits.flatMap((l, v) => (l === largest ? [v] : []));
+      const other = Math.floor(((picks[t] + 1) / 2) * V);
+      targets[t] = [ids[0], ids[1] ?? other, ids[ids.length - 1], other, -100][t % 5];
+      expected[t] = targets[t] === ids[0] ? 1 : 0;
+    }
+    const hits = expected.reduce((a, b) => a + b, 0);
+    expect(hits > T / 5 && hits < T / 2).toBe(true);
+    for (const scratchBytes of [undefined, 4 * T * 256]) {
+      tensor(gpu, new Float32Array(T).fill(Number.NaN), undefined, { purpose: 'scratch' }).dispose();
+      const hit = scope(() => {
+        const ids = fromHost(gpu, targets, [T], 'i32');
+        return tokenLogProbs(tensor(gpu, h, [T, D]), tensor(gpu, weight, [V, D]), ids, { scratchBytes }).hit;
+      });
+      expect(await hit.data()).toEqual(expected);
+      hit.dispose();
+    }
   });
 
   test('agrees with PyTorch', async () => {

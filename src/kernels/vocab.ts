@@ -22,7 +22,7 @@ export interface VocabProblem {
   readonly h: Tensor;
   /** Output weights, f32, f16 or bf16 [V, D]. */
   readonly weight: Tensor;
-  /** Token ids, i32 [T]; an id outside 0..V-1 (such as -100) has log-probability 0. */
+  /** Token ids, i32 [T]; an id outside 0..V-1 (such as -100) has log-probability 0 and is no hit. */
   readonly targets: Tensor;
   /** Logits are divided by it. */
   readonly temperature: number;
@@ -35,18 +35,24 @@ export interface TokenStatistics {
   readonly logp: Tensor;
   readonly entropy: Tensor;
   readonly lse: Tensor;
+  /** 1 where the target is the most likely token (of several as likely the one with the lowest id, as argmax), else 0. */
+  readonly hit: Tensor;
 }
 
-/** Log-probability of the target, entropy, and log-sum-exp of softmax(h weight^T / temperature) for every row of h. */
+/**
+ * Log-probability of the target, entropy, and log-sum-exp of softmax(h weight^T / temperature) for every row of h, and
+ * whether the target is its argmax.
+ */
 export function tokenStatistics(problem: VocabProblem): TokenStatistics {
   const { h, weight, targets, temperature } = problem;
   const { gpu, tokens, vocab } = checkProblem(problem);
   const logp = empty(gpu, [tokens]);
   const entropy = empty(gpu, [tokens]);
   const lse = empty(gpu, [tokens]);
+  const hit = empty(gpu, [tokens]);
   for (const block of rowBlocks(problem)) {
     const hidden = rowsOf(h, block);
-    const own = { targets: rowsOf(targets, block) };
+    const own = { targets: rowsOf(targets, block), hit: rowsOf(hit, block) };
     const out = { logp: rowsOf(logp, block), entropy: rowsOf(entropy, block), lse: rowsOf(lse, block) };
     const state = empty(gpu, [block.count, 4], { purpose: 'scratch' });
     for (const chunk of chunks(problem, block.count)) {
@@ -68,7 +74,7 @@ export function tokenStatistics(problem: VocabProblem): TokenStatistics {
     }
     dispose(hidden, state, ...Object.values(own), ...Object.values(out));
   }
-  return { logp, entropy, lse };
+  return { logp, entropy, lse, hit };
 }
 
 /** What flows back into {@link tokenStatistics}, and where the gradients go. */

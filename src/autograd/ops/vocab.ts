@@ -20,9 +20,9 @@ export interface TokenLogProbsOptions {
 
 /**
  * For hidden states `h` [T, D], output weights [V, D] (f32, f16 or bf16) and target ids i32 [T]: the log-probability of
- * each target under softmax(h weight^T / temperature), the entropy and the log-sum-exp of that distribution, each [T].
- * Log-probability and entropy are differentiable with respect to `h` and `weight`; the log-sum-exp is not. A target
- * outside 0..V-1 (such as -100) has log-probability 0 and no gradient.
+ * each target under softmax(h weight^T / temperature), the entropy and the log-sum-exp of that distribution, and whether
+ * the target is its most likely token (1 or 0), each [T]. Log-probability and entropy are differentiable with respect to
+ * `h` and `weight`; the others are not. A target outside 0..V-1 (such as -100) has log-probability 0 and no gradient.
  */
 export function tokenLogProbs(
   h: Tensor,
@@ -31,7 +31,7 @@ export function tokenLogProbs(
   options: TokenLogProbsOptions = {},
 ): TokenStatistics {
   const { temperature = 1, scratchBytes } = options;
-  const { logp, entropy, lse } = tokenStatistics({ h, weight, targets, temperature, scratchBytes });
+  const { logp, entropy, lse, hit } = tokenStatistics({ h, weight, targets, temperature, scratchBytes });
   const ownLse = lse.alias();
   differentiable({
     name: 'tokenLogProbs',
@@ -49,7 +49,7 @@ export function tokenLogProbs(
       return [dh, existing ? ACCUMULATED : dw, null];
     },
   });
-  return { logp, entropy, lse };
+  return { logp, entropy, lse, hit };
 }
 
 /** Options of {@link crossEntropy}. */
@@ -78,7 +78,7 @@ export function crossEntropy(
     uploaded.dispose();
     return loss;
   }
-  const { logp, entropy, lse } = tokenLogProbs(h, weight, targets, rest);
+  const { logp, entropy, lse, hit } = tokenLogProbs(h, weight, targets, rest);
   const nll = { vocab: weight.shape[0], ignoreIndex, reduction };
   const result = negativeLogLikelihood(logp, targets, nll);
   const loss = result.alias([]);
@@ -89,7 +89,7 @@ export function crossEntropy(
     saved: [targets, result],
     backward: ([g], [ids, counted]) => [negativeLogLikelihoodBackward(g!, ids, counted, nll), null],
   });
-  for (const t of [logp, entropy, lse]) t.dispose();
+  for (const t of [logp, entropy, lse, hit]) t.dispose();
   return loss;
 }
 
