@@ -7,6 +7,7 @@ import type { Model } from '../../src/models/index.js';
 import { canonicalName } from '../../src/models/names.js';
 import { packExamples } from '../../src/sft/batch.js';
 import type { Example } from '../../src/sft/examples.js';
+import { SftTask } from '../../src/sft/index.js';
 import { scope } from '../../src/tensor/index.js';
 import { loadPolicy } from '../../src/train/policy.js';
 import type { StepContext, StepResult } from '../../src/train/task.js';
@@ -134,3 +135,47 @@ it('counts every token once, whatever the lengths of the micro-batches', async (
     ]);
   }
 });
+
+it('mean_token_accuracy is the share of targets that an argmax over all logits names', async () => {
+  const model = await policy('qwen2');
+  try {
+    const { examples, processor } = await fixtureExamples('qwen2', model);
+    // What the model predicts last becomes the last word of the first example: nothing before it can change.
+    const expected = await argmaxes(model, [examples[0]]);
+    const ids = examples[0].ids.slice();
+    ids[ids.length - 1] = expected[expected.length - 1];
+    const mask = examples[0].mask.map((m, i) => (i === ids.length - 1 ? 1 : m));
+    const changed = [{ ...examples[0], ids, mask }, ...examples.slice(1)];
+    const { targets } = packExamples(model.config, changed);
+    const best = await argmaxes(model, changed);
+    const share = targets.filter((id, i) => id === best[i]).length / targets.length;
+    expect(share > 0 && share < 1).toBe(true);
+    const { result } = await step('qwen2', { per_device_train_batch_size: 2 }, () => changed);
+    expect(result.metrics.mean_token_accuracy).toBeCloseTo(share, 6);
+    const config = sftConfig({ max_length: 4096, per_device_eval_batch_size: 1 });
+    const task = new SftTask({ config, model: model.config, processor, note: () => {} }, changed, changed);
+    await task.prepare({ model } as Parameters<typeof task.prepare>[0]);
+    expect((await task.evaluate(context)).mean_token_accuracy).toBeCloseTo(share, 6);
+    task.close();
+  } finally {
+    model.dispose();
+  }
+});
+
+/** The most likely token at each place that counts, from logits on the host in float64. */
+async function argmaxes(model: Model, examples: readonly Example[]): Promise<number[]> {
+  const { packed, rows } = packExamples(model.config, examples);
+  const device = model.prepare(packed);
+  const states = noGrad(() => model.hidden(device, null));
+  const [hidden, head] = [await states.data(), await model.head.data()];
+  for (const held of [states, device]) held.dispose();
+  const width = model.config.text.hiddenSize;
+  return Array.from(rows, (row) => {
+    const logits = Array.from({ length: head.length / width }, (_, v) => {
+      let dot = 0;
+      for (let d = 0; d < width; d++) dot += hidden[row * width + d] * head[v * width + d];
+      return dot;
+    });
+    return logits.indexOf(Math.max(...logits));
+  });
+}

@@ -30,7 +30,36 @@ interface Pass {
   readonly logp: Tensor;
   /** Sum of the entropies, one element. */
   readonly entropy: Tensor;
+  /** Number of targets that are the most likely token, one element. */
+  readonly hits: Tensor;
   dispose(): void;
+}
+
+/** Sums over the passes of a step or of an evaluation. */
+class Totals {
+  #logp = 0;
+  #entropy = 0;
+  #hits = 0;
+
+  async add(pass: Pass): Promise<void> {
+    const [logp, entropy, hits] = await Promise.all([
+      pass.logp.item(),
+      pass.entropy.item(),
+      pass.hits.item(),
+    ]);
+    this.#logp += logp;
+    this.#entropy += entropy;
+    this.#hits += hits;
+  }
+
+  /** Means over all target tokens, however they fell into passes. */
+  metrics(counted: number): Metrics {
+    return {
+      loss: -this.#logp / counted,
+      entropy: this.#entropy / counted,
+      mean_token_accuracy: this.#hits / counted,
+    };
+  }
 }
 
 /** The task; make it with {@link makeSftTask}. */
@@ -101,8 +130,7 @@ export class SftTask implements TrainingTask {
     const batches = this.#order.step(context.step).map((own) => own.map((i) => this.#train[i]));
     const next = this.#order.step(context.step + 1)[0].map((i) => this.#train[i]);
     const counted = batches.flat().reduce((n, { mask }) => n + learned(mask), 0);
-    let logp = 0;
-    let entropy = 0;
+    const totals = new Totals();
     for (const [i, examples] of batches.entries()) {
       context.microBatch(i);
       const batch = await context.phase('data', () => this.#take(examples, batches[i + 1] ?? next));
@@ -113,30 +141,27 @@ export class SftTask implements TrainingTask {
         backward(loss);
         loss.dispose();
       });
-      logp += await pass.logp.item();
-      entropy += await pass.entropy.item();
+      await totals.add(pass);
       pass.dispose();
     }
     const tokens = batches.flat().reduce((n, { ids }) => n + ids.length, 0);
-    return { metrics: { loss: -logp / counted, entropy: entropy / counted }, tokens };
+    return { metrics: totals.metrics(counted), tokens };
   }
 
   async evaluate(context: EvaluationContext): Promise<Metrics> {
     const { config } = this.#setting;
     const size = config.per_device_eval_batch_size;
-    let logp = 0;
-    let entropy = 0;
+    const totals = new Totals();
     let counted = 0;
     for (let first = 0; first < this.#evaluation.length; first += size) {
       const examples = this.#evaluation.slice(first, first + size);
       const batch = await this.#make(examples);
       const pass = await context.phase('evaluation', () => noGrad(() => this.#forward(batch)));
-      logp += await pass.logp.item();
-      entropy += await pass.entropy.item();
+      await totals.add(pass);
       counted += batch.targets.length;
       pass.dispose();
     }
-    return { loss: -logp / counted, entropy: entropy / counted };
+    return totals.metrics(counted);
   }
 
   /** The place in the data follows from the step; what must not change is the data. */
@@ -168,13 +193,14 @@ export class SftTask implements TrainingTask {
     const ids = fromHost(model.gpu, targets, [targets.length], 'i32');
     const found = tokenLogProbs(counted, model.head, ids);
     const logp = sum(found.logp);
-    const entropy = noGrad(() => sum(found.entropy));
-    for (const tensor of [hidden, counted, ids, found.logp, found.entropy, found.lse]) tensor.dispose();
+    const [entropy, hits] = noGrad(() => [sum(found.entropy), sum(found.hit)]);
+    for (const tensor of [hidden, counted, ids, ...Object.values(found)]) tensor.dispose();
     return {
       logp,
       entropy,
+      hits,
       dispose: () => {
-        for (const held of [logp, entropy, encoded, device]) held?.dispose();
+        for (const held of [logp, entropy, hits, encoded, device]) held?.dispose();
       },
     };
   }

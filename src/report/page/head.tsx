@@ -79,6 +79,7 @@ function tilesOf(state: RunState): Tile[] {
   trend('kl', 'KL from the reference');
   trend('entropy', 'Entropy');
   if (!rows.some((row) => row.reward !== undefined)) trend('loss', 'Loss');
+  trend('mean_token_accuracy', 'Token accuracy', 'up');
   const last = rows.at(-1)?.step;
   if (last !== undefined) {
     const total = state.info.totalSteps;

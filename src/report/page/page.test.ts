@@ -209,6 +209,25 @@ describe('curves', () => {
     expect(others.map(({ id }) => id)).toEqual(['odd']);
   });
 
+  test('token accuracy has a chart of its own, apart from right answers', () => {
+    const rows = [
+      row(1, { mean_token_accuracy: 0.4, 'eval/accuracy': 0.5 }),
+      row(2, { mean_token_accuracy: 0.6, 'eval/mean_token_accuracy': 0.55 }),
+    ];
+    const { main, others } = panelsOf(rows, []);
+    expect(main.map(({ id, curves }) => [id, curves.map(({ label, values }) => [label, values])])).toEqual([
+      ['accuracy', [['eval/accuracy', [0.5, null]]]],
+      [
+        'token-accuracy',
+        [
+          ['training', [0.4, 0.6]],
+          ['held out', [null, 0.55]],
+        ],
+      ],
+    ]);
+    expect(others).toEqual([]);
+  });
+
   test('smoothing has no bias to the start and skips gaps', () => {
     expect(smoothed([2, null, 2, 2], 0.9)).toEqual([2, null, expect.closeTo(2), expect.closeTo(2)]);
     expect(smoothed([1, 5, 9], 0)).toEqual([1, 5, 9]);

@@ -60,7 +60,8 @@ export function panelsOf(rows: readonly MetricRow[], tallies: readonly StepTally
     const values = name === undefined ? undefined : take(name);
     return values === undefined ? [] : [{ label, values, sparse: isSparse(values) }];
   };
-  const matching = (pattern: RegExp) => [...columns.keys()].filter((name) => pattern.test(name)).sort();
+  const matching = (pattern: RegExp) =>
+    [...columns.keys()].filter((name) => pattern.test(name) && !used.has(name)).sort();
   const all = (pattern: RegExp): Curve[] =>
     matching(pattern).flatMap((name) => curve(pattern.exec(name)?.[1] ?? name, name));
 
@@ -74,6 +75,10 @@ export function panelsOf(rows: readonly MetricRow[], tallies: readonly StepTally
   const counted = rolloutAccuracy(steps, place, tallies);
   if (counted.length > 0) take('completions/accuracy');
   for (const name of matching(/^completions\/(?:min|max)_terminated_length$/)) used.add(name);
+  const tokenAccuracy = [
+    ...curve('training', 'mean_token_accuracy'),
+    ...curve('held out', 'eval/mean_token_accuracy'),
+  ];
   const main: Panel[] = [
     {
       id: 'reward',
@@ -94,9 +99,16 @@ export function panelsOf(rows: readonly MetricRow[], tallies: readonly StepTally
       help: 'Share of right answers: sampled rollouts on training questions, and evaluations on held-out ones.',
       curves: [
         ...(counted.length > 0 ? counted : curve('rollouts', 'completions/accuracy')),
-        ...curve('tokens', 'mean_token_accuracy'),
         ...all(/^(eval\/.*accuracy.*)$/),
       ],
+      include: [0, 1],
+      unit: 'share',
+    },
+    {
+      id: 'token-accuracy',
+      title: 'Token accuracy',
+      help: 'Share of the target tokens that the model holds for the most likely one.',
+      curves: tokenAccuracy,
       include: [0, 1],
       unit: 'share',
     },
