@@ -134,6 +134,27 @@ test.for([
   const options: MatmulOptions = { choice: { variant: 'matrix', tile: 32 }, precision: 'f16' };
   await expectProduct(device, { M: 32, N: 64, K: 48, dtype, ...layout }, options, 1e-4, 'f16');
   await expectProduct(device, { M: 33, N: 37, K: 41, dtype, ...layout }, options, 1e-4, 'f16');
+  // Whole tiles whose rows do not start at 16 bytes.
+  await expectProduct(device, { M: 32, N: 67, K: 32, dtype, ...layout }, options, 1e-4, 'f16');
+});
+
+test.for([
+  ['gradients', { size: 1e-9 }],
+  ['activations', { size: 1e6, transposeB: true }],
+  ['the end of the range', { size: 1e36 }],
+  ['a batch', { size: 1e-20, batch: 2 }],
+  ['slabs of a transposed A', { size: 1e-9, K: 70, transposeA: true, splits: 2 }],
+] as const)('matrix units take an A that f16 does not hold: %s', async ([_, { size, ...rest }], { skip }) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix');
+  const c: Case & { splits?: number } = { M: 32, N: 64, K: 48, dtype: 'f16', ...rest };
+  const { a, b, valuesA, valuesB } = inputs(device, c);
+  const values = valuesA.map((x) => x * size);
+  const scaled = tensor(device, values, a.shape);
+  const choice: MatmulChoice = { variant: 'matrix', tile: 32, splits: c.splits };
+  const y = matmul(scaled, b, { transposeA: c.transposeA, transposeB: c.transposeB, choice });
+  await expectClose(y, product(values, valuesB, c), 1e-3);
+  for (const t of [a, b, scaled, y]) t.dispose();
 });
 
 test('whatever variant is chosen, any shape', async () => {

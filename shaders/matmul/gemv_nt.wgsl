@@ -46,12 +46,13 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 #if SUBGROUPS
   @builtin(subgroup_invocation_id) lane: u32,
-  @builtin(subgroup_size) lanes: u32,
 #endif
 ) {
   let z = group.z;
   let K = depth(z);
 #if SUBGROUPS
+  // Counted, not asked for: drivers that choose the size per shader (Intel) may report a larger one than they run.
+  let lanes = subgroupAdd(1u);
   let team = group.x * (WORKGROUP / lanes) + thread / lanes;
   let teams = groups.x * (WORKGROUP / lanes);
 #else

@@ -6,11 +6,14 @@
 // read either order. Rows are padded by 8 elements against bank conflicts. The loads of the next step are issued before
 // the arithmetic of this one.
 //
-// f32 and BF16 values are rounded to f16; finite ones beyond +-65504 become +-65504 (an infinity would poison whole rows),
-// NaN stays NaN, and values below 6e-8 become 0. F16 weights are copied as they are.
+// f32 and BF16 values are rounded to f16, whose range is small: gradients lie below it and a few activations above. So A
+// is multiplied by a power of two on the way in, and sums by its inverse on the way out, such that the largest magnitude
+// in A (the largest of `magnitudes`, see matmul/magnitude.wgsl) comes to lie in [2^14, 2^15). What is 2^39 times smaller
+// becomes 0. In B, values beyond +-65504 become +-65504 (an infinity would poison whole rows) and those below 6e-8
+// become 0. NaN stays NaN. F16 weights are copied as they are.
 //
-// Fragments cannot be indexed, so results pass through a slot of workgroup memory per subgroup; with PLAIN (no epilogue)
-// tiles that lie inside y are stored directly.
+// Fragments cannot be indexed, so results pass through a slot of workgroup memory per subgroup; with PLAIN (no epilogue,
+// rows of y that start at 16 bytes as matrix units want them) tiles that lie inside y are stored directly.
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
@@ -21,6 +24,8 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 diagnostic(off, subgroup_uniformity);
 #include "matmul/epilogue.wgsl"
 #include "matmul/operands.wgsl"
+
+@group(0) @binding(${OPERANDS + 1 + BIAS + RESIDUAL}) var<storage, read> magnitudes: array<u32>;
 
 alias Left = subgroup_matrix_left<f16, ${K}, ${M}>;
 alias Right = subgroup_matrix_right<f16, ${N}, ${K}>;
@@ -51,6 +56,17 @@ const SLOT = ${M * N}u;
 var<workgroup> tileA: array<vec4h, ROWS_A * ROW_A / 4u>;
 var<workgroup> tileB: array<vec4h, ROWS_B * ROW_B / 4u>;
 var<workgroup> slots: array<f32, ${GRID_M * GRID_N} * SLOT>;
+var<workgroup> largest: atomic<u32>;
+
+// The power of two that brings the largest magnitude in A to [2^14, 2^15), as the bits of its exponent; within bounds in
+// which its inverse is a normal number too.
+fn exponentOfScale(thread: u32) -> u32 {
+  var own = 0u;
+  for (var i = thread; i < arrayLength(&magnitudes); i += THREADS) { own = max(own, magnitudes[i]); }
+  atomicMax(&largest, own);
+  workgroupBarrier();
+  return clamp(268u - (atomicLoad(&largest) >> 23u), 14u, 240u);
+}
 
 fn toHalf(x: vec4f) -> vec4h {
   let bounded = clamp(x, vec4f(-65504.0), vec4f(65504.0));
@@ -128,6 +144,9 @@ fn fetchB(z: u32, s: u32, n0: u32, k0: u32, K: u32) -> FourB {
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let z = group.z;
   let K = depth(z);
+  let exponent = exponentOfScale(thread);
+  let up = bitcast<f32>(exponent << 23u);
+  let down = bitcast<f32>((254u - exponent) << 23u);
   let m0 = group.y * TILE_M;
   let n0 = group.x * TILE_N;
   let subgroup = thread / SUBGROUP;
@@ -149,7 +168,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #for q in 0..UNITS_A
     {
       let at = unitA(thread + ${q}u * THREADS);
-      if (at.x < ROWS_A) { tileA[(at.x * ROW_A + at.y) / 4u] = toHalf(nextA${q}); }
+      if (at.x < ROWS_A) { tileA[(at.x * ROW_A + at.y) / 4u] = toHalf(up * nextA${q}); }
     }
 #endfor
 #for q in 0..UNITS_B
@@ -191,7 +210,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   if (m0 + TILE_M <= params.M && n0 + TILE_N <= params.N) {
 #for i in 0..FRAGS_M
 #for j in 0..FRAGS_N
-    subgroupMatrixStore<row_major>(&y, indexC(z, m0 + fragM + ${i * M}u, n0 + fragN + ${j * N}u), c${i}_${j}, params.ldc);
+    subgroupMatrixStore<row_major>(&y, indexC(z, m0 + fragM + ${i * M}u, n0 + fragN + ${j * N}u), subgroupMatrixScalarMultiply(c${i}_${j}, down), params.ldc);
 #endfor
 #endfor
     return;
@@ -205,7 +224,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   for (var e = thread % SUBGROUP; e < SLOT; e += SUBGROUP) {
     let m = m0 + fragM + ${i * M}u + e / ${N}u;
     let n = n0 + fragN + ${j * N}u + e % ${N}u;
-    if (m < params.M && n < params.N) { emit(slots[subgroup * SLOT + e], indexC(z, m, n), n); }
+    if (m < params.M && n < params.N) { emit(down * slots[subgroup * SLOT + e], indexC(z, m, n), n); }
   }
 #endfor
 #endfor

@@ -188,8 +188,10 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
   const depth = size === 32 ? 16 : 32;
   const threads = gridM * gridN * subgroup.max;
   const units = ceilDiv((size * depth) / 4, threads);
-  const plain = !p.bias && !p.residual && !p.activation && p.scale === 1 && p.beta === 0;
-  gpu.launch('matmul/subgroup_matrix', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
+  // Matrix units store whole rows of a fragment, 16 bytes at a time.
+  const plain = !p.bias && !p.residual && !p.activation && p.scale === 1 && p.beta === 0 && inSteps(p.y, 4);
+  const magnitudes = magnitudesOf(p, kEnd);
+  gpu.launch('matmul/subgroup_matrix', { a: p.a, b: p.b, ...outputs(p), magnitudes }, params(p, kEnd), {
     groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
     defines: {
       ...epilogue(p),
@@ -212,6 +214,25 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
       PLAIN: plain,
     },
   });
+  magnitudes.dispose();
+}
+
+/** Partial maxima of the magnitudes in A, as bits: what it is scaled by to fit f16. */
+function magnitudesOf(p: Piece, kEnd: number): Tensor {
+  const { base, ld, stride, range } = p.a;
+  // Whole rows, and with them columns that belong to other pieces of the same matrix. Slabs lie within one matrix.
+  const matrices = kEnd === p.K && stride > 0 ? p.batch : 1;
+  const length = matrices > 1 ? matrices * stride : (p.transposeA ? kEnd : p.M) * ld;
+  const count = Math.min(length, range.size / 4 - base);
+  const groups = Math.min(256, ceilDiv(count, 256 * 8));
+  const partials = empty(p.gpu, [groups], { dtype: 'u32', purpose: 'scratch' });
+  p.gpu.launch(
+    'matmul/magnitude',
+    { a: p.a, partials },
+    { first: base, count },
+    { groups: [groups], constants: { WORKGROUP: 256 } },
+  );
+  return partials;
 }
 
 /** Rows of A that `gemv` can take. */

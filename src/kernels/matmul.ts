@@ -33,7 +33,7 @@ export interface MatmulOptions {
   readonly beta?: number;
   /**
    * 'f16' allows f32 operands to be rounded to f16 (sums stay f32) where matrix units make that faster: relative errors of
-   * about 1e-3, and values beyond 65504 saturate. B in f16 or bf16 allows it anyway.
+   * about 1e-3, and values of B beyond 65504 saturate (A is scaled to fit). B in f16 or bf16 allows it anyway.
    */
   readonly precision?: 'f32' | 'f16';
   /** Accounting of a new result; `activations` by default. */
