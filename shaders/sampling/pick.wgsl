@@ -25,8 +25,8 @@ struct Params { rows: u32, vocab: u32, words: u32 }
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 @group(0) @binding(1) var<storage, read_write> counters: array<vec4u>;
 @group(0) @binding(2) var<storage, read_write> tokens: array<i32>;
-@group(0) @binding(3) var<storage, read_write> logp: array<f32>;
-@group(0) @binding(4) var<storage, read_write> rawLogp: array<f32>;
+@group(0) @binding(3) var<storage, read_write> logp: array<u32>;
+@group(0) @binding(4) var<storage, read_write> rawLogp: array<u32>;
 @group(0) @binding(5) var<storage, read> settings: array<Row>;
 #if PROCESSED
 @group(0) @binding(6) var<storage, read> work: array<f32>;
@@ -42,6 +42,7 @@ override WORKGROUP: u32 = 64;
 var<workgroup> masses: array<f32, WORKGROUP>;
 
 const EXPONENT: u32 = 0x7f800000u;
+const NAN: u32 = 0x7fc00000u;
 
 fn candidate(at: u32, scale: f32) -> f32 {
 #if PROCESSED
@@ -89,10 +90,11 @@ fn place(number: f32) -> Place {
 }
 
 fn finish(row: u32, token: u32, scale: f32, ownLogp: f32, rawNormaliser: f32, valid: bool) {
-  let nan = bitcast<f32>(0x7fc00000u + params.rows * 0u);
+  let rawOwn = scale * logits[row * params.vocab + token] - rawNormaliser;
   tokens[row] = select(-1, i32(token), valid);
-  logp[row] = select(nan, ownLogp, valid);
-  rawLogp[row] = select(nan, scale * logits[row * params.vocab + token] - rawNormaliser, valid);
+  // As bits: a compiler that assumes that NaN does not exist may drop a choice between floats.
+  logp[row] = select(NAN, bitcast<u32>(ownLogp), valid);
+  rawLogp[row] = select(NAN, bitcast<u32>(rawOwn), valid);
 #if SEEN
   if (valid) { seen[row * params.words + (token >> 5u)] |= 1u << (token & 31u); }
 #endif

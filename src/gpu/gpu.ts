@@ -57,6 +57,8 @@ export interface LaunchOptions {
 }
 
 const NONE = {};
+/** Buffers for read-back up to this many bytes are used again. */
+const KEPT_STAGING = 1 << 24;
 const f32 = new Float32Array(1);
 const f32Bits = new Uint32Array(f32.buffer);
 
@@ -266,9 +268,10 @@ export class Gpu {
   async read(range: BufferRange): Promise<ArrayBuffer> {
     this.#assertAlive();
     const size = Math.ceil(range.size / 4) * 4;
-    const capacity = 2 ** Math.ceil(Math.log2(Math.max(size, 256)));
+    // Large ones are not kept: rounding them up would only take memory, or pass the limit of a buffer.
+    const capacity = size > KEPT_STAGING ? size : 2 ** Math.ceil(Math.log2(Math.max(size, 256)));
     const shelf = this.#staging.get(capacity) ?? [];
-    this.#staging.set(capacity, shelf);
+    if (capacity <= KEPT_STAGING) this.#staging.set(capacity, shelf);
     const staging =
       shelf.pop() ??
       this.device.createBuffer({ size: capacity, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
@@ -277,7 +280,7 @@ export class Gpu {
     await this.#wait(staging.mapAsync(GPUMapMode.READ, 0, size));
     const data = staging.getMappedRange(0, size).slice(0, range.size);
     staging.unmap();
-    if (capacity > 1 << 24 || shelf.length >= 4) staging.destroy();
+    if (capacity > KEPT_STAGING || shelf.length >= 4) staging.destroy();
     else shelf.push(staging);
     return data;
   }

@@ -3,7 +3,7 @@ import type { Gpu } from '../gpu/index.js';
 import { type DType, empty, type Tensor } from '../tensor/index.js';
 import { full } from './elementwise.js';
 import { type Piece, pieces } from './matmul-problem.js';
-import { GEMV_ROWS, type MatmulChoice, matrixSupported, runPiece } from './matmul-variants.js';
+import { GEMV_ROWS, type MatmulChoice, matrixSupported, runPiece, tileSupported } from './matmul-variants.js';
 import { ceilDiv } from './support.js';
 import { bucket, type Task, tunerFor } from './tuner.js';
 
@@ -64,7 +64,8 @@ export function rule(gpu: Gpu, s: Spec): MatmulChoice {
   }
   const matrix = s.rounding && matrixSupported(gpu, 64);
   const tiles = (size: number) => ceilDiv(M, size) * ceilDiv(N, size) * s.batch;
-  const tile = tiles(128) >= 64 && (!matrix || matrixSupported(gpu, 128)) ? 128 : 64;
+  const large = matrix ? matrixSupported(gpu, 128) : tileSupported(gpu, 128);
+  const tile = large && tiles(128) >= 64 ? 128 : 64;
   return { variant: matrix ? 'matrix' : 'tile', tile, splits: splitsFor(s, tiles(tile)) };
 }
 
@@ -95,7 +96,7 @@ function candidates(gpu: Gpu, s: Spec): MatmulChoice[] {
   for (const tile of [32, 64, 128] as const) {
     const workgroups = ceilDiv(s.M, tile) * ceilDiv(s.N, tile) * s.batch;
     for (const splits of [1, splitsFor(s, workgroups)]) {
-      add({ variant: 'tile', tile, splits });
+      if (tileSupported(gpu, tile)) add({ variant: 'tile', tile, splits });
       if (s.rounding && matrixSupported(gpu, tile)) add({ variant: 'matrix', tile, splits });
     }
   }

@@ -122,10 +122,19 @@ function inSteps(o: Operand, width: number): boolean {
   return o.ld % width === 0 && o.base % width === 0 && o.stride % width === 0;
 }
 
+/** Steps of K that `tile` stages at a time. */
+const TILE_DEPTH = 16;
+
+/** Whether a tile size of the tile variant fits this device's workgroup memory; 128 is just over WebGPU's default limit. */
+export function tileSupported(gpu: Gpu, size: 32 | 64 | 128): boolean {
+  // Both operands as vec4s of f32, one vec4 of padding per row.
+  return 2 * TILE_DEPTH * (size / 4 + 1) * 16 <= gpu.limits.maxComputeWorkgroupStorageSize;
+}
+
 function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): void {
   const size = choice.tile ?? 64;
   const per = size === 128 ? 8 : 4;
-  const depth = 16;
+  const depth = TILE_DEPTH;
   const blocks = (2 * size * depth) / 16;
   p.gpu.launch('matmul/tile', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
     groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
