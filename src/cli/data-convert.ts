@@ -24,7 +24,8 @@ interface Args extends ReadArgs, WriteArgs {
 /** The yargs command. */
 export const dataConvert: CommandModule<object, Args> = {
   command: 'convert <path>',
-  describe: 'Write questions as JSONL or Parquet, filtered, with options shuffled if wanted',
+  describe:
+    'Write questions as JSONL or Parquet, filtered, with options shuffled if wanted; all other fields are kept',
   builder: (yargs) =>
     writeOptions(readOptions(yargs))
       .positional('path', { type: 'string', demandOption: true, describe: 'A file or folder with questions' })

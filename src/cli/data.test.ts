@@ -24,6 +24,7 @@ const questions = Array.from({ length: 20 }, (_, i) => ({
   answer: i % 3 === 0 ? 'B' : 'A',
   modality: i < 12 ? 'CT' : 'MRI',
   question_type: i % 2 ? 'Disease Diagnosis' : 'Anatomy Identification',
+  ...(i % 5 === 0 ? { review: { by: ['a', i], sure: i > 5 } } : {}),
 }));
 
 beforeAll(() => {

@@ -43,6 +43,11 @@ export interface Question extends SampleFields {
   readonly problem?: string;
 }
 
+/** Names of the fields in our JSONL, in order; `image` stands for a list of one. */
+export const QUESTION_FIELDS: ReadonlySet<string> = new Set(
+  'id image images question options answer modality question_type dataset reasoning problem'.split(' '),
+);
+
 /** Letters of a question's options, in order. */
 export function letters(question: Pick<Question, 'options'>): string[] {
   return Object.keys(question.options);

@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type EmbeddedImage,
   imageFile,
   loadDataset,
   type Question,
+  questionRecord,
   questionsOf,
   questionsToParquet,
   readDataset,
@@ -251,6 +253,82 @@ describe('published formats', () => {
     });
     const { samples: withBytes } = await readDataset(new Uint8Array(embedded), 'e.parquet');
     expect(withBytes[0]?.images[0]).toEqual({ bytes, name: 'e.parquet:1:image' });
+  });
+});
+
+describe('fields that Osler has no use for', () => {
+  const base = { image: 'x.png', question: 'Q?', options: { A: 'x', B: 'y' }, answer: 'A' };
+  const written = (samples: readonly unknown[]) => (samples as Question[]).map(questionRecord);
+  async function throughParquet(records: readonly Record<string, unknown>[]) {
+    const { samples, problems } = await read('q.jsonl', lines(...records));
+    expect(problems).toEqual([]);
+    const bytes = new Uint8Array(await questionsToParquet(samples as Question[]));
+    return readDataset(bytes, 'q.parquet', { strict: true });
+  }
+
+  it('come back from Parquet as they were, whatever they hold', async () => {
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 3 }).filter((json) => json !== null),
+      fc.constantFrom('3', '', 'null', 0, 2 ** 40, 0.1, false, [], {}, { a: null, b: [1, 'x', { c: [] }] }),
+    );
+    const name = fc
+      .oneof(
+        fc.string({ maxLength: 8 }),
+        fc.constantFrom('difficulty', 'a.b', 'extra', 'list', 'constructor', 'é ✓'),
+      )
+      .filter((key) => key !== '__proto__');
+    const extras = fc.array(fc.dictionary(name, value, { maxKeys: 4 }), { minLength: 1, maxLength: 5 });
+    await fc.assert(
+      fc.asyncProperty(extras, async (all) => {
+        // As lines of JSON have them: no -0.
+        const records = (JSON.parse(JSON.stringify(all)) as Record<string, unknown>[]).map((extra, i) => {
+          return { ...extra, ...base, id: `q${i}` };
+        });
+        expect(written((await throughParquet(records)).samples)).toEqual(records);
+      }),
+      { numRuns: 60, seed: 5 },
+    );
+  });
+
+  it('have columns of their own types', async () => {
+    const extras = [{ note: 'a', level: 2, hard: true, mixed: 1 }, { level: 0.5, mixed: 'one' }, {}];
+    const records = extras.map((extra, i) => ({ ...base, id: `q${i}`, ...extra }));
+    const { samples } = await read('q.jsonl', lines(...records));
+    const file = await questionsToParquet(samples as Question[]);
+    const { parquetMetadataAsync, parquetSchema } = await import('hyparquet');
+    const metadata = await parquetMetadataAsync({
+      byteLength: file.byteLength,
+      slice: (a, b) => file.slice(a, b),
+    });
+    const types = parquetSchema(metadata).children.map(({ element }) => {
+      return [element.name, element.converted_type ?? element.type];
+    });
+    expect(Object.fromEntries(types)).toEqual({
+      ...{ id: 'UTF8', images: 'JSON', question: 'UTF8', options: 'JSON', answer: 'UTF8' },
+      ...{ note: 'UTF8', level: 'DOUBLE', hard: 'BOOLEAN', mixed: 'JSON' },
+    });
+  });
+
+  it('of one row do not make others look like another format', async () => {
+    const records = [
+      { ...base, id: 'a', label: 'B', difficulty: 1 },
+      { ...base, id: 'b', medical_task: 'Diagnosis' },
+    ];
+    expect(written((await throughParquet(records)).samples)).toEqual(records);
+  });
+
+  it('do not take the place of ours when their schema has other names', async () => {
+    const record = {
+      id: 'm',
+      image: 'x.png',
+      problem: 'Q? A)x, B)y',
+      solution: '<answer>B</answer>',
+      answer: 'A',
+    };
+    const { samples } = await read('m.json', JSON.stringify([record]));
+    const own = written(samples);
+    expect(own).toEqual([{ ...base, id: 'm', answer: 'B', original_answer: 'A' }]);
+    expect(written((await throughParquet(own)).samples)).toEqual(own);
   });
 });
 

@@ -2,7 +2,7 @@
 import { quote } from '../../io/errors.js';
 import type { Conversation } from '../conversation.js';
 import { fromFileName, modalityName } from '../modalities.js';
-import { letters, parseProblem, problemText, type Question } from '../question.js';
+import { letters, parseProblem, problemText, QUESTION_FIELDS, type Question } from '../question.js';
 import { medXpertOf, mmmuOf, vlmEvalOf } from './benchmarks.js';
 import { conversationOf, shareGptOf } from './conversations.js';
 import {
@@ -39,15 +39,19 @@ export type Schema = (typeof SCHEMAS)[number];
 /** A question or a conversation. */
 export type Sample = Question | Conversation;
 
-/** The format that a record's keys show; what shows nothing is taken for our own, whose errors say what is missing. */
+/**
+ * The format that a record's fields show; what shows nothing is taken for our own, whose errors say what is missing. A
+ * table has null in the columns of other rows' fields: they show nothing.
+ */
 export function schemaOf(raw: Raw): Schema {
-  if ('messages' in raw) return 'messages';
-  if ('conversations' in raw) return 'conversations';
-  if ('problem' in raw && 'solution' in raw) return 'med-r1';
-  if ('gt_answer' in raw || 'option_A' in raw) return 'omnimedvqa';
-  if ('label' in raw && ('medical_task' in raw || 'body_system' in raw)) return 'medxpertqa';
-  if ('image_1' in raw || (typeof raw.options === 'string' && 'answer' in raw)) return 'mmmu';
-  if ('index' in raw && 'A' in raw && 'answer' in raw) return 'vlmevalkit';
+  const has = (field: string) => raw[field] !== undefined && raw[field] !== null;
+  if (has('messages')) return 'messages';
+  if (has('conversations')) return 'conversations';
+  if (has('problem') && has('solution')) return 'med-r1';
+  if (has('gt_answer') || has('option_A')) return 'omnimedvqa';
+  if (has('label') && (has('medical_task') || has('body_system'))) return 'medxpertqa';
+  if (has('image_1') || (typeof raw.options === 'string' && has('answer'))) return 'mmmu';
+  if (has('index') && has('A') && has('answer')) return 'vlmevalkit';
   return 'osler';
 }
 
@@ -68,10 +72,6 @@ const READERS: Readonly<Record<Schema, (raw: Raw, at: RecordContext) => Sample>>
   vlmevalkit: vlmEvalOf,
 };
 
-const OSLER_KEYS = new Set(
-  'id image images question options answer modality question_type dataset reasoning problem'.split(' '),
-);
-
 /** Our own JSONL: the fields of a {@link Question}, with names as in files. */
 function osler(raw: Raw, at: RecordContext): Question {
   const options = optionsOf(raw.options, 'options', at);
@@ -89,7 +89,7 @@ function osler(raw: Raw, at: RecordContext): Question {
       reasoning: optionalText(raw, 'reasoning', at),
       problem,
     }),
-    ...extraOf(raw, OSLER_KEYS),
+    ...extraOf(raw, QUESTION_FIELDS),
   };
 }
 
