@@ -9,10 +9,18 @@ export function testGpu(tier?: Tier, options: NodeOpenOptions = {}): Promise<Gpu
   const key = JSON.stringify([tier ?? null, options]);
   let gpu = opened.get(key);
   if (!gpu) {
-    gpu = openGpu(tier ? { tier, ...options } : options);
+    gpu = open(tier ? { tier, ...options } : options);
     opened.set(key, gpu);
   }
   return gpu;
+}
+
+/** Small limits are meant for the alignment of llvmpipe; where bindings start further apart, less would hold no windows. */
+async function open(options: NodeOpenOptions): Promise<Gpu> {
+  const { maxBindingBytes } = options;
+  if (maxBindingBytes === undefined || options.bindingAlignment) return openGpu(options);
+  const { bindingAlignment } = await testGpu();
+  return openGpu({ ...options, maxBindingBytes: maxBindingBytes * Math.max(1, bindingAlignment / 16) });
 }
 
 /** The tiers that this machine's adapter offers (or the one that OSLER_TIER forces). */

@@ -30,6 +30,8 @@ export interface OpenOptions {
   readonly memoryBudget?: number;
   /** Pretend that the adapter binds at most this many bytes at once (tests of the splitting paths). */
   readonly maxBindingBytes?: number;
+  /** Pretend that the adapter binds at multiples of at least this many bytes (tests of views and windows). */
+  readonly bindingAlignment?: number;
   /** Choose kernel variants as for a software adapter, or not, whatever it is (tests of the variants for the others). */
   readonly software?: boolean;
   /** Pretend that the adapter has no immediates (tests of the uniform ring). */
@@ -70,6 +72,8 @@ export class Gpu {
   readonly limits: GPUSupportedLimits;
   /** Bytes that one binding may cover. */
   readonly maxBindingBytes: number;
+  /** Bindings start at multiples of this many bytes: 256 on some adapters, 16 or less on others. */
+  readonly bindingAlignment: number;
   /** Which optional features kernels may use under the chosen tier. */
   readonly has: { readonly f16: boolean; readonly subgroups: boolean; readonly subgroupMatrix: boolean };
   readonly #pool: BufferPool;
@@ -90,6 +94,10 @@ export class Gpu {
     this.maxBindingBytes = Math.min(
       device.limits.maxStorageBufferBindingSize,
       options.maxBindingBytes ?? Number.POSITIVE_INFINITY,
+    );
+    this.bindingAlignment = Math.max(
+      device.limits.minStorageBufferOffsetAlignment,
+      options.bindingAlignment ?? 0,
     );
     const feature = (name: string) => device.features.has(name as GPUFeatureName);
     this.has = {
@@ -357,8 +365,8 @@ export class Gpu {
       const bindable = bindings[name];
       check(bindable, 'kernel', () => `${pipeline.name}: binding "${name}" was not given`);
       const range = bindable.range;
-      check(range.offset % this.limits.minStorageBufferOffsetAlignment === 0, 'limit', () => {
-        return `${pipeline.name}: "${name}" is a view that starts at byte ${range.offset}, and this adapter binds at multiples of ${this.limits.minStorageBufferOffsetAlignment}; copy it first`;
+      check(range.offset % this.bindingAlignment === 0, 'limit', () => {
+        return `${pipeline.name}: "${name}" is a view that starts at byte ${range.offset}, and this adapter binds at multiples of ${this.bindingAlignment}; copy it first`;
       });
       check(range.size <= this.maxBindingBytes, 'limit', () => {
         return `${pipeline.name}: "${name}" covers ${range.size} bytes, over this adapter's binding limit of ${this.maxBindingBytes}`;

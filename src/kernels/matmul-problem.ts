@@ -51,7 +51,7 @@ export interface Piece extends Omit<Problem, 'a' | 'b' | 'y' | 'residual' | 'sha
 function operand(tensor: Tensor, first: number, count: number, ld: number, stride: number): Operand {
   const { buffer, offset } = tensor.range;
   const width = elementBytes(tensor.dtype);
-  const alignment = tensor.gpu.limits.minStorageBufferOffsetAlignment;
+  const alignment = tensor.gpu.bindingAlignment;
   const start = offset + first * width;
   const aligned = Math.floor(start / alignment) * alignment;
   const base = (start - aligned) / width;
@@ -74,7 +74,7 @@ interface Windows {
 }
 
 function windowsOf(p: Problem): Windows {
-  const alignment = p.gpu.limits.minStorageBufferOffsetAlignment;
+  const alignment = p.gpu.bindingAlignment;
   const fits = (tensor: Tensor, elementsPerItem: number) =>
     Math.floor((p.gpu.maxBindingBytes - alignment) / (elementsPerItem * elementBytes(tensor.dtype)));
   const whole = { M: p.M, N: p.N, K: p.K };

@@ -70,7 +70,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     checkDtype('matmul', 'residual', residual, 'f32');
     checkShapeIs('matmul', 'residual', residual, dims.shape);
   }
-  const alignment = gpu.limits.minStorageBufferOffsetAlignment;
+  const alignment = gpu.bindingAlignment;
   // Shaders find the residual where they find y, and the bias at the start of its binding.
   const ownBias = bias && bias.offset % alignment !== 0 ? copyOf(bias, 'scratch') : bias;
   const misplaced = residual && residual.offset % alignment !== y.offset % alignment;

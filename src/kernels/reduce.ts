@@ -215,7 +215,7 @@ interface Span {
 }
 
 function span(tensor: Tensor, first: number, elements: number): Span {
-  const start = first % (tensor.gpu.limits.minStorageBufferOffsetAlignment / 4);
+  const start = first % (tensor.gpu.bindingAlignment / 4);
   return { tensor, bind: part(tensor, first - start, elements + start), start };
 }
 

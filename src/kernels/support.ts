@@ -94,7 +94,7 @@ export function* windows(
 
 /** How many items of `itemBytes` it takes until an offset is aligned for binding. */
 function alignmentItems(gpu: Gpu, itemBytes: number): number {
-  const alignment = gpu.limits.minStorageBufferOffsetAlignment;
+  const alignment = gpu.bindingAlignment;
   return alignment / gcd(alignment, itemBytes);
 }
 

@@ -72,7 +72,7 @@ export function attentionShape(
 
 /** Parts of the batch that this adapter can bind at once. */
 export function bindableSpans({ gpu, heads, dim }: AttentionShape, segments: Segments) {
-  const step = gpu.limits.minStorageBufferOffsetAlignment / 4;
+  const step = gpu.bindingAlignment / 4;
   return segments.spans(Math.floor(gpu.maxBindingBytes / (heads * dim * 4)), step);
 }
 
