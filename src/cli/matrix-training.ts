@@ -87,9 +87,11 @@ async function trainOne(
   config: Recipe,
   dir: string,
 ): Promise<void> {
-  const resume = (await isFolder(dir)) && (await new RunFolder(dir).checkpoints()).length > 0;
+  const last = (await isFolder(dir)) ? (await new RunFolder(dir).checkpoints()).at(-1) : undefined;
+  // Nothing to go on from: no checkpoint, or one of a recipe with save_only_model.
+  const resume =
+    last !== undefined && (await isFolder(path.join(new RunFolder(dir).checkpoint(last), 'trainer-state')));
   const source = await configSource(args);
-  // A folder without a checkpoint has nothing to go on from.
   const overwrite = resume ? {} : { overwrite_output_dir: true };
   const environment = { folder: path.dirname(args.config), importModule };
   const result =
