@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { chooseTier } from '../src/gpu/adapter.js';
 import { chromeTrace, type Gpu, summarise } from '../src/gpu/index.js';
 import { sizeClass } from '../src/gpu/pool.js';
@@ -209,6 +209,23 @@ describe('errors', () => {
     expect(() => chooseTier(gpu.info, 'turbo')).toThrow('tier "turbo" is unknown; use one of base, f16');
     expect(() => chooseTier({ ...gpu.info, tiers: ['base'] }, 'f16')).toThrow('not offered');
   });
+});
+
+test('a batch is submitted before it holds seconds of work', async () => {
+  await gpu.sync();
+  const submit = vi.spyOn(Object.getPrototypeOf(gpu.device.queue), 'submit');
+  const x = full(gpu, [4], 1);
+  const work = (flops: number) =>
+    gpu.launch('roofline/empty', { sink: x }, { value: 0 }, { groups: [1], flops });
+  for (let i = 0; i < 40; i++) work(0);
+  work(2e11);
+  expect(submit).toHaveBeenCalledTimes(0);
+  work(2e11);
+  expect(submit).toHaveBeenCalledTimes(1);
+  work(2e11);
+  expect(submit).toHaveBeenCalledTimes(1);
+  submit.mockRestore();
+  x.dispose();
 });
 
 test.runIf(existsSync('/proc/self/maps'))('bind groups that were dropped do not pile up', async () => {

@@ -15,6 +15,8 @@ export type Command =
       readonly group: GPUBindGroup;
       readonly params: Uint32Array<ArrayBuffer>;
       readonly groups: readonly [number, number, number];
+      /** Arithmetic that it does, where that is much. */
+      readonly flops: number;
       readonly buffers: readonly PoolBuffer[];
       readonly written: readonly PoolBuffer[];
     }
@@ -39,6 +41,11 @@ export type Command =
 
 const SLOT_BYTES = 256;
 const RING_SLOTS = 512;
+/**
+ * Drivers take a submit that runs for seconds (Windows: two, amdgpu: ten) for a hang, and reset the device. This much
+ * takes about one on the slowest GPUs, and on fast ones still a thousand times what a submit costs.
+ */
+const MOST_FLOPS = 2.5e11;
 
 /** Encodes commands of one device and submits them in batches. */
 export class CommandQueue {
@@ -52,6 +59,7 @@ export class CommandQueue {
   #pipelineId = -1;
   #recorded = 0;
   #ringUsed = 0;
+  #flops = 0;
   /** Number of the batch being recorded. */
   batch = 0;
 
@@ -74,8 +82,10 @@ export class CommandQueue {
   push(command: Command): void {
     for (const buffer of command.buffers) buffer.lastBatch = this.batch;
     for (const buffer of command.written) buffer.version++;
-    if (command.kind === 'dispatch') this.#dispatch(command);
-    else {
+    if (command.kind === 'dispatch') {
+      this.#dispatch(command);
+      this.#flops += command.flops;
+    } else {
       this.#endPass();
       if (command.kind === 'copy') {
         this.#openEncoder().copyBufferToBuffer(
@@ -87,8 +97,8 @@ export class CommandQueue {
         );
       } else this.#openEncoder().clearBuffer(command.buffer, command.offset, command.size);
     }
-    if (++this.#recorded >= this.#batchSize || this.#ringUsed === RING_SLOTS || this.#profiler.full)
-      this.flush();
+    const full = ++this.#recorded >= this.#batchSize || this.#ringUsed === RING_SLOTS;
+    if (full || this.#flops >= MOST_FLOPS || this.#profiler.full) this.flush();
   }
 
   /** Copies to a buffer outside the pool (staging for read-back). */
@@ -111,6 +121,7 @@ export class CommandQueue {
     this.#encoder = null;
     this.#recorded = 0;
     this.#ringUsed = 0;
+    this.#flops = 0;
     this.batch++;
     resolved?.();
     this.#afterSubmit();

@@ -56,6 +56,8 @@ export interface LaunchOptions {
   readonly defines?: Defines;
   /** Values for the shader's `override` constants. */
   readonly constants?: Readonly<Record<string, number>>;
+  /** Floating-point operations, for kernels that may run long: a batch is submitted before it holds too much work. */
+  readonly flops?: number;
 }
 
 const NONE = {};
@@ -208,6 +210,7 @@ export class Gpu {
       group: this.#pipelines.bindGroup(pipeline, ranges),
       params: packParams(pipeline, params),
       groups,
+      flops: options.flops ?? 0,
       buffers: ranges.map((r) => r.buffer),
       written: ranges.filter((_, i) => pipeline.bindings[i].access === 'read_write').map((r) => r.buffer),
     });

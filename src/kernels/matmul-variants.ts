@@ -95,6 +95,10 @@ function params(p: Piece, kEnd: number): Record<string, number> {
   };
 }
 
+function flops(p: Piece): number {
+  return 2 * p.batch * p.M * p.N * p.K;
+}
+
 function outputs(p: Piece): Record<string, Bindable> {
   return { y: p.y, ...(p.bias && { bias: p.bias }), ...(p.residual && { residual: p.residual }) };
 }
@@ -133,11 +137,15 @@ export function tileSupported(gpu: Gpu, size: 32 | 64 | 128): boolean {
 
 function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): void {
   const size = choice.tile ?? 64;
+  check(tileSupported(p.gpu, size), 'adapter', () => {
+    return `matmul: tiles of ${size} do not fit the ${p.gpu.limits.maxComputeWorkgroupStorageSize} bytes of workgroup memory of this adapter`;
+  });
   const per = size === 128 ? 8 : 4;
   const depth = TILE_DEPTH;
   const blocks = (2 * size * depth) / 16;
   p.gpu.launch('matmul/tile', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
     groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
+    flops: flops(p),
     defines: {
       ...epilogue(p),
       ...layout(p),
@@ -202,6 +210,7 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
   const magnitudes = magnitudesOf(p, kEnd);
   gpu.launch('matmul/subgroup_matrix', { a: p.a, b: p.b, ...outputs(p), magnitudes }, params(p, kEnd), {
     groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
+    flops: flops(p),
     defines: {
       ...epilogue(p),
       ...layout(p),
@@ -310,6 +319,7 @@ function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, k
   const roomy = p.gpu.limits.maxComputeWorkgroupStorageSize >= 32768;
   p.gpu.launch('matmul/wide', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
     groups: [rowBlocks, runs, p.batch],
+    flops: flops(p),
     defines: {
       ...epilogue(p),
       ...defines,

@@ -100,7 +100,9 @@ function launchTiles(
   span: Span,
   needs: { readonly q: boolean; readonly kv: boolean },
 ): void {
-  const { gpu, heads, kvHeads, scale } = shape;
+  const { gpu, heads, kvHeads, scale, dim } = shape;
+  // Of one product of queries and keys; there are four in one kernel and three in the other.
+  const flops = 2 * span.segments.attended(shape.causal) * heads * dim;
   const defines = tileDefines(shape, 4, 'attention backward');
   const params = { heads, kvHeads, causal: Number(shape.causal), scale };
   const size = 8 * defines.RT;
@@ -111,7 +113,7 @@ function launchTiles(
       'attention/tile_backward_keys',
       { ...inputs, ...bind(all, span, 'dk', 'dv'), table: tiles.table },
       { ...params, tiles: tiles.count },
-      { groups: [tiles.count, kvHeads], defines },
+      { groups: [tiles.count, kvHeads], defines, flops: 4 * flops },
     );
   }
   if (needs.q) {
@@ -120,7 +122,7 @@ function launchTiles(
       'attention/tile_backward_queries',
       { ...inputs, ...bind(all, span, 'dq'), tiles: tiles.table },
       params,
-      { groups: [tiles.count, heads], defines },
+      { groups: [tiles.count, heads], defines, flops: 3 * flops },
     );
   }
 }

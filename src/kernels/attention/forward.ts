@@ -49,7 +49,7 @@ export function attentionForward(
         lse: rows(lse, heads),
       },
       { heads, kvHeads, causal: Number(causal), scale },
-      { groups: [tiles.count, heads], defines },
+      { groups: [tiles.count, heads], defines, flops: 4 * own.attended(causal) * heads * dim },
     );
   }
   return { out, lse };
