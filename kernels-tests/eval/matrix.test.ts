@@ -74,6 +74,7 @@ it('trains one model per domain with GRPO, and only what is not there yet', asyn
     expect(linesOf(run, 'metrics.jsonl')).toHaveLength(1);
     const seen = linesOf(run, 'completions.jsonl').map((line) => line.modality);
     expect(seen).toEqual([modality, modality, modality, modality]);
+    expect(existsSync(at('out', run, 'eval', 'end', 'report.html'))).toBe(true);
     const summary = JSON.parse(readFileSync(at('out', run, 'eval', 'end', 'summary.json'), 'utf8'));
     expect(summary).toMatchObject({ questions: 7, model: at('out', run, 'checkpoints', 'step-000001') });
   }

@@ -22,6 +22,7 @@ import { counted, leftOut } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
+import { writeOwnReport } from './own-report.js';
 import { percent, textTable } from './table.js';
 
 interface Args extends CommonArgs, GenerationArgs {
@@ -114,7 +115,10 @@ export const evaluate: CommandModule<object, Args> = {
         demandOption: true,
         describe: 'Questions: a file or folder that `osler data stats` reads',
       })
-      .option('out', { type: 'string', describe: 'Folder for summary.json and predictions.jsonl' })
+      .option('out', {
+        type: 'string',
+        describe: 'Folder for summary.json, predictions.jsonl and report.html, which shows each answer',
+      })
       .option('style', {
         choices: ANSWER_STYLES,
         default: 'think' as const,
@@ -203,6 +207,7 @@ export const evaluate: CommandModule<object, Args> = {
       const summary = args.out
         ? await writeEvaluation(args.out, evaluation, subject)
         : summaryOf(evaluation, subject);
+      if (args.out) await writeOwnReport(args.out);
       if (args.json) printJson(summary);
       else console.log(summaryText(summary));
     } finally {

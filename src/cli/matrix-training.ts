@@ -14,6 +14,7 @@ import type { TrainingConfig } from '../train/config/index.js';
 import { RunFolder } from '../train/run-folder.js';
 import { UsageError } from './common.js';
 import { openSession } from './generation.js';
+import { writeOwnReport } from './own-report.js';
 import { configSource, runTraining, type TrainingArgs } from './training.js';
 
 /** What `osler matrix --recipe` is told. */
@@ -55,6 +56,8 @@ export async function trainMatrix(options: MatrixTraining): Promise<{ runs: stri
       process.stderr.write(`\n${i + 1} of ${domains.length}: training on ${domain}, in ${dir}\n`);
       await trainOne(options, args, config, dir);
       await evaluateInto(result, options, questions, config, await lastCheckpoint(dir));
+      // Now that there is something to compare: training wrote it without.
+      await writeOwnReport(dir);
     }
     runs.push(`${domain}=${result}`);
   }
@@ -154,6 +157,7 @@ async function evaluateInto(
       data: options.test,
       skipped: 0,
     });
+    await writeOwnReport(out);
   } finally {
     await session.close();
   }

@@ -1,4 +1,4 @@
-/** `osler report`: a run as one HTML file. */
+/** `osler report`: a run or an evaluation as one HTML file. */
 
 import type { CommandModule } from 'yargs';
 import { loadPageAssets } from '../report/assets.js';
@@ -17,7 +17,7 @@ function render(report: WrittenReport): string {
   const { completions, pictures } = report;
   return [
     `${report.file}: ${(report.bytes / 1e6).toFixed(1)} MB`,
-    `${counted(report.steps, 'step')}, ${completions.shown} of ${counted(completions.all, 'completion')}, ${counted(pictures.shown, 'picture')}`,
+    `${report.steps > 0 ? `${counted(report.steps, 'step')}, ` : ''}${completions.shown} of ${counted(completions.all, 'completion')}, ${counted(pictures.shown, 'picture')}`,
     ...(report.evaluations.length > 0 ? [`evaluations: ${report.evaluations.join(', ')}`] : []),
     ...report.notes.map((note) => `note: ${note}`),
   ].join('\n');
@@ -26,11 +26,15 @@ function render(report: WrittenReport): string {
 /** The yargs command. */
 export const report: CommandModule<object, Args> = {
   command: 'report <run>',
-  describe: 'Write the report of a training run: one HTML file that opens offline',
+  describe: 'Write the report of a training run or an evaluation: one HTML file that opens offline',
   builder: (yargs) =>
     commonOptions(yargs)
-      .positional('run', { type: 'string', demandOption: true, describe: 'Folder of the run (output_dir)' })
-      .option('out', { type: 'string', describe: 'File to write; RUN/report.html by default' })
+      .positional('run', {
+        type: 'string',
+        demandOption: true,
+        describe: 'Folder of a run (output_dir of sft and grpo) or of an evaluation (--out of eval)',
+      })
+      .option('out', { type: 'string', describe: 'File to write; report.html in that folder by default' })
       .option('max-size', {
         type: 'number',
         default: 20,
@@ -38,6 +42,7 @@ export const report: CommandModule<object, Args> = {
       })
       .check(numbers({ 'max-size': { min: 1 } }), false)
       .example('$0 report runs/grpo', 'writes runs/grpo/report.html')
+      .example('$0 report evals/base', 'each question, what the model said and how it was read')
       .example('$0 report runs/grpo --out grpo.html --max-size 5', 'a small one to send around'),
   handler: async (args) => {
     const written = await writeReport(args.run, {

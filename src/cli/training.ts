@@ -5,13 +5,12 @@ import type { Argv } from 'yargs';
 import type { Gpu } from '../gpu/index.js';
 import { readProblem } from '../io/errors.js';
 import { ensureDriver } from '../launcher/launch.js';
-import { loadPageAssets } from '../report/assets.js';
-import { writeReport } from '../report/write-report.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
 import type { TrainingResult } from '../train/events.js';
 import { type LaunchOptions, launchTraining } from '../train/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { openDevice } from './device.js';
+import { writeOwnReport } from './own-report.js';
 
 /** Options of `sft` and `grpo`. */
 export interface TrainingArgs extends CommonArgs {
@@ -77,7 +76,7 @@ export async function runTraining<Config extends TrainingConfig>(
       console: { live: process.stderr.isTTY === true, write: (text) => void process.stderr.write(text) },
       ...(deviceBytes === undefined ? {} : { deviceBytes }),
     });
-    await writeRunReport(config.output_dir);
+    await writeOwnReport(config.output_dir);
     if (result.checkpoint) process.stderr.write(`${evaluateHint(config, result.checkpoint)}\n`);
     if (args.json) printJson(result);
     if (result.outcome === 'stopped') process.exitCode = 1;
@@ -94,16 +93,6 @@ export function evaluateHint(config: TrainingConfig, checkpoint: string): string
     ? `--model ${config.model_name_or_path} --adapter ${checkpoint}`
     : `--model ${checkpoint}`;
   return `last checkpoint: ${checkpoint}; to measure it: osler eval ${model} --data FILE`;
-}
-
-/** A run that went well is not failed by its report. */
-async function writeRunReport(runDir: string): Promise<void> {
-  try {
-    const { file } = await writeReport(runDir, { assets: await loadPageAssets() });
-    process.stderr.write(`report: ${file}\n`);
-  } catch (error) {
-    process.stderr.write(`warning: no report was written: ${(error as Error).message}\n`);
-  }
 }
 
 function stopOnSignals(): { signal: AbortSignal; release(): void } {

@@ -28,25 +28,29 @@ function rank(name: string): number {
   return at < 0 ? ORDER.indexOf('sft') + 0.5 : at;
 }
 
-/** The part of a summary that the matrix shows; undefined when it is not one, or is half written. */
+/** What {@link evaluationFrom} takes from the text of `summary.json`; undefined when it is not one, or is half written. */
 export function evaluationOf(name: string, json: string): Evaluation | undefined {
   try {
-    const summary = JSON.parse(json) as EvalSummary;
-    return {
-      name,
-      model: withoutPaths(summary.model + (summary.adapter === undefined ? '' : ` + ${summary.adapter}`)),
-      data: withoutPaths(summary.data),
-      style: summary.settings.style,
-      cells: summary.cells.map((cell) => ({
-        modality: cell.modality,
-        questionType: cell.question_type,
-        n: cell.robust.n,
-        robust: cell.robust.correct,
-        paper: cell.paper.correct,
-        random: cell.random * cell.robust.n,
-      })),
-    };
+    return evaluationFrom(name, JSON.parse(json) as EvalSummary);
   } catch {
     return undefined;
   }
+}
+
+/** The part of a summary that the matrix shows. */
+export function evaluationFrom(name: string, summary: EvalSummary): Evaluation {
+  return {
+    name,
+    model: withoutPaths(summary.model + (summary.adapter === undefined ? '' : ` + ${summary.adapter}`)),
+    data: withoutPaths(summary.data),
+    style: summary.settings.style,
+    cells: summary.cells.map((cell) => ({
+      modality: cell.modality,
+      questionType: cell.question_type,
+      n: cell.robust.n,
+      robust: cell.robust.correct,
+      paper: cell.paper.correct,
+      random: cell.random * cell.robust.n,
+    })),
+  };
 }

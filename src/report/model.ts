@@ -17,6 +17,8 @@ export type RunUpdate =
 
 /** What a run is, besides its numbers. */
 export interface RunInfo {
+  /** An evaluation has a question where a run has a step. */
+  readonly kind: 'run' | 'evaluation';
   /** Name of the run's folder. */
   readonly name: string;
   /** The configuration as YAML, without absolute paths. */

@@ -8,6 +8,7 @@ import { makeRun } from '../../bench/report-run.js';
 import type { RunUpdate, TraceGroup } from './model.js';
 import { pageHtml } from './page-html.js';
 import { RunReader } from './run-reader.js';
+import { makeEvaluation } from './test-evaluation.js';
 import { TraceStore } from './trace-store.js';
 import { writeReport } from './write-report.js';
 
@@ -69,6 +70,50 @@ describe('writing a report', () => {
     expect(updates).toContainEqual({ kind: 'metrics', rows: [{ step: 1, loss: 2 }] });
     expect(JSON.stringify(updates)).toContain('…/qwen');
     expect(JSON.stringify(updates)).not.toContain('/home/jo');
+  });
+
+  test('an evaluation: questions in the place of steps, as many as fit', async () => {
+    const out = path.join(folder, 'base');
+    await makeEvaluation(out, path.join(folder, 'data'), { questions: 60, samples: 2, words: 400 });
+    const whole = await writeReport(out, { assets });
+    expect(whole).toMatchObject({ steps: 0, completions: { shown: 120, all: 120 }, notes: [] });
+    const maxBytes = 110_000;
+    expect(whole.bytes).toBeGreaterThan(maxBytes);
+    const written = await writeReport(out, { assets, maxBytes });
+    expect(written.bytes).toBeLessThan(maxBytes);
+    expect(written.completions.shown).toBeGreaterThan(20);
+    expect(written.notes).toEqual([
+      `${written.completions.shown} of 120 completions are shown, spread over the whole; tables take in all of them.`,
+    ]);
+    const updates = updatesIn(written.file);
+    const groups = updates.flatMap((update) => (update.kind === 'traces' ? update.groups : []));
+    expect([groups[0]?.step, groups[0]?.completions.length]).toEqual([1, 2]);
+    expect(Math.max(...groups.map(({ step }) => step))).toBeGreaterThan(50);
+    const [evaluation] = updates.flatMap((update) =>
+      update.kind === 'evaluations' ? update.evaluations : [],
+    );
+    expect(evaluation?.cells.reduce((sum, { n }) => sum + n, 0)).toBe(60);
+    const info = updates.flatMap((update) => (update.kind === 'info' ? [update.info] : []))[0];
+    expect(info?.kind).toBe('evaluation');
+    expect(info?.facts).toContainEqual(['Model', '…/tiny']);
+    expect(info?.provenance.map(([label]) => label)).toEqual([
+      'SHA-256 of summary.json',
+      'SHA-256 of predictions.jsonl',
+    ]);
+  });
+
+  test('an evaluation with damaged files says so', async () => {
+    const out = path.join(folder, 'base');
+    await makeEvaluation(out, path.join(folder, 'data'), { questions: 3 });
+    appendFileSync(
+      path.join(out, 'predictions.jsonl'),
+      '{"id":"x","sample":0,"answer":"A","correct":true,"paper_correct":true,"question":5}\n',
+    );
+    const { completions, notes } = await writeReport(out, { assets });
+    expect(completions).toEqual({ shown: 3, all: 3 });
+    expect(notes).toEqual(['1 lines of predictions.jsonl could not be read.']);
+    appendFileSync(path.join(out, 'predictions.jsonl'), '{"id": ');
+    await expect(writeReport(out, { assets })).rejects.toThrow('predictions.jsonl:5');
   });
 
   test('no text can end the block that it is in', async () => {

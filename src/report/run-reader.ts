@@ -3,6 +3,7 @@ import { OslerError } from '../gpu/index.js';
 import { isFolder, join, listFolder } from '../io/data-files.js';
 import { folderReader } from '../io/folder.js';
 import { JsonLinesTail } from '../io/json-lines-tail.js';
+import { folderName, type ReportContent } from './content.js';
 import { readEvaluations } from './evaluations.js';
 import type { Evaluation, MetricRow, RunInfo, TraceGroup } from './model.js';
 import { type CompletionLine, parseCompletion, parseMetrics, traceGroup } from './records.js';
@@ -28,8 +29,9 @@ interface Closed {
 }
 
 /** The content of a run's folder; `poll` brings it up to date. */
-export class RunReader {
+export class RunReader implements ReportContent {
   readonly dir: string;
+  readonly files = ['config.yaml', 'metrics.jsonl', 'completions.jsonl'];
   /** Paths of pictures as the completions name them; traces hold indices into this. */
   readonly pictures: string[] = [];
   config: RunConfig = readRunConfig('');
@@ -79,7 +81,7 @@ export class RunReader {
       throw new OslerError(
         'value',
         `${this.dir} is not the folder of a run: it has neither config.yaml nor metrics.jsonl; name the folder that ` +
-          '`osler sft` or `osler grpo` wrote (output_dir)',
+          '`osler sft` or `osler grpo` wrote (output_dir), or for a report that of `osler eval` (--out)',
       );
     }
   }
@@ -115,9 +117,9 @@ export class RunReader {
 
   /** The head of the page. */
   info(extra: Pick<RunInfo, 'provenance' | 'written' | 'notes'>): RunInfo {
-    const parts = this.dir.split(/[/\\]/).filter((part) => part !== '' && part !== '.');
     return {
-      name: parts.at(-1) ?? 'run',
+      kind: 'run',
+      name: folderName(this.dir) ?? 'run',
       config: this.config.text,
       facts: this.config.facts,
       ...(this.config.totalSteps !== undefined && { totalSteps: this.config.totalSteps }),

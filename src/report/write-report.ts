@@ -1,8 +1,10 @@
-/** Writes report.html of a run. */
+/** Writes report.html of a run or of an evaluation. */
 import { atomicWrite } from '../io/atomic.js';
 import { toBase64 } from '../io/base64.js';
 import { join } from '../io/data-files.js';
 import { fileDigest } from '../io/digest.js';
+import type { ReportContent } from './content.js';
+import { isEvaluation, readEvaluationContent } from './evaluation-content.js';
 import type { RunUpdate, TraceGroup } from './model.js';
 import { type DataBlock, type PageAssets, pageHtml } from './page-html.js';
 import { type PackedPictures, packPictures, pictureFinder } from './pictures.js';
@@ -12,7 +14,7 @@ import { RunReader } from './run-reader.js';
 export interface ReportOptions {
   /** Script and style of the page; see `loadPageAssets`. */
   readonly assets: PageAssets;
-  /** Where to write; `report.html` in the run's folder by default. */
+  /** Where to write; `report.html` in the folder itself by default. */
   readonly out?: string;
   /** Bytes that the file may have; 20 MB by default. */
   readonly maxBytes?: number;
@@ -38,12 +40,12 @@ const TRACE_SHARE = 0.5;
 /** JSON of about so many characters is packed together. */
 const BLOCK_CHARACTERS = 1_500_000;
 
-/** Reads a run and writes its report. */
-export async function writeReport(runDir: string, options: ReportOptions): Promise<WrittenReport> {
+/** Reads the folder of a run, or of an evaluation, and writes its report. */
+export async function writeReport(dir: string, options: ReportOptions): Promise<WrittenReport> {
   const { assets, maxBytes = 20_000_000 } = options;
-  const run = new RunReader(runDir, MOST_COMPLETIONS);
-  await run.check();
-  await run.poll(true);
+  const run = (await isEvaluation(dir))
+    ? await readEvaluationContent(dir, MOST_COMPLETIONS)
+    : await readRun(dir);
   const frame = assets.script.length + assets.style.length + 20_000;
   const head = await packUpdates([
     { kind: 'metrics', rows: run.rows },
@@ -60,9 +62,9 @@ export async function writeReport(runDir: string, options: ReportOptions): Promi
   const packed = new Map(used.map((index, i) => [index, pictures.index[i]]));
   const shown = groups.map((group) => withPictures(group, packed, pictures));
   const count = { shown: completionsOf(groups), all: run.traces.seen };
-  const notes = reportNotes(run.badLines, count, pictures);
+  const notes = reportNotes(run, count, pictures);
   const written = (options.now ?? new Date()).toISOString();
-  const provenance = await runProvenance(runDir);
+  const provenance = await provenanceOf(dir, run.files);
   const info: RunUpdate = { kind: 'info', info: run.info({ provenance, written, notes }) };
   const blocks: DataBlock[] = [
     { kind: 'updates', text: await packUpdates([info]) },
@@ -70,7 +72,7 @@ export async function writeReport(runDir: string, options: ReportOptions): Promi
     { kind: 'pictures', text: pictures.sources.map((source) => source ?? '').join('\n') },
     ...(await packGroups(shown)).map((text): DataBlock => ({ kind: 'updates', text })),
   ];
-  const file = options.out ?? join(runDir, 'report.html');
+  const file = options.out ?? join(dir, 'report.html');
   let bytes = 0;
   await atomicWrite(file, async (writer) => {
     for await (const piece of pageHtml({ title: `${info.info.name} · Osler`, assets, blocks })) {
@@ -94,11 +96,18 @@ export async function writeReport(runDir: string, options: ReportOptions): Promi
   };
 }
 
-/** Digests of the files that the report was made from: with them it can be checked against the logs of the run. */
-async function runProvenance(runDir: string): Promise<(readonly [string, string])[]> {
+async function readRun(dir: string): Promise<ReportContent> {
+  const run = new RunReader(dir, MOST_COMPLETIONS);
+  await run.check();
+  await run.poll(true);
+  return run;
+}
+
+/** Digests of the files that the report was made from, so that it can be checked against them. */
+async function provenanceOf(dir: string, files: readonly string[]): Promise<(readonly [string, string])[]> {
   const rows: (readonly [string, string])[] = [];
-  for (const name of ['config.yaml', 'metrics.jsonl', 'completions.jsonl']) {
-    const digest = await fileDigest(join(runDir, name));
+  for (const name of files) {
+    const digest = await fileDigest(join(dir, name));
     if (digest !== undefined) rows.push([`SHA-256 of ${name}`, digest]);
   }
   return rows;
@@ -106,18 +115,21 @@ async function runProvenance(runDir: string): Promise<(readonly [string, string]
 
 /** What the reader must know of what is not there. */
 function reportNotes(
-  badLines: number,
+  content: ReportContent,
   completions: { shown: number; all: number },
   pictures: PackedPictures,
 ): string[] {
+  const { badLines, files, rows } = content;
   const notes: string[] = [];
   if (completions.shown < completions.all) {
-    notes.push(
-      `${completions.shown} of ${completions.all} completions are shown, of steps spread over the whole run; ` +
-        'curves and counts take in all of them.',
-    );
+    const spread =
+      rows.length > 0
+        ? 'of steps spread over the whole run; curves and counts take in all of them'
+        : 'spread over the whole; tables take in all of them';
+    notes.push(`${completions.shown} of ${completions.all} completions are shown, ${spread}.`);
   }
-  if (badLines > 0) notes.push(`${badLines} lines of metrics.jsonl and completions.jsonl could not be read.`);
+  const logs = files.filter((name) => name.endsWith('.jsonl')).join(' and ');
+  if (badLines > 0) notes.push(`${badLines} lines of ${logs} could not be read.`);
   if (pictures.missing > 0)
     notes.push(`${pictures.missing} pictures were not found or could not be decoded.`);
   if (pictures.leftOut > 0) notes.push(`${pictures.leftOut} pictures are left out to keep the file small.`);

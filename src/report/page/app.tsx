@@ -7,7 +7,7 @@ import { NO_FILTER, type TraceFilter } from './filter.js';
 import { Head } from './head.js';
 import { HealthSection } from './health-section.js';
 import type { LiveState } from './load.js';
-import { MatrixSection } from './matrix-section.js';
+import { MatrixSection, matrixTitle } from './matrix-section.js';
 import type { RunState } from './run-state.js';
 import { ThemeButton } from './theme.js';
 import { TracesSection } from './traces.js';
@@ -31,7 +31,7 @@ export function App({ state, live }: { state: RunState; live: LiveState | undefi
   const sections = useMemo(() => {
     const has = { curves: state.rows.length > 0, traces: state.groups.length > 0 };
     return [
-      { id: 'matrix', title: 'What was learned', shown: state.evaluations.length > 0 || has.traces },
+      { id: 'matrix', title: matrixTitle(state), shown: state.evaluations.length > 0 || has.traces },
       { id: 'curves', title: 'Curves', shown: has.curves },
       { id: 'traces', title: 'Reasoning traces', shown: has.traces },
       { id: 'health', title: 'Run health', shown: has.curves },

@@ -3,7 +3,7 @@ import { Section, type View } from './app.js';
 
 /** How the run was set up, in full, and where it came from. */
 export function ConfigSection({ state }: View) {
-  const { config, provenance } = state.info;
+  const { config, provenance, kind } = state.info;
   return (
     <Section id="config" title="Configuration and provenance">
       {provenance.length > 0 && (
@@ -24,7 +24,7 @@ export function ConfigSection({ state }: View) {
         <p class="empty">The run has no config.yaml.</p>
       ) : (
         <details open>
-          <summary>config.yaml</summary>
+          <summary>{kind === 'evaluation' ? 'Settings' : 'config.yaml'}</summary>
           <pre class="code">{config}</pre>
         </details>
       )}

@@ -11,10 +11,13 @@ const TYPING_PAUSE = 150;
 /** Controls of a filter. */
 export function FilterBar(props: {
   readonly groups: readonly TraceGroup[];
+  /** What groups are numbered by. */
+  readonly unit: 'step' | 'question';
   readonly filter: TraceFilter;
   readonly setFilter: (filter: TraceFilter) => void;
 }) {
-  const { groups, filter, setFilter } = props;
+  const { groups, unit, filter, setFilter } = props;
+  const several = groups.some(({ completions }) => completions.length > 1);
   const change = (part: Partial<TraceFilter>) => setFilter({ ...filter, ...part });
   const select = (
     label: string,
@@ -67,13 +70,14 @@ export function FilterBar(props: {
         ['right', 'right'],
         ['wrong', 'wrong'],
       ])}
-      {select('Group', 'mix', [
-        ['mixed', 'some right, some wrong'],
-        ['all-right', 'all right'],
-        ['all-wrong', 'all wrong'],
-      ])}
-      {step('From step', 'fromStep')}
-      {step('To step', 'toStep')}
+      {several &&
+        select('Group', 'mix', [
+          ['mixed', 'some right, some wrong'],
+          ['all-right', 'all right'],
+          ['all-wrong', 'all wrong'],
+        ])}
+      {step(`From ${unit}`, 'fromStep')}
+      {step(`To ${unit}`, 'toStep')}
       <button type="button" disabled={!active} onClick={() => setFilter(NO_FILTER)}>
         Clear
       </button>

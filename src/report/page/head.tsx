@@ -21,7 +21,7 @@ export function Head({ state, version }: View) {
   const written = info.written && new Date(info.written);
   return (
     <header class="head">
-      <p class="overline">Training report</p>
+      <p class="overline">{info.kind === 'evaluation' ? 'Evaluation report' : 'Training report'}</p>
       <h1>{info.name}</h1>
       {info.facts.length > 0 && (
         <dl class="facts">

@@ -16,16 +16,26 @@ import {
   scoreTable,
   UNNAMED,
 } from './matrix.js';
+import type { RunState } from './run-state.js';
 
 /** Change, in points, that has the full tint. */
 const FULL_TINT = 40;
+
+const CHANGES =
+  'The tint shows the change in percentage points; bold changes are those whose 95% intervals do not overlap.';
+const INTERVALS = 'The small numbers are the 95% interval; a click on a cell shows more.';
 
 interface Place {
   readonly modality: string | undefined;
   readonly type: string | undefined;
 }
 
-/** Accuracy in each cell, and by how much it changed. */
+/** Title of the section. */
+export function matrixTitle({ info }: RunState): string {
+  return info.kind === 'evaluation' ? 'Accuracy' : 'What was learned';
+}
+
+/** Accuracy in each cell, with its interval or by how much it changed. */
 export function MatrixSection(props: View & { readonly showTraces: (filter: Partial<TraceFilter>) => void }) {
   const { state, version, showTraces } = props;
   const sources = useMemo(() => scoreSources(state.evaluations, state.tallies), [version]);
@@ -48,29 +58,33 @@ export function MatrixSection(props: View & { readonly showTraces: (filter: Part
   return (
     <Section
       id="matrix"
-      title="What was learned"
-      lead="Accuracy by modality and question type. The tint shows the change in percentage points; bold changes are those whose 95% intervals do not overlap."
+      title={matrixTitle(state)}
+      lead={`Accuracy by modality and question type. ${old ? CHANGES : INTERVALS}`}
     >
       <div class="controls">
-        <label>
-          Before
-          <select
-            value={before?.id ?? ''}
-            onChange={({ currentTarget }) => setChosen({ ...chosen, before: currentTarget.value })}
-          >
-            <option value="">nothing</option>
-            <SourceOptions sources={sources} />
-          </select>
-        </label>
-        <label>
-          After
-          <select
-            value={after.id}
-            onChange={({ currentTarget }) => setChosen({ ...chosen, after: currentTarget.value })}
-          >
-            <SourceOptions sources={sources} />
-          </select>
-        </label>
+        {sources.length > 1 && (
+          <>
+            <label>
+              Before
+              <select
+                value={before?.id ?? ''}
+                onChange={({ currentTarget }) => setChosen({ ...chosen, before: currentTarget.value })}
+              >
+                <option value="">nothing</option>
+                <SourceOptions sources={sources} />
+              </select>
+            </label>
+            <label>
+              After
+              <select
+                value={after.id}
+                onChange={({ currentTarget }) => setChosen({ ...chosen, after: currentTarget.value })}
+              >
+                <SourceOptions sources={sources} />
+              </select>
+            </label>
+          </>
+        )}
         {both && (
           <label>
             Answers read
@@ -155,9 +169,13 @@ function Cell(props: {
         onClick={choose}
       >
         <span class="now">{percent(now.accuracy, 0)}</span>
-        {old && change !== undefined && (
+        {old && change !== undefined ? (
           <span class="from">
             {percent(old.accuracy, 0)} <b class={apart(old, now) ? 'apart' : ''}>{signed(change, 0)}</b>
+          </span>
+        ) : (
+          <span class="from">
+            {percent(now.low, 0)}–{percent(now.high, 0)}
           </span>
         )}
       </button>

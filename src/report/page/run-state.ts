@@ -5,7 +5,7 @@ import { TraceStore, tallyKey } from '../trace-store.js';
 /** Completions that a live page keeps. */
 const MOST_COMPLETIONS = 50_000;
 
-const UNKNOWN: RunInfo = { name: 'Run', config: '', facts: [], provenance: [], notes: [] };
+const UNKNOWN: RunInfo = { kind: 'run', name: 'Run', config: '', facts: [], provenance: [], notes: [] };
 
 /** Rows and groups in order, as of a version. */
 interface Sorted {
@@ -29,6 +29,11 @@ export class RunState {
   #sorted: Sorted | undefined;
   readonly #listeners = new Set<() => void>();
   #announced = true;
+
+  /** What the numbers of groups count. */
+  get unit(): 'step' | 'question' {
+    return this.info.kind === 'evaluation' ? 'question' : 'step';
+  }
 
   /** One row a step, in order. */
   get rows(): readonly MetricRow[] {

@@ -1,5 +1,6 @@
 /** A group in full: picture, question, options, completions. */
 import { useEffect, useState } from 'preact/hooks';
+import type { TraceCompletion } from '../model.js';
 import { Completion, Marked } from './completion.js';
 import type { Match } from './filter.js';
 import type { RunState } from './run-state.js';
@@ -28,7 +29,8 @@ export function TraceDetail(props: {
     setMany(false);
   }, [group.step, group.group]);
   const reach = Math.max(0, ...group.completions.map(({ advantage = 0 }) => Math.abs(advantage)));
-  const worth = ({ reward = 0 }) => (order === 'best' ? -reward : order === 'worst' ? reward : 0);
+  const worth = ({ correct, reward = Number(correct ?? 0) }: TraceCompletion) =>
+    order === 'best' ? -reward : order === 'worst' ? reward : 0;
   const wanted = group.completions
     .filter(({ sample }) => all || samples.has(sample))
     .sort((a, b) => worth(a) - worth(b) || a.sample - b.sample);
@@ -55,7 +57,9 @@ export function TraceDetail(props: {
         )}
         <div class="words">
           <p class="meta">
-            <b>step {group.step}</b>
+            <b>
+              {state.unit} {group.step}
+            </b>
             {[group.modality, group.questionType, group.dataset].filter(Boolean).map((text) => (
               <span key={text} class="chip">
                 {text}
@@ -88,16 +92,18 @@ export function TraceDetail(props: {
         </div>
       </div>
       <div class="controls">
-        <label>
-          Completions
-          <select value={order} onChange={({ currentTarget }) => setOrder(currentTarget.value as Order)}>
-            {Object.entries(ORDERS).map(([id, label]) => (
-              <option key={id} value={id}>
-                {label}
-              </option>
-            ))}
-          </select>
-        </label>
+        {group.completions.length > 1 && (
+          <label>
+            Completions
+            <select value={order} onChange={({ currentTarget }) => setOrder(currentTarget.value as Order)}>
+              {Object.entries(ORDERS).map(([id, label]) => (
+                <option key={id} value={id}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          </label>
+        )}
         {hidden > 0 && (
           <button type="button" onClick={() => setAll(true)}>
             Show the {hidden} that the filter leaves out

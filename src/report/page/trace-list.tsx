@@ -58,7 +58,9 @@ export function TraceList(props: {
               <Thumbnail state={state} group={group} />
               <span class="text">
                 <span class="meta">
-                  <b>step {group.step}</b>
+                  <b>
+                    {state.unit} {group.step}
+                  </b>
                   {[group.modality, group.questionType].filter(Boolean).join(' · ')}
                 </span>
                 <span class="question" dir="auto">

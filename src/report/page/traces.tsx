@@ -80,7 +80,7 @@ export function TracesSection(
   const found = matches.reduce((sum, { samples }) => sum + samples.size, 0);
   return (
     <Section id="traces" title="Reasoning traces">
-      <FilterBar groups={state.groups} filter={filter} setFilter={setFilter} />
+      <FilterBar groups={state.groups} unit={state.unit} filter={filter} setFilter={setFilter} />
       <p class="count" role="status">
         {counted(found, 'completion')} of {counted(matches.length, 'question')}
         {!state.complete && ' so far'}
