@@ -52,7 +52,7 @@ export const demo: CommandModule<object, Args> = {
       // Training takes seeds of 32 bits.
       .check(numbers({ seed: { ...SEED, max: 2 ** 32 - 1 } }), false)
       .example('$0 demo', 'ends with a table and the path of the report')
-      .example('$0 demo --full --seed 1', 'from random weights; half an hour on two cores'),
+      .example('$0 demo --full --seed 1', 'from random weights; three quarters of an hour on two cores'),
   handler: async (args) => {
     await ensureDriver();
     const gpu = await openDevice();

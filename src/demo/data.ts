@@ -12,7 +12,7 @@ import { carefulNote, mixedNotes, type Note, type Wording } from './readers.js';
  */
 export const HELD_OUT: Modality = 'Ultrasound';
 /** Not even the checkpoint has seen a picture of this one. */
-const UNKNOWN: Modality = 'Dermoscopy';
+const UNKNOWN: Modality = 'MRI';
 /** Share of hasty notes among those that the checkpoint has learned from. */
 export const HASTY_SHARE = 0.7;
 
