@@ -30,8 +30,9 @@ export interface BufferRange {
 
 const MAX_BIND_GROUPS = 8192;
 /**
- * Bind groups made by this process since its last garbage collection for their sake. JavaScript sees a few bytes in a dropped one and
- * takes its time, while each holds a memory mapping on llvmpipe, which crashes at the 65530 that Linux allows.
+ * Bind groups made by this process since its last garbage collection for their sake. JavaScript sees a few bytes in a
+ * dropped one and takes its time, while each holds a memory mapping on llvmpipe, which crashes at the 65530 that Linux
+ * allows.
  */
 let uncollected = 0;
 
