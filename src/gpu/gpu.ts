@@ -354,6 +354,7 @@ export class Gpu {
     this.#onWait();
     await this.device.queue.onSubmittedWorkDone().catch(() => {});
     this.#destroyed = true;
+    this.#pipelines.close();
     this.device.destroy();
   }
 

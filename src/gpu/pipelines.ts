@@ -28,13 +28,13 @@ export interface BufferRange {
   readonly size: number;
 }
 
-const MAX_BIND_GROUPS = 8192;
 /**
- * Bind groups made by this process since its last garbage collection for their sake. JavaScript sees a few bytes in a
- * dropped one and takes its time, while each holds a memory mapping on llvmpipe, which crashes at the 65530 that Linux
- * allows.
+ * Bind groups that this process makes before all are dropped and collected. JavaScript sees a few bytes in a dropped one
+ * and takes its time, while each holds a memory mapping on llvmpipe, which crashes at the 65530 that Linux allows.
  */
-let uncollected = 0;
+const MAX_BIND_GROUPS = 16_384;
+let made = 0;
+const open = new Set<PipelineCache>();
 
 /** The pipeline and bind-group caches of one device. */
 export class PipelineCache {
@@ -63,6 +63,7 @@ export class PipelineCache {
     this.#mode = mode;
     this.#onError = onError;
     this.#collectGarbage = collectGarbage;
+    open.add(this);
     this.#uniformLayout =
       mode === 'immediate'
         ? null
@@ -101,9 +102,9 @@ export class PipelineCache {
     for (const r of ranges) key += `,${r.buffer.id}:${r.offset}:${r.size}`;
     const found = this.#groups.get(key);
     if (found) return found;
-    if (this.#groups.size >= MAX_BIND_GROUPS) this.#forgetAll();
-    if (++uncollected > MAX_BIND_GROUPS) {
-      uncollected = 0;
+    if (++made > MAX_BIND_GROUPS) {
+      made = 0;
+      for (const cache of open) cache.#forgetAll();
       this.#collectGarbage();
     }
     const group = this.#device.createBindGroup({
@@ -143,6 +144,12 @@ export class PipelineCache {
   /** Number of cached pipelines and bind groups. */
   get size(): { pipelines: number; bindGroups: number } {
     return { pipelines: this.#pipelines.size, bindGroups: this.#groups.size };
+  }
+
+  /** Lets go of everything; call it when the device is destroyed. */
+  close(): void {
+    this.#forgetAll();
+    open.delete(this);
   }
 
   #forgetAll(): void {
