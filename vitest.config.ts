@@ -9,6 +9,7 @@ const preload = path.join(process.execPath, '..', '..', 'exec-path.cjs');
 export default defineConfig({
   test: {
     include: ['kernels-tests/**/*.test.ts', 'src/**/*.test.ts'],
+    setupFiles: ['kernels-tests/support/after-file.ts'],
     // One thread and no isolation: all files share one GPU device and its pipeline cache. On the software
     // driver compiling a pipeline costs more than most tests do.
     pool: 'threads',

@@ -1,6 +1,9 @@
 /** Devices for tests: one per tier, opened on first use and shared by all test files. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { Gpu, Tier } from '../../src/gpu/index.js';
 import { type NodeOpenOptions, openGpu } from '../../src/launcher/open.js';
+
+const MOST_MAPPINGS = 30_000;
 
 const opened = new Map<string, Promise<Gpu>>();
 
@@ -13,6 +16,18 @@ export function testGpu(tier?: Tier, options: NodeOpenOptions = {}): Promise<Gpu
     opened.set(key, gpu);
   }
   return gpu;
+}
+
+/**
+ * Closes all devices when they hold more than half of the memory mappings that Linux allows a process: on llvmpipe each bind
+ * group that a device ever had at once takes one. The next file opens those that it needs.
+ */
+export async function closeLargeDevices(): Promise<void> {
+  const maps = '/proc/self/maps';
+  if (!existsSync(maps) || readFileSync(maps, 'utf8').split('\n').length < MOST_MAPPINGS) return;
+  const devices = [...opened.values()];
+  opened.clear();
+  for (const device of devices) await (await device).destroy();
 }
 
 /** Small limits are meant for the alignment of llvmpipe; where bindings start further apart, less would hold no windows. */

@@ -354,7 +354,6 @@ export class Gpu {
     this.#onWait();
     await this.device.queue.onSubmittedWorkDone().catch(() => {});
     this.#destroyed = true;
-    this.#pipelines.close();
     this.device.destroy();
   }
 

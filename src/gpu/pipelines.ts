@@ -29,12 +29,11 @@ export interface BufferRange {
 }
 
 /**
- * Bind groups that this process makes before all are dropped and collected. JavaScript sees a few bytes in a dropped one
- * and takes its time, while each holds a memory mapping on llvmpipe, which crashes at the 65530 that Linux allows.
+ * Bind groups made before all are dropped and collected. JavaScript sees a few bytes in a dropped one and takes its time,
+ * while each holds a memory mapping on llvmpipe, which crashes at the 65530 that Linux allows. Dawn keeps the places of
+ * freed ones for new ones until the device is destroyed.
  */
-const MAX_BIND_GROUPS = 16_384;
-let made = 0;
-const open = new Set<PipelineCache>();
+const MAX_BIND_GROUPS = 8192;
 
 /** The pipeline and bind-group caches of one device. */
 export class PipelineCache {
@@ -47,6 +46,7 @@ export class PipelineCache {
   readonly #layouts = new Map<string, { id: number; group: GPUBindGroupLayout }>();
   readonly #uniformLayout: GPUBindGroupLayout | null;
   readonly #groups = new Map<string, GPUBindGroup>();
+  #made = 0;
   readonly #compiling = new Set<Promise<void>>();
   readonly #groupsOfBuffer = new Map<number, Set<string>>();
 
@@ -63,7 +63,6 @@ export class PipelineCache {
     this.#mode = mode;
     this.#onError = onError;
     this.#collectGarbage = collectGarbage;
-    open.add(this);
     this.#uniformLayout =
       mode === 'immediate'
         ? null
@@ -102,9 +101,10 @@ export class PipelineCache {
     for (const r of ranges) key += `,${r.buffer.id}:${r.offset}:${r.size}`;
     const found = this.#groups.get(key);
     if (found) return found;
-    if (++made > MAX_BIND_GROUPS) {
-      made = 0;
-      for (const cache of open) cache.#forgetAll();
+    if (++this.#made > MAX_BIND_GROUPS) {
+      this.#made = 1;
+      this.#groups.clear();
+      this.#groupsOfBuffer.clear();
       this.#collectGarbage();
     }
     const group = this.#device.createBindGroup({
@@ -144,17 +144,6 @@ export class PipelineCache {
   /** Number of cached pipelines and bind groups. */
   get size(): { pipelines: number; bindGroups: number } {
     return { pipelines: this.#pipelines.size, bindGroups: this.#groups.size };
-  }
-
-  /** Lets go of everything; call it when the device is destroyed. */
-  close(): void {
-    this.#forgetAll();
-    open.delete(this);
-  }
-
-  #forgetAll(): void {
-    this.#groups.clear();
-    this.#groupsOfBuffer.clear();
   }
 
   #layout(access: readonly string[]): { id: number; group: GPUBindGroupLayout } {
