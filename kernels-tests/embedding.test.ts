@@ -3,21 +3,16 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { backward, embedding as embeddingOp, gradcheck, gradients } from '../src/autograd/index.js';
 import type { Gpu } from '../src/gpu/index.js';
 import { embedding } from '../src/kernels/embedding.js';
-import { scatterAddRows } from '../src/kernels/scatter.js';
 import { type DType, decode, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
 import { fixture } from './support/fixture.js';
 import { testGpu } from './support/gpu.js';
+import { randomIds, scatterReference } from './support/rows.js';
 
 let gpu: Gpu;
 beforeAll(async () => {
   gpu = await testGpu();
 });
-
-/** Token ids in 0..vocab-1, with repeats. */
-function randomIds(count: number, vocab: number, seed: number): Int32Array {
-  return Int32Array.from(random(count, seed), (v) => Math.floor(((v + 1) / 2) * vocab));
-}
 
 /** Leaves NaN in the pool's memory of this size, to show elements that a kernel forgets to write. */
 function poison(on: Gpu, size: number): void {
@@ -29,15 +24,6 @@ function gatherReference(table: Float32Array, ids: Int32Array, dim: number): Flo
   const out = new Float32Array(ids.length * dim);
   ids.forEach((id, t) => {
     if (id >= 0 && id < vocab) out.set(table.subarray(id * dim, (id + 1) * dim), t * dim);
-  });
-  return out;
-}
-
-function scatterReference(target: ArrayLike<number>, rows: Float32Array, ids: Int32Array, dim: number) {
-  const out = Float64Array.from(target);
-  ids.forEach((id, t) => {
-    if (id < 0 || id * dim >= out.length) return;
-    for (let d = 0; d < dim; d++) out[id * dim + d] += rows[t * dim + d];
   });
   return out;
 }
@@ -91,57 +77,6 @@ describe('gather', () => {
       expect(() => embedding(table, [])).toThrow('the list of token ids is empty');
       expect(() => embedding(table, tensor(gpu, [1, 2]))).toThrow('embedding: ids is f32[2], expected i32');
       expect(() => embedding(tensor(gpu, random(24)), [0])).toThrow('expected shape [?, ?]');
-    });
-  });
-});
-
-describe('scatter-add', () => {
-  test('adds rows of repeated ids, skips foreign ids, leaves other rows alone', async () => {
-    const arbitrary = fc.tuple(
-      fc.integer({ min: 1, max: 40 }),
-      fc.integer({ min: 1, max: 70 }),
-      fc.integer({ min: 1, max: 300 }),
-    );
-    await fc.assert(
-      fc.asyncProperty(arbitrary, async ([vocab, dim, tokens]) => {
-        const rows = random(tokens * dim, 6);
-        const before = random(vocab * dim, 7);
-        const ids = randomIds(tokens, vocab + 2, 8).map((id) => id - 1);
-        const run = () =>
-          scope(() => {
-            const target = tensor(gpu, before, [vocab, dim]);
-            scatterAddRows(target, tensor(gpu, rows, [tokens, dim]), fromHost(gpu, ids, [tokens], 'i32'));
-            return target;
-          });
-        const [first, second] = [run(), run()];
-        await expectClose(first, scatterReference(before, rows, ids, dim));
-        expect(await second.data()).toEqual(await first.data());
-        first.dispose();
-        second.dispose();
-      }),
-      { numRuns: 15, seed: 12, examples: [[[3, 64, 260]]] },
-    );
-  });
-
-  test('targets and sources over the binding limit', async () => {
-    const small = await testGpu(undefined, { maxBindingBytes: 4096 });
-    const rows = random(130 * 12, 9);
-    const ids = randomIds(130, 150, 10);
-    const target = scope(() => {
-      const t = tensor(small, new Float32Array(150 * 12), [150, 12]);
-      scatterAddRows(t, tensor(small, rows, [130, 12]), fromHost(small, ids, [130], 'i32'));
-      return t;
-    });
-    await expectClose(target, scatterReference(new Float32Array(150 * 12), rows, ids, 12));
-  });
-
-  test('says what does not fit', () => {
-    scope(() => {
-      const target = tensor(gpu, random(12), [3, 4]);
-      const ids = fromHost(gpu, Int32Array.of(0, 1), [2], 'i32');
-      expect(() => scatterAddRows(target, tensor(gpu, random(6), [2, 3]), ids)).toThrow(
-        'expected one row of 4 per id',
-      );
     });
   });
 });

@@ -5,7 +5,7 @@ import { readWholeFile } from '../io/data-files.js';
 import { decodeImage, encodeImage, imageFormat } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
 import { ChatClient, type ChatClientOptions, EndpointError } from './chat-client.js';
-import type { PromptSettings, SamplingSettings } from './settings.js';
+import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';
 
 /** Settings of {@link EndpointSource}. */
 export interface EndpointOptions extends ChatClientOptions, PromptSettings, SamplingSettings {
@@ -28,19 +28,9 @@ export class EndpointSource implements CandidateSource {
   }
 
   get provenance() {
-    const { baseUrl, model, template, system, temperature, topP, maxNewTokens, seed } = this.#options;
-    return {
-      source: 'endpoint',
-      // Without what may be a secret: user, password and query.
-      endpoint: new URL(baseUrl).host,
-      model,
-      template,
-      ...(system !== undefined && { system }),
-      temperature,
-      top_p: topP,
-      max_new_tokens: maxNewTokens,
-      seed,
-    };
+    const { baseUrl, model } = this.#options;
+    // The host alone, without what may be a secret: user, password and query.
+    return { source: 'endpoint', endpoint: new URL(baseUrl).host, model, ...recorded(this.#options) };
   }
 
   async *generate(

@@ -6,7 +6,7 @@ import { encodePrompt } from '../text/index.js';
 import type { Processor } from '../train/processor.js';
 import { ImageError, imageTokenCount } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
-import type { PromptSettings, SamplingSettings } from './settings.js';
+import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';
 
 /** Settings of {@link LocalSource}. */
 export interface LocalOptions extends PromptSettings, SamplingSettings {
@@ -27,18 +27,8 @@ export class LocalSource implements CandidateSource {
   }
 
   get provenance() {
-    const { model, adapter, template, system, temperature, topP, maxNewTokens, seed } = this.#options;
-    return {
-      source: 'local',
-      model,
-      ...(adapter !== undefined && { adapter }),
-      template,
-      ...(system !== undefined && { system }),
-      temperature,
-      top_p: topP,
-      max_new_tokens: maxNewTokens,
-      seed,
-    };
+    const { model, adapter } = this.#options;
+    return { source: 'local', model, ...(adapter !== undefined && { adapter }), ...recorded(this.#options) };
   }
 
   async *generate(

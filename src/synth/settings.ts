@@ -16,3 +16,16 @@ export interface SamplingSettings {
   /** Candidates per question. */
   readonly samples: number;
 }
+
+/** The settings as each record's provenance has them. */
+export function recorded(settings: PromptSettings & SamplingSettings) {
+  const { template, system, temperature, topP, maxNewTokens, seed } = settings;
+  return {
+    template,
+    ...(system !== undefined && { system }),
+    temperature,
+    top_p: topP,
+    max_new_tokens: maxNewTokens,
+    seed,
+  };
+}
