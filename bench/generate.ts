@@ -14,11 +14,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type GenerationRequest, Generator, type TokenEvent } from '#osler/generate/index.js';
 import { tunerFor } from '#osler/kernels/tuner.js';
-import { ensureDriver } from '#osler/launcher/launch.js';
-import { openGpu } from '#osler/launcher/open.js';
 import { initModel } from '#osler/models/init/init.js';
 import { loadModel } from '#osler/models/load.js';
 import type { Model } from '#osler/models/model.js';
+import { ensureDriver } from '#osler/platform/launcher/launch.js';
+import { openGpu } from '#osler/platform/launcher/open.js';
 import { PassClock } from './generate-clock.js';
 
 const SAMPLES = 8;

@@ -13,10 +13,10 @@ import sharp from 'sharp';
 import { problemText, Random } from '#osler/data/index.js';
 import type { Gpu } from '#osler/gpu/index.js';
 import { makeGrpoTask, parseGrpoConfig } from '#osler/grpo/index.js';
-import { importModule } from '#osler/io/data-files.js';
-import { ensureDriver } from '#osler/launcher/launch.js';
-import { openGpu } from '#osler/launcher/open.js';
 import { initModel } from '#osler/models/index.js';
+import { ensureDriver } from '#osler/platform/launcher/launch.js';
+import { openGpu } from '#osler/platform/launcher/open.js';
+import { importModule } from '#osler/platform/node/data-files.js';
 import { makeSftTask, parseSftConfig } from '#osler/sft/index.js';
 import { launchTraining } from '#osler/train/launch.js';
 

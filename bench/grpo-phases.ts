@@ -13,10 +13,10 @@ import { parseArgs } from 'node:util';
 import { Generator } from '#osler/generate/index.js';
 import { LOSS_DEFAULTS, PolicyPass, policyLoss } from '#osler/grpo/index.js';
 import { tunerFor } from '#osler/kernels/tuner.js';
-import { ensureDriver } from '#osler/launcher/launch.js';
-import { openGpu } from '#osler/launcher/open.js';
 import { initModel, loadModel, type Model } from '#osler/models/index.js';
 import { AdamW } from '#osler/optim/index.js';
+import { ensureDriver } from '#osler/platform/launcher/launch.js';
+import { openGpu } from '#osler/platform/launcher/open.js';
 
 const { values: args } = parseArgs({
   options: {

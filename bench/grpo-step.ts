@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LOSS_DEFAULTS, type PassGroup, PolicyPass, policyLoss } from '#osler/grpo/index.js';
 import { tunerFor } from '#osler/kernels/tuner.js';
-import { ensureDriver } from '#osler/launcher/launch.js';
-import { openGpu } from '#osler/launcher/open.js';
 import { initModel, loadModel, type Model } from '#osler/models/index.js';
+import { ensureDriver } from '#osler/platform/launcher/launch.js';
+import { openGpu } from '#osler/platform/launcher/open.js';
 
 const { values: args } = parseArgs({
   options: {

@@ -4,7 +4,7 @@ import { chooseTier } from '../src/gpu/adapter.js';
 import { chromeTrace, type Gpu, summarise } from '../src/gpu/index.js';
 import { sizeClass } from '../src/gpu/pool.js';
 import { affine, axpy, binary, full } from '../src/kernels/elementwise.js';
-import { openGpu } from '../src/launcher/open.js';
+import { openGpu } from '../src/platform/launcher/open.js';
 import { empty, scope, tensor, zeros } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
 import { testGpu } from './support/gpu.js';

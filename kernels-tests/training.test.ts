@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../src/gpu/index.js';
 import { Segments } from '../src/kernels/attention.js';
-import { openGpu } from '../src/launcher/open.js';
+import { openGpu } from '../src/platform/launcher/open.js';
 import { type Tensor, tensor } from '../src/tensor/index.js';
 import { relativeError } from './support/compare.js';
 import { Decoder, type DecoderSizes } from './support/decoder.js';

@@ -6,7 +6,7 @@ import type { Gpu } from '../src/gpu/index.js';
 import { full } from '../src/kernels/elementwise.js';
 import { matmul } from '../src/kernels/matmul.js';
 import { attachTuner, bucket, type Task, Tuner, tunerFor } from '../src/kernels/tuner.js';
-import { tunerEnabled, tunerFile } from '../src/launcher/tuner-file.js';
+import { tunerEnabled, tunerFile } from '../src/platform/launcher/tuner-file.js';
 import { scope, tensor } from '../src/tensor/index.js';
 import { random } from './support/compare.js';
 import { testGpu } from './support/gpu.js';

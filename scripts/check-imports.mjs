@@ -11,7 +11,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Readers: files, text, images, data sets. They know tensors and nothing above; who is above the tensors may use them. */
-const readers = ['io', 'text', 'vision', 'data'];
+const readers = ['platform', 'formats', 'text', 'vision', 'data'];
 const engine = ['gpu', 'tensor', 'kernels', 'autograd'];
 const models = [...engine, ...readers, 'nn', 'models', 'optim'];
 const training = [...models, 'generate', 'train'];
@@ -21,14 +21,16 @@ const tasks = ['sft', 'grpo', 'synth', 'eval'];
 const MAY_IMPORT = {
   gpu: [],
   tensor: ['gpu'],
-  io: ['gpu', 'tensor'],
-  text: ['gpu', 'tensor', 'io'],
-  vision: ['gpu', 'tensor', 'io'],
-  data: ['gpu', 'tensor', 'io', 'text', 'vision'],
+  platform: ['gpu'],
+  formats: ['gpu', 'tensor', 'platform'],
+  text: ['gpu', 'tensor', 'platform', 'formats'],
+  vision: ['gpu', 'tensor', 'platform', 'formats'],
+  data: ['gpu', 'tensor', 'platform', 'formats', 'text', 'vision'],
+  phantom: ['gpu', 'platform', 'formats', 'vision', 'data'],
   kernels: ['gpu', 'tensor'],
   autograd: ['gpu', 'tensor', 'kernels'],
   nn: [...engine, ...readers],
-  optim: [...engine, 'io', 'nn'],
+  optim: [...engine, 'nn'],
   models: [...engine, ...readers, 'nn'],
   generate: models,
   train: [...models, 'generate'],
@@ -38,13 +40,12 @@ const MAY_IMPORT = {
   eval: training,
   synth: [...training, 'eval'],
   report: [...training, ...tasks],
-  demo: [...training, ...tasks, 'report'],
-  launcher: ['gpu'],
-  cli: [...training, ...tasks, 'report', 'demo', 'launcher'],
+  demo: [...training, ...tasks, 'phantom', 'report'],
+  cli: [...training, ...tasks, 'phantom', 'report', 'demo'],
 };
 
 /** Folders that may use Node's modules and any package. */
-const NODE = ['io', 'launcher', 'cli'];
+const NODE = ['platform', 'formats', 'cli'];
 /** Packages that run in a browser as well. */
 const PORTABLE = [
   'zod',

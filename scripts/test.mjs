@@ -12,7 +12,7 @@ const again = status === 0 && args.length === 0 && !process.env.LP_NATIVE_VECTOR
 process.exitCode = again ? runVitest(['-t', 'matrix units'], { LP_NATIVE_VECTOR_WIDTH: '256' }) : status;
 
 function runVitest(vitestArgs, env) {
-  const run = path.join(root, 'dist', 'launcher', 'run.js');
+  const run = path.join(root, 'dist', 'platform', 'launcher', 'run.js');
   const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const child = spawnSync(process.execPath, [run, vitest, 'run', ...vitestArgs], {
     cwd: root,

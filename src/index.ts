@@ -1,5 +1,5 @@
 /** Osler as a library: a device, tensors, differentiable ops. `openGpu` is Node's; browsers use `Gpu.open`. */
 export * from './autograd/index.js';
 export * from './gpu/index.js';
-export { type NodeOpenOptions, openGpu } from './launcher/open.js';
+export { type NodeOpenOptions, openGpu } from './platform/launcher/open.js';
 export * from './tensor/index.js';

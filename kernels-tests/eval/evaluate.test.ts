@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadDataset, type Question, questionsOf } from '../../src/data/index.js';
-import { writePhantom } from '../../src/data/phantom/write.js';
 import { type Examinee, evaluateModel } from '../../src/eval/evaluate.js';
 import { Generator } from '../../src/generate/index.js';
 import { initModel, loadModel } from '../../src/models/index.js';
 import type { Model } from '../../src/models/model.js';
-import { loadProcessor } from '../../src/train/processor.js';
+import { loadProcessor } from '../../src/models/processor.js';
+import { writePhantom } from '../../src/phantom/write.js';
 import { testGpu } from '../support/gpu.js';
 
 let dir = '';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { add, backward, concat, gatherRows, mul, sum, tokenLogProbs } from '../../src/autograd/index.js';
-import { openCheckpoint } from '../../src/io/checkpoint.js';
+import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import { initModel } from '../../src/models/init/init.js';
 import { type LoadOptions, loadModel } from '../../src/models/load.js';
 import type { Model } from '../../src/models/model.js';

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Conversation, Question, Sample } from '../../src/data/index.js';
 import { initModel, type ModelConfig } from '../../src/models/index.js';
+import { loadProcessor, type Processor } from '../../src/models/processor.js';
 import { buildExamples, type Example } from '../../src/sft/examples.js';
-import { loadProcessor, type Processor } from '../../src/train/processor.js';
 import { configOf, removeFolders, sftConfig, temporary } from '../train/support.js';
 
 let model: ModelConfig;

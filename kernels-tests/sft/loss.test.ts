@@ -1,8 +1,8 @@
 /** The loss and gradients of a step: beside transformers, and however the examples fall into micro-batches. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { noGrad } from '../../src/autograd/index.js';
-import { openCheckpoint } from '../../src/io/checkpoint.js';
-import { toF32 } from '../../src/io/dtypes.js';
+import { openCheckpoint } from '../../src/formats/checkpoint.js';
+import { toF32 } from '../../src/formats/dtypes.js';
 import type { Model } from '../../src/models/index.js';
 import { canonicalName } from '../../src/models/names.js';
 import { packExamples } from '../../src/sft/batch.js';

@@ -1,7 +1,7 @@
 /** Devices for tests: one per tier, opened on first use and shared by all test files. */
 import { existsSync, readFileSync } from 'node:fs';
 import type { Gpu, Tier } from '../../src/gpu/index.js';
-import { type NodeOpenOptions, openGpu } from '../../src/launcher/open.js';
+import { type NodeOpenOptions, openGpu } from '../../src/platform/launcher/open.js';
 
 const MOST_MAPPINGS = 30_000;
 

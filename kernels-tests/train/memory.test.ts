@@ -1,13 +1,13 @@
 /** The memory plan beside what runs hold. */
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { openGpu } from '../../src/launcher/open.js';
 import { initModel, type ModelConfig } from '../../src/models/index.js';
+import type { Processor } from '../../src/models/processor.js';
+import { openGpu } from '../../src/platform/launcher/open.js';
 import type { Example } from '../../src/sft/examples.js';
 import { train } from '../../src/train/loop.js';
 import { checkPlan, planMemory } from '../../src/train/memory/index.js';
 import { loadPolicy } from '../../src/train/policy.js';
-import type { Processor } from '../../src/train/processor.js';
 import { createRun } from '../../src/train/run-folder.js';
 import { configOf, removeFolders, sftConfig, taskOn, temporary } from './support.js';
 

@@ -1,7 +1,7 @@
 /** Five optimizer steps beside PyTorch's AdamW with clipping, decay and a schedule: all weights, masters, an adapter. */
 import { afterEach, expect, it } from 'vitest';
-import { openCheckpoint } from '../../src/io/checkpoint.js';
-import { toF32 } from '../../src/io/dtypes.js';
+import { openCheckpoint } from '../../src/formats/checkpoint.js';
+import { toF32 } from '../../src/formats/dtypes.js';
 import { adapterParameterName } from '../../src/models/lora/disk.js';
 import type { Model } from '../../src/models/model.js';
 import { canonicalName } from '../../src/models/names.js';

@@ -1,8 +1,8 @@
 /** What trains, at which rate, and that the rest stays as it is. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import type { Gpu } from '../../src/gpu/index.js';
-import { openCheckpoint } from '../../src/io/checkpoint.js';
 import { loadAdapter, loadModel } from '../../src/models/index.js';
 import { parameterGroups } from '../../src/train/parts.js';
 import { loadPolicy } from '../../src/train/policy.js';

@@ -8,12 +8,12 @@ import { gridPatches, patchValues } from '../../src/models/grid.js';
 import { initModel, type ModelConfig, parseConfig } from '../../src/models/index.js';
 import type { Model } from '../../src/models/model.js';
 import { Fixture, readSequences } from '../../src/models/parity/fixture.js';
+import type { Processor } from '../../src/models/processor.js';
 import type { Example } from '../../src/sft/examples.js';
 import { makeSftTask, parseSftConfig, type SftConfig, SftTask } from '../../src/sft/index.js';
 import { isMachineMetric } from '../../src/train/clock.js';
 import type { TrainingListener, TrainingResult } from '../../src/train/events.js';
 import { launchTraining } from '../../src/train/launch.js';
-import type { Processor } from '../../src/train/processor.js';
 
 /** Committed fixtures. */
 export const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));

@@ -1,6 +1,6 @@
 /** `osler bench`: kernel microbenchmarks against the measured roofline, and against peers when asked. */
 import type { CommandModule } from 'yargs';
-import { ensureDriver } from '../launcher/launch.js';
+import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 
 interface Args extends CommonArgs {

@@ -2,8 +2,8 @@
 import type { Argv } from 'yargs';
 import { DataError } from '../data/errors.js';
 import { OslerError } from '../gpu/index.js';
-import { PlaceError, SafetensorsError } from '../io/errors.js';
-import { HubError } from '../io/hub/error.js';
+import { PlaceError, SafetensorsError } from '../platform/errors.js';
+import { HubError } from '../platform/node/hub/error.js';
 import { TextError } from '../text/errors.js';
 import { ImageError } from '../vision/errors.js';
 

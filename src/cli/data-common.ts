@@ -16,9 +16,9 @@ import {
   type Schema,
   select,
 } from '../data/index.js';
-import { atomicWrite } from '../io/atomic.js';
-import { readProblem } from '../io/errors.js';
-import { makeFolder } from '../io/make-folder.js';
+import { readProblem } from '../platform/errors.js';
+import { atomicWrite } from '../platform/node/atomic.js';
+import { makeFolder } from '../platform/node/make-folder.js';
 import { leftOut } from '../train/counted.js';
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';

@@ -5,7 +5,7 @@ import type { CommandModule } from 'yargs';
 import { HELD_OUT } from '../demo/data.js';
 import { type DemoResult, runDemo } from '../demo/demo.js';
 import type { Score } from '../demo/exam.js';
-import { ensureDriver } from '../launcher/launch.js';
+import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { openDevice } from './device.js';
 import { numbers, SEED } from './numbers.js';

@@ -1,9 +1,9 @@
 /** The device that a command works on: the best adapter, with the kernel choices that were measured on it before. */
 import type { Gpu } from '../gpu/index.js';
 import { attachTuner, Tuner } from '../kernels/tuner.js';
-import { openGpu } from '../launcher/open.js';
-import { engineVersion } from '../launcher/paths.js';
-import { tunerEnabled, tunerFile } from '../launcher/tuner-file.js';
+import { openGpu } from '../platform/launcher/open.js';
+import { engineVersion } from '../platform/launcher/paths.js';
+import { tunerEnabled, tunerFile } from '../platform/launcher/tuner-file.js';
 
 /** Options of {@link openDevice}. */
 export interface DeviceOptions {

@@ -2,8 +2,8 @@
 import type { CommandModule } from 'yargs';
 import type { AdapterInfo, Gpu } from '../gpu/index.js';
 import { measureRoofline, type Roofline } from '../kernels/roofline.js';
-import { ensureDriver } from '../launcher/launch.js';
-import { openGpu } from '../launcher/open.js';
+import { ensureDriver } from '../platform/launcher/launch.js';
+import { openGpu } from '../platform/launcher/open.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 
 /** What `osler doctor --json` prints. */

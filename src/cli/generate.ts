@@ -3,7 +3,7 @@
 import type { Argv, CommandModule } from 'yargs';
 import type { Completion, TokenEvent } from '../generate/index.js';
 import type { SamplingOptions } from '../kernels/sampling.js';
-import { ensureDriver } from '../launcher/launch.js';
+import { ensureDriver } from '../platform/launcher/launch.js';
 import { counted } from '../train/counted.js';
 import { ImageTally } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';

@@ -1,11 +1,11 @@
 /** `osler init`: a randomly initialised checkpoint of a named architecture. */
 import { readdir, readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
-import { readProblem } from '../io/errors.js';
 import type { StoredDtype } from '../models/config.js';
 import { ARCHITECTURES, initModel } from '../models/init/init.js';
 import { parameterCount } from '../models/inventory.js';
 import type { JsonObject } from '../models/json-fields.js';
+import { readProblem } from '../platform/errors.js';
 import { learnMerges } from '../text/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { COUNT_OR_NONE, numbers, SEED } from './numbers.js';

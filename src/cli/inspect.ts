@@ -1,7 +1,7 @@
 /** `osler inspect`: what is in a safetensors file or checkpoint. */
 
 import type { CommandModule } from 'yargs';
-import { type Inspection, inspect as inspectPath } from '../io/inspect.js';
+import { type Inspection, inspect as inspectPath } from '../formats/inspect.js';
 import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 

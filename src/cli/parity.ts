@@ -1,12 +1,12 @@
 /** `osler parity`: a model's numbers beside those of the reference implementation. */
 import type { CommandModule } from 'yargs';
 import { grpoKind } from '../grpo/parity/kind.js';
-import { ensureDriver } from '../launcher/launch.js';
 import { loadModel } from '../models/load.js';
 import type { WeightDtype } from '../models/load-weights.js';
 import { loadAdapter } from '../models/lora/disk.js';
 import { Fixture } from '../models/parity/fixture.js';
 import { MODEL_KINDS, type ParityReport, runParity } from '../models/parity/run.js';
+import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { openDevice } from './device.js';
 

@@ -1,7 +1,7 @@
 /** `osler pull`: a model from the Hugging Face hub. */
 
 import type { CommandModule } from 'yargs';
-import { type PullProgress, pullModel } from '../io/hub/pull.js';
+import { type PullProgress, pullModel } from '../platform/node/hub/pull.js';
 import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 

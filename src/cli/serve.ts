@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { basename, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
-import { ensureDriver } from '../launcher/launch.js';
+import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, numbers, PORT } from './numbers.js';

@@ -2,7 +2,7 @@
 
 import type { Argv, CommandModule } from 'yargs';
 import { loadDataset, promptTemplate, type Question, questionsOf, select } from '../data/index.js';
-import { ensureDriver } from '../launcher/launch.js';
+import { ensureDriver } from '../platform/launcher/launch.js';
 import {
   type CandidateSource,
   DEFAULT_CONSTRAINTS,

@@ -1,6 +1,6 @@
 /** From the bytes of a file, or a path on disk, to checked samples and a list of what was wrong. */
-import { isFolder, join, listFolder, readWholeFile, splitPath } from '../io/data-files.js';
-import type { ParquetLimits } from '../io/parquet.js';
+import { isFolder, join, listFolder, readWholeFile, splitPath } from '../platform/node/data-files.js';
+import type { ParquetLimits } from '../platform/node/parquet.js';
 import { DataError } from './errors.js';
 import { isJsonArray, jsonArray, jsonLines } from './readers/containers.js';
 import type { Raw } from './readers/fields.js';

@@ -1,9 +1,9 @@
 /** What the demo learns from and is examined on: phantom pictures, drawn anew on every machine. */
 import { loadDataset, MODALITIES, type Modality, type Question, questionsOf, Random } from '../data/index.js';
-import type { PhantomOptions } from '../data/phantom/phantom.js';
-import { writePhantom } from '../data/phantom/write.js';
-import { atomicWrite } from '../io/atomic.js';
-import { join } from '../io/data-files.js';
+import type { PhantomOptions } from '../phantom/phantom.js';
+import { writePhantom } from '../phantom/write.js';
+import { atomicWrite } from '../platform/node/atomic.js';
+import { join } from '../platform/node/data-files.js';
 import { carefulNote, mixedNotes, type Note, type Wording } from './readers.js';
 
 /**

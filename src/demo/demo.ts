@@ -6,10 +6,10 @@
  */
 import { check, type Gpu } from '../gpu/index.js';
 import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
-import { atomicWrite } from '../io/atomic.js';
-import { importModule, join, readWholeFile } from '../io/data-files.js';
 import { initModel } from '../models/init/init.js';
 import type { JsonObject } from '../models/json-fields.js';
+import { atomicWrite } from '../platform/node/atomic.js';
+import { importModule, join, readWholeFile } from '../platform/node/data-files.js';
 import { loadPageAssets } from '../report/assets.js';
 import { writeReport } from '../report/write-report.js';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';

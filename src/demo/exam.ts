@@ -6,7 +6,7 @@ import type { Prediction } from '../eval/summary.js';
 import { Generator, loadStopIds } from '../generate/index.js';
 import type { Gpu } from '../gpu/index.js';
 import { loadConfig, loadModel } from '../models/index.js';
-import { loadProcessor } from '../train/processor.js';
+import { loadProcessor } from '../models/processor.js';
 import type { DemoData } from './data.js';
 import type { Wording } from './readers.js';
 

@@ -8,8 +8,8 @@ import {
 } from '../data/index.js';
 import type { GenerationRequest, Generator } from '../generate/index.js';
 import { check } from '../gpu/index.js';
+import type { Processor } from '../models/processor.js';
 import { encodePrompt } from '../text/index.js';
-import type { Processor } from '../train/processor.js';
 import { imageTokenCount } from '../vision/index.js';
 import { scoreCompletion } from './score.js';
 import { summarize, type Tables } from './summarize.js';

@@ -1,10 +1,10 @@
 /** Evaluations on disk: `summary.json` and `predictions.jsonl`. */
 import { DataError } from '../data/errors.js';
 import { jsonLines } from '../data/readers/containers.js';
-import { atomicWrite } from '../io/atomic.js';
-import { isFolder, join, readWholeFile } from '../io/data-files.js';
-import { JsonProblem, parseJsonObject } from '../io/json.js';
-import { makeFolder } from '../io/make-folder.js';
+import { JsonProblem, parseJsonObject } from '../formats/json.js';
+import { atomicWrite } from '../platform/node/atomic.js';
+import { isFolder, join, readWholeFile } from '../platform/node/data-files.js';
+import { makeFolder } from '../platform/node/make-folder.js';
 import type { Evaluation } from './evaluate.js';
 import type { EvalSummary, Prediction } from './summary.js';
 

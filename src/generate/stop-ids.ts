@@ -1,8 +1,9 @@
 /** Which ids end a completion, as a checkpoint's files say. */
-import { folderReader } from '../io/folder.js';
-import { JsonProblem, parseJsonObject } from '../io/json.js';
+
+import { JsonProblem, parseJsonObject } from '../formats/json.js';
 import type { ModelConfig } from '../models/config.js';
 import { modelError } from '../models/errors.js';
+import { folderReader } from '../platform/node/folder.js';
 
 /**
  * End ids of a checkpoint: those of `generation_config.json`, which for chat models names more than `config.json` does, and

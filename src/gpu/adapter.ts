@@ -58,7 +58,7 @@ export async function requestAdapter(gpu: GPU): Promise<Candidate> {
     adapter,
     'adapter',
     () =>
-      'no WebGPU adapter was found; start the program with `node dist/launcher/run.js`, which provides a software driver, or ask `osler doctor` what to install',
+      'no WebGPU adapter was found; start the program with `node dist/platform/launcher/run.js`, which provides a software driver, or ask `osler doctor` what to install',
   );
   const info = describeAdapter(adapter);
   // Dawn's Null backend accepts all work and executes none of it: results would be silent zeros.

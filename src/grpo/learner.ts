@@ -1,6 +1,6 @@
 /** Learning from a round: passes over micro-batches, losses, gradients. */
 import type { Model } from '../models/index.js';
-import type { SampleImages } from '../train/processor.js';
+import type { SampleImages } from '../models/processor.js';
 import type { StepContext, StepResult } from '../train/task.js';
 import type { BatchPlan } from './batches.js';
 import { type GrpoConfig, lossSettings } from './config.js';

@@ -2,8 +2,8 @@
 import { DataError, type Question, questionPrompt, Random, shuffleOptions } from '../data/index.js';
 import { gridPatches } from '../models/grid.js';
 import type { Grid, ModelConfig } from '../models/index.js';
+import type { Processor, SampleImages } from '../models/processor.js';
 import { encodePrompt } from '../text/index.js';
-import type { Processor, SampleImages } from '../train/processor.js';
 import { imageTokenCount } from '../vision/index.js';
 import type { GrpoConfig } from './config.js';
 

@@ -1,6 +1,6 @@
 /** Rounds of rollouts: prompts to completions to rewards. */
 import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
-import type { SampleImages } from '../train/processor.js';
+import type { SampleImages } from '../models/processor.js';
 import type { StepContext } from '../train/task.js';
 import { type Advantages, computeAdvantages, isFlat } from './advantages.js';
 import type { BatchPlan } from './batches.js';

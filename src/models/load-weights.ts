@@ -2,9 +2,10 @@
  * Weights from file to GPU. One chunk of a tensor is in host memory at a time: it is read, converted where the storage
  * differs from the file, and written to the tensor's place on the device.
  */
+
+import type { Checkpoint } from '../formats/checkpoint.js';
+import { asBytes, dtypeBytes, type FloatDtype, fromF32, isFloatDtype, toF32 } from '../formats/dtypes.js';
 import type { Gpu } from '../gpu/index.js';
-import type { Checkpoint } from '../io/checkpoint.js';
-import { asBytes, dtypeBytes, type FloatDtype, fromF32, isFloatDtype, toF32 } from '../io/dtypes.js';
 import { part } from '../kernels/support.js';
 import { Parameters } from '../nn/parameters.js';
 import { type DType, empty, sameShape, showShape, type Tensor } from '../tensor/index.js';

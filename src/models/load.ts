@@ -1,8 +1,9 @@
 /** Loading a model from a folder in the Hugging Face layout. */
+
+import { openCheckpoint } from '../formats/checkpoint.js';
+import { JsonProblem, parseJsonObject } from '../formats/json.js';
 import type { Gpu } from '../gpu/index.js';
-import { openCheckpoint } from '../io/checkpoint.js';
-import { folderReader } from '../io/folder.js';
-import { JsonProblem, parseJsonObject } from '../io/json.js';
+import { folderReader } from '../platform/node/folder.js';
 import { type ModelConfig, parseConfig } from './config.js';
 import { modelError } from './errors.js';
 import { parameterSpecs } from './inventory.js';

@@ -1,9 +1,9 @@
 /** Saving a model in the Hugging Face layout: config.json and safetensors under the published names. */
-import { writeCheckpoint } from '../io/checkpoint-writer.js';
-import { asBytes, type FloatDtype, fromF32 } from '../io/dtypes.js';
-import { writeTextFiles } from '../io/folder.js';
-import type { TensorSource } from '../io/writer.js';
+import { writeCheckpoint } from '../formats/checkpoint-writer.js';
+import { asBytes, type FloatDtype, fromF32 } from '../formats/dtypes.js';
+import type { TensorSource } from '../formats/writer.js';
 import { part } from '../kernels/support.js';
+import { writeTextFiles } from '../platform/node/folder.js';
 import { decode, elementBytes, type HostArray, type Tensor } from '../tensor/index.js';
 import type { ModelConfig, StoredDtype } from './config.js';
 

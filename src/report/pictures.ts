@@ -1,7 +1,7 @@
 /** Pictures of a report: small, and each only once. */
 
-import { toBase64 } from '../io/base64.js';
-import { openFile } from '../io/data-files.js';
+import { toBase64 } from '../formats/base64.js';
+import { openFile } from '../platform/node/data-files.js';
 import { decodeImage, encodeImage } from '../vision/index.js';
 
 /** Longest sides to choose from, largest first. */

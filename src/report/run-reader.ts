@@ -1,8 +1,9 @@
 /** Reads a run's folder, at once or as it grows. */
+
+import { JsonLinesTail } from '../formats/json-lines-tail.js';
 import { OslerError } from '../gpu/index.js';
-import { isFolder, join, listFolder } from '../io/data-files.js';
-import { folderReader } from '../io/folder.js';
-import { JsonLinesTail } from '../io/json-lines-tail.js';
+import { isFolder, join, listFolder } from '../platform/node/data-files.js';
+import { folderReader } from '../platform/node/folder.js';
 import { folderName, type ReportContent } from './content.js';
 import { readEvaluations } from './evaluations.js';
 import type { Evaluation, MetricRow, RunInfo, TraceGroup } from './model.js';

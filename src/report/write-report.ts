@@ -1,8 +1,9 @@
 /** Writes report.html of a run or of an evaluation. */
-import { atomicWrite } from '../io/atomic.js';
-import { toBase64 } from '../io/base64.js';
-import { join } from '../io/data-files.js';
-import { fileDigest } from '../io/digest.js';
+
+import { toBase64 } from '../formats/base64.js';
+import { atomicWrite } from '../platform/node/atomic.js';
+import { join } from '../platform/node/data-files.js';
+import { fileDigest } from '../platform/node/digest.js';
 import type { ReportContent } from './content.js';
 import { isEvaluation, readEvaluationContent } from './evaluation-content.js';
 import type { RunUpdate, TraceGroup } from './model.js';

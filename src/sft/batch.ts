@@ -1,7 +1,7 @@
 /** A micro-batch: examples packed into one row of tokens, with what each row of hidden states shall predict. */
 import type { ModelConfig, PackedBatch } from '../models/index.js';
 import { packSequences } from '../models/index.js';
-import type { Processor, SampleImages } from '../train/processor.js';
+import type { Processor, SampleImages } from '../models/processor.js';
 import type { Example } from './examples.js';
 
 /** Everything on the host that a micro-batch needs. */

@@ -9,8 +9,8 @@ import {
   teachingConversation,
 } from '../data/index.js';
 import type { Grid, ModelConfig } from '../models/index.js';
+import type { Processor } from '../models/processor.js';
 import { encodeConversation, imagesOf, TextError } from '../text/index.js';
-import type { Processor } from '../train/processor.js';
 import { imageTokenCount } from '../vision/index.js';
 import type { SftConfig } from './config.js';
 

@@ -2,8 +2,8 @@
 import { DataError, type Question, questionPrompt } from '../data/index.js';
 import type { GenerationRequest, Generator } from '../generate/index.js';
 import { check } from '../gpu/index.js';
+import type { Processor } from '../models/processor.js';
 import { encodePrompt } from '../text/index.js';
-import type { Processor } from '../train/processor.js';
 import { ImageError, imageTokenCount } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
 import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';

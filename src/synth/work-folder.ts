@@ -9,12 +9,12 @@
  */
 import { DataError, imageFile, imageKey, imageName, type Question, questionLine } from '../data/index.js';
 import { jsonLines } from '../data/readers/containers.js';
-import { atomicWrite } from '../io/atomic.js';
-import { copyInto } from '../io/copy.js';
-import { join } from '../io/data-files.js';
-import { folderReader } from '../io/folder.js';
-import { makeFolder } from '../io/make-folder.js';
-import { AppendFile, keepLines, namesIn } from '../io/run-files.js';
+import { atomicWrite } from '../platform/node/atomic.js';
+import { copyInto } from '../platform/node/copy.js';
+import { join } from '../platform/node/data-files.js';
+import { folderReader } from '../platform/node/folder.js';
+import { makeFolder } from '../platform/node/make-folder.js';
+import { AppendFile, keepLines, namesIn } from '../platform/node/run-files.js';
 import type { Candidate } from './candidate.js';
 
 const HEAD = 'synth.json';

@@ -1,10 +1,11 @@
 /** Writing and keeping checkpoints. */
-import { atomicReplaceDir } from '../io/atomic.js';
-import { join } from '../io/data-files.js';
+
 import type { Model, StoredDtype } from '../models/index.js';
 import { saveAdapter, saveModel } from '../models/index.js';
 import type { Parameters } from '../nn/parameters.js';
 import type { AdamW } from '../optim/index.js';
+import { atomicReplaceDir } from '../platform/node/atomic.js';
+import { join } from '../platform/node/data-files.js';
 import type { Tensor } from '../tensor/index.js';
 import { bestRule, type TrainingConfig } from './config/index.js';
 import { TrainingFailure } from './non-finite.js';

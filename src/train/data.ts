@@ -1,7 +1,7 @@
 /** The samples that a run's config asks for. */
 
 import { DataError, type Dataset, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
-import { SafetensorsError } from '../io/errors.js';
+import { SafetensorsError } from '../platform/errors.js';
 import { configError, type DataConfig } from './config/index.js';
 import { leftOut } from './counted.js';
 

@@ -1,9 +1,10 @@
 /** From a checked config to a finished run: everything that can be refused is refused before the weights load. */
 import { stringify } from 'yaml';
 import type { Gpu } from '../gpu/index.js';
-import { folderReader } from '../io/folder.js';
 import { type Choices, tunerFor } from '../kernels/tuner.js';
 import { loadConfig, type ModelConfig } from '../models/index.js';
+import { loadProcessor, type Processor } from '../models/processor.js';
+import { folderReader } from '../platform/node/folder.js';
 import {
   checkTrainingConfig,
   configError,
@@ -15,7 +16,6 @@ import type { TrainingListener, TrainingResult } from './events.js';
 import { train } from './loop.js';
 import { checkPlan, gib, planMemory, planText } from './memory/index.js';
 import { loadPolicy } from './policy.js';
-import { loadProcessor, type Processor } from './processor.js';
 import { type Console, Progress } from './progress.js';
 import {
   CONFIG_FILE,

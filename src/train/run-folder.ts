@@ -1,9 +1,10 @@
 /** The folder of a run: config, logs by step, checkpoints. */
-import { atomicWrite, recoverDir } from '../io/atomic.js';
-import { join } from '../io/data-files.js';
-import { PlaceError } from '../io/errors.js';
-import { makeFolder } from '../io/make-folder.js';
-import { AppendFile, keepLines, namesIn, removeAll } from '../io/run-files.js';
+
+import { PlaceError } from '../platform/errors.js';
+import { atomicWrite, recoverDir } from '../platform/node/atomic.js';
+import { join } from '../platform/node/data-files.js';
+import { makeFolder } from '../platform/node/make-folder.js';
+import { AppendFile, keepLines, namesIn, removeAll } from '../platform/node/run-files.js';
 import { configError } from './config/index.js';
 import type { Json } from './task.js';
 

@@ -2,17 +2,17 @@
  * `trainer-state/` of a checkpoint: all that a resumed run needs besides the weights. `state.json` has numbers and the
  * task's state, `optimizer.safetensors` the moments and the exact weights, `task.safetensors` the task's arrays.
  */
-import { type Checkpoint, openCheckpoint } from '../io/checkpoint.js';
-import { join } from '../io/data-files.js';
-import { asBytes, type Dtype, viewAs } from '../io/dtypes.js';
-import { SafetensorsError } from '../io/errors.js';
-import { folderReader, writeTextFiles } from '../io/folder.js';
-import { makeFolder } from '../io/make-folder.js';
-import { namesIn } from '../io/run-files.js';
-import { type TensorSource, writeSafetensors } from '../io/writer.js';
+import { type Checkpoint, openCheckpoint } from '../formats/checkpoint.js';
+import { asBytes, type Dtype, viewAs } from '../formats/dtypes.js';
+import { type TensorSource, writeSafetensors } from '../formats/writer.js';
 import { fill } from '../models/load-weights.js';
 import { tensorSource } from '../models/save.js';
 import type { AdamW } from '../optim/index.js';
+import { SafetensorsError } from '../platform/errors.js';
+import { join } from '../platform/node/data-files.js';
+import { folderReader, writeTextFiles } from '../platform/node/folder.js';
+import { makeFolder } from '../platform/node/make-folder.js';
+import { namesIn } from '../platform/node/run-files.js';
 import type { Tensor } from '../tensor/index.js';
 import type { HostTensor, Json, SavedTaskState, TaskState } from './task.js';
 

@@ -1,5 +1,5 @@
 /** Records of JSONL and JSON files with the line each begins at, from bytes. */
-import { JsonProblem, parseJsonObject } from '../../io/json.js';
+import { JsonProblem, parseJsonObject } from '../../formats/json.js';
 import { DataError } from '../errors.js';
 
 /** One record as it stands in a file: the value, or why there is none. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { expect, it } from 'vitest';
-import type { ParquetLimits, ParquetSource } from '../../io/parquet.js';
+import type { ParquetLimits, ParquetSource } from '../../platform/node/parquet.js';
 import { DataError } from '../errors.js';
 import { parquetRows } from './parquet.js';
 

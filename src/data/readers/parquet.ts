@@ -1,5 +1,10 @@
 /** Rows of Parquet files, as Hugging Face publishes its datasets. */
-import { ParquetError, type ParquetLimits, type ParquetSource, parquetBatches } from '../../io/parquet.js';
+import {
+  ParquetError,
+  type ParquetLimits,
+  type ParquetSource,
+  parquetBatches,
+} from '../../platform/node/parquet.js';
 import { DataError } from '../errors.js';
 import type { Raw } from './fields.js';
 

@@ -2,8 +2,8 @@
  * Random weights that depend on nothing but the seed, the parameter's name and the element's place. Normal numbers come
  * from a table of 65536 quantiles, two for each random word: fast enough that the disk is the limit for billions.
  */
-import { asBytes, fromF32 } from '../../io/dtypes.js';
-import type { TensorSource } from '../../io/writer.js';
+import { asBytes, fromF32 } from '../../formats/dtypes.js';
+import type { TensorSource } from '../../formats/writer.js';
 import { randomWords } from '../../kernels/random.js';
 import { numel } from '../../tensor/index.js';
 import type { StoredDtype } from '../config.js';

@@ -1,7 +1,7 @@
 /** Parity fixtures: inputs, and what the reference implementation makes of them, in one safetensors file. */
-import { type Checkpoint, openCheckpoint } from '../../io/checkpoint.js';
-import { type FloatDtype, isFloatDtype, toF32, viewAs } from '../../io/dtypes.js';
-import { SafetensorsError } from '../../io/errors.js';
+import { type Checkpoint, openCheckpoint } from '../../formats/checkpoint.js';
+import { type FloatDtype, isFloatDtype, toF32, viewAs } from '../../formats/dtypes.js';
+import { SafetensorsError } from '../../platform/errors.js';
 import { type Grid, gridTokens } from '../grid.js';
 import type { Model } from '../model.js';
 import { type PackedBatch, packSequences, type Sequence } from '../packing.js';

@@ -2,9 +2,9 @@
  * Event files for TensorBoard. The format is a page of code, and the libraries that write it from JavaScript bring all of
  * TensorFlow.
  */
-import { join } from '../../io/data-files.js';
-import { makeFolder } from '../../io/make-folder.js';
-import { AppendFile } from '../../io/run-files.js';
+import { join } from '../../platform/node/data-files.js';
+import { makeFolder } from '../../platform/node/make-folder.js';
+import { AppendFile } from '../../platform/node/run-files.js';
 import type { RunStart, StepEvent, TrainingListener } from '../events.js';
 import { ProtoWriter } from '../protobuf.js';
 import { frame } from './record.js';

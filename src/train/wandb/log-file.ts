@@ -2,7 +2,7 @@
  * The file that Weights & Biases keeps of a run: a header, then records in LevelDB's log format, with the checksum of zip.
  * Blocks have 32 KiB; a record that does not fit the rest of its block goes on in the next.
  */
-import { AppendFile } from '../../io/run-files.js';
+import { AppendFile } from '../../platform/node/run-files.js';
 import { crc32Ieee } from '../checksums.js';
 
 const BLOCK = 32768;

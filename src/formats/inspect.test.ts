@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { SafetensorsError } from '../platform/errors.js';
+import { writeCheckpoint } from './checkpoint-writer.js';
+import { inspect } from './inspect.js';
+import { source, useFolders } from './test-files.js';
+
+const folder = useFolders(afterEach);
+const sources = [source('w', 'BF16', [3, 4]), source('b', 'F32', []), source('c', 'BF16', [5])];
+
+it('inspects a file', async () => {
+  const dir = await folder();
+  await writeCheckpoint(dir, sources);
+  const path = join(dir, 'model.safetensors');
+  const found = await inspect(path);
+  expect(found).toEqual({
+    files: [{ file: path, bytes: found.files[0].bytes, tensors: 3 }],
+    tensors: [
+      { name: 'b', dtype: 'F32', shape: [], parameters: 1, bytes: 4, file: 'model.safetensors' },
+      { name: 'c', dtype: 'BF16', shape: [5], parameters: 5, bytes: 10, file: 'model.safetensors' },
+      { name: 'w', dtype: 'BF16', shape: [3, 4], parameters: 12, bytes: 24, file: 'model.safetensors' },
+    ],
+    dtypes: { BF16: { tensors: 2, parameters: 17, bytes: 34 }, F32: { tensors: 1, parameters: 1, bytes: 4 } },
+    metadata: { format: 'pt' },
+    parameters: 18,
+    bytes: 38,
+    warnings: [],
+  });
+  expect(JSON.parse(JSON.stringify(found))).toEqual(found);
+});
+
+it('inspects a sharded folder', async () => {
+  const dir = await folder();
+  await writeCheckpoint(dir, sources, { maxShardBytes: 24 });
+  const found = await inspect(dir);
+  expect(found.files.map(({ tensors }) => tensors)).toEqual([1, 2]);
+  expect(found).toMatchObject({ parameters: 18, bytes: 38 });
+});
+
+it('reports what is wrong', async () => {
+  await expect(inspect(await folder())).rejects.toThrow(SafetensorsError);
+});

@@ -1,0 +1,129 @@
+/** Reads a JSONL file that another process is still writing. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { fromSystemError } from '../platform/errors.js';
+
+/** What one look at the file gave. */
+export interface TailRead {
+  /** The values of the lines that are new and complete, in order. */
+  readonly values: unknown[];
+  /** The file was replaced or became shorter: what was read before no longer counts, `values` begins anew. */
+  readonly restarted: boolean;
+}
+
+/** Bytes before the place read up to that are compared, to notice a file that was rewritten. */
+const SEAM_BYTES = 64;
+const CHUNK_BYTES = 1 << 20;
+const NEWLINE = 0x0a;
+
+/**
+ * Follows a JSONL file: each read gives the lines completed since the one before. A line counts from its line break on,
+ * so that one which is being written is never read by half; lines that are not JSON are counted and skipped.
+ */
+export class JsonLinesTail {
+  readonly file: string;
+  /** Lines so far that were not JSON. */
+  bad = 0;
+  #position = 0;
+  #rest = new Uint8Array();
+  /** The last bytes that were read. */
+  #seam = new Uint8Array();
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  /** Bytes of an unfinished last line. */
+  get pending(): number {
+    return this.#rest.length;
+  }
+
+  /**
+   * Reads what is new; nothing while the file does not exist.
+   *
+   * @param finished the writer is done: a last line without a line break counts as well.
+   */
+  async read(finished = false): Promise<TailRead> {
+    let handle: FileHandle;
+    try {
+      handle = await open(this.file, 'r');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fromSystemError(this.file, error);
+      const restarted = this.#position > 0;
+      this.#reset();
+      return { values: [], restarted };
+    }
+    try {
+      const { size } = await handle.stat();
+      const restarted = !(await this.#continues(handle, size));
+      if (restarted) this.#reset();
+      const values: unknown[] = [];
+      await this.#readTo(handle, size, values);
+      if (finished && this.#rest.length > 0) {
+        this.#parse(this.#rest, values);
+        this.#rest = new Uint8Array();
+      }
+      return { values, restarted };
+    } catch (error) {
+      throw fromSystemError(this.file, error);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Whether the file begins with what was read; a resumed run may have cut it and written other lines since. */
+  async #continues(handle: FileHandle, size: number): Promise<boolean> {
+    if (size < this.#position) return false;
+    const seam = new Uint8Array(this.#seam.length);
+    await handle.read(seam, 0, seam.length, this.#position - seam.length);
+    return seam.every((byte, i) => byte === this.#seam[i]);
+  }
+
+  #reset(): void {
+    this.#position = 0;
+    this.#rest = new Uint8Array();
+    this.#seam = new Uint8Array();
+    this.bad = 0;
+  }
+
+  async #readTo(handle: FileHandle, size: number, values: unknown[]): Promise<void> {
+    const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(0, size - this.#position)));
+    while (this.#position < size) {
+      const wanted = Math.min(buffer.length, size - this.#position);
+      const { bytesRead } = await handle.read(buffer, 0, wanted, this.#position);
+      if (bytesRead === 0) return;
+      const bytes = buffer.subarray(0, bytesRead);
+      this.#seam = joined(this.#seam, bytes).slice(-SEAM_BYTES);
+      this.#position += bytesRead;
+      this.#take(bytes, values);
+    }
+  }
+
+  #take(bytes: Uint8Array, values: unknown[]): void {
+    let from = 0;
+    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, from)) {
+      const line = bytes.subarray(from, end);
+      this.#parse(this.#rest.length > 0 ? joined(this.#rest, line) : line, values);
+      this.#rest = new Uint8Array();
+      from = end + 1;
+    }
+    if (from < bytes.length) this.#rest = joined(this.#rest, bytes.subarray(from));
+  }
+
+  #parse(line: Uint8Array, values: unknown[]): void {
+    const text = new TextDecoder().decode(line).trim();
+    if (text === '') return;
+    try {
+      values.push(JSON.parse(text));
+    } catch {
+      this.bad++;
+    }
+  }
+}
+
+/** Always a copy: the buffer that lines are read into is used again. */
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(a.length + b.length);
+  out.set(a);
+  out.set(b, a.length);
+  return out;
+}

@@ -1,0 +1,92 @@
+/** WebGPU for Node: Dawn through npm's `webgpu`, with the settings that Osler runs under. */
+import { create, globals } from 'webgpu';
+import { OslerError } from '../../gpu/index.js';
+import { installPacing, PACE_HARDWARE, PACE_SOFTWARE, type Pacer } from './pacing.js';
+
+/** Dawn, loaded. */
+export interface WebGpu {
+  readonly gpu: GPU;
+  /** How this process came to its driver, for reports. */
+  readonly description: string;
+  /** Call `wake` where a wait begins that Dawn's own methods do not see. */
+  readonly pacer: Pacer;
+}
+
+/** Dawn's toggles, beyond those that Osler always sets. */
+export interface WebGpuOptions {
+  readonly enable?: readonly string[];
+  readonly disable?: readonly string[];
+}
+
+/** `allow_unsafe_apis` opens subgroup matrices; Dawn keeps f16 off on NVIDIA unless asked. */
+const ENABLE = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'];
+/** Timestamps would be rounded to 65 µs. Robustness stays on: without it an index out of bounds is undefined behaviour. */
+const DISABLE = ['timestamp_quantization'];
+
+const KEPT = Symbol.for('osler.webgpu');
+type Keeper = { [KEPT]?: WebGpu };
+
+/**
+ * Loads Dawn, once per thread: later calls return what the first one made. Puts the WebGPU classes and constants
+ * (`GPUBufferUsage`, ...) into the global scope, where browsers have them. `OSLER_ADAPTER=<part of a name>` chooses among
+ * several adapters.
+ *
+ * Dawn prints two warnings ("artificially reduced from 500000 to 16") to the process's stderr on lavapipe; they are
+ * harmless, and cannot be kept back without keeping back real errors.
+ */
+export function loadWebGpu(options: WebGpuOptions = {}): WebGpu {
+  const keeper = globalThis as Keeper;
+  // In the global scope for good: Node crashes when what create() returned is collected while a device lives.
+  keeper[KEPT] ??= load(options);
+  return keeper[KEPT];
+}
+
+function load(options: WebGpuOptions): WebGpu {
+  const enable = [...ENABLE, ...(options.enable ?? [])];
+  const disable = [...DISABLE, ...(options.disable ?? [])];
+  const flags = [`enable-dawn-features=${enable.join(',')}`, `disable-dawn-features=${disable.join(',')}`];
+  const adapterName = process.env.OSLER_ADAPTER;
+  if (adapterName) flags.push(`adapter=${adapterName}`);
+  Object.assign(globalThis, globals);
+  const gpu = create(flags);
+  const pacer = installPacing(globals, PACE_SOFTWARE);
+  tuneToAdapter(gpu, pacer);
+  return { gpu, description: describe(), pacer };
+}
+
+/** Which pace is right is known when an adapter has been chosen. */
+function tuneToAdapter(gpu: GPU, pacer: Pacer): void {
+  const requestAdapter = gpu.requestAdapter.bind(gpu);
+  gpu.requestAdapter = async (options) => {
+    const adapter = await requestAdapter(options).catch((error: Error) => {
+      throw noSuchAdapter(error);
+    });
+    if (adapter) pacer.tune(adapter.info.isFallbackAdapter ? PACE_SOFTWARE : PACE_HARDWARE);
+    return adapter;
+  };
+}
+
+/** Dawn throws only where `OSLER_ADAPTER` fits nothing, and lists what there is. */
+function noSuchAdapter(error: Error): Error {
+  const names = [...error.message.matchAll(/name: '(.*)'/g)].map(([, name]) => name);
+  const wanted = process.env.OSLER_ADAPTER;
+  if (!wanted || names.length === 0) return error;
+  return new OslerError(
+    'value',
+    `OSLER_ADAPTER is "${wanted}", which is part of no adapter's name; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}`,
+  );
+}
+
+function describe(): string {
+  const [step, folder] = (process.env.OSLER_LAUNCHED ?? '').split(/:(.*)/s);
+  switch (step) {
+    case 'private':
+      return `private software driver in ${folder}`;
+    case 'private-loader':
+      return `the machine's own driver, through the Vulkan loader in ${folder}`;
+    case 'installed':
+      return `the machine's software driver ${process.env.VK_DRIVER_FILES}`;
+    default:
+      return "the machine's own driver";
+  }
+}
