@@ -6,7 +6,7 @@ import {
   Generator,
   kvBytesPerToken,
 } from '../../src/generate/index.js';
-import type { Model } from '../../src/models/model.js';
+import type { Model } from '../../src/models/core/model.js';
 import { testGpu } from '../support/gpu.js';
 import { expectation, furthest, tinyModel } from './support.js';
 

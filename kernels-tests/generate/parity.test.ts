@@ -2,8 +2,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Completion, Generator } from '../../src/generate/index.js';
 import type { Tier } from '../../src/gpu/index.js';
-import { createAdapter } from '../../src/models/lora/adapter.js';
-import type { Model } from '../../src/models/model.js';
+import { createAdapter } from '../../src/models/core/lora/adapter.js';
+import type { Model } from '../../src/models/core/model.js';
 import { type Tensor, tensor } from '../../src/tensor/index.js';
 import { testGpu, testTiers } from '../support/gpu.js';
 import { expectation, furthest, greedy, MODELS, tinyModel } from './support.js';

@@ -1,8 +1,8 @@
 /** What a trainer computes for completions: log-probabilities and logits of the full forward pass. */
 import { gatherRows, noGrad, tokenLogProbs } from '../../src/autograd/index.js';
 import type { Completion, GenerationRequest } from '../../src/generate/index.js';
-import type { Model } from '../../src/models/model.js';
-import { packGroups } from '../../src/models/packing.js';
+import type { Model } from '../../src/models/core/model.js';
+import { packGroups } from '../../src/models/core/packing.js';
 import { fromHost, scope, type Tensor } from '../../src/tensor/index.js';
 
 type Prompt = Pick<GenerationRequest, 'ids' | 'images'>;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/models/config.js';
+import { parseConfig } from '../../src/models/core/config.js';
+import { parameterCount, parameterSpecs } from '../../src/models/core/inventory.js';
+import { canonicalName, memoryName } from '../../src/models/core/names.js';
 import { ARCHITECTURES, architecture } from '../../src/models/init/init.js';
 import { PUBLISHED } from '../../src/models/init/published.js';
-import { parameterCount, parameterSpecs } from '../../src/models/inventory.js';
-import { canonicalName, memoryName } from '../../src/models/names.js';
 
 const hub = PUBLISHED['qwen2.5-vl-7b'] as Record<string, unknown>;
 const { vision_config, rope_scaling, torch_dtype, rope_theta, ...rest } = hub;

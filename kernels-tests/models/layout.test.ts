@@ -1,10 +1,10 @@
 /** Golden positions and window orders, from transformers (facts of several versions). */
 import { describe, expect, it } from 'vitest';
-import { type ModelConfig, parseConfig } from '../../src/models/config.js';
-import type { Grid } from '../../src/models/grid.js';
+import { type ModelConfig, parseConfig } from '../../src/models/core/config.js';
+import type { Grid } from '../../src/models/core/grid.js';
+import { type SequenceMedia, sequencePositions } from '../../src/models/core/positions.js';
+import { type VisionLayout, visionLayout } from '../../src/models/families/qwen-vl/vision-layout.js';
 import { PUBLISHED } from '../../src/models/init/published.js';
-import { type SequenceMedia, sequencePositions } from '../../src/models/positions.js';
-import { type VisionLayout, visionLayout } from '../../src/models/vision-layout.js';
 
 const older = parseConfig(PUBLISHED['qwen2-vl-2b']);
 const newer = parseConfig(PUBLISHED['qwen2.5-vl-3b']);

@@ -2,9 +2,9 @@
 import { afterEach, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import { toF32 } from '../../src/formats/dtypes.js';
-import { adapterParameterName } from '../../src/models/lora/disk.js';
-import type { Model } from '../../src/models/model.js';
-import { canonicalName } from '../../src/models/names.js';
+import { adapterParameterName } from '../../src/models/core/lora/disk.js';
+import type { Model } from '../../src/models/core/model.js';
+import { canonicalName } from '../../src/models/core/names.js';
 import { train } from '../../src/train/loop.js';
 import { loadPolicy } from '../../src/train/policy.js';
 import { createRun } from '../../src/train/run-folder.js';

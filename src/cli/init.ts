@@ -1,10 +1,10 @@
 /** `osler init`: a randomly initialised checkpoint of a named architecture. */
 import { readdir, readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
-import type { StoredDtype } from '../models/config.js';
+import type { StoredDtype } from '../models/core/config.js';
+import { parameterCount } from '../models/core/inventory.js';
+import type { JsonObject } from '../models/core/json-fields.js';
 import { ARCHITECTURES, initModel } from '../models/init/init.js';
-import { parameterCount } from '../models/inventory.js';
-import type { JsonObject } from '../models/json-fields.js';
 import { readProblem } from '../platform/errors.js';
 import { learnMerges } from '../text/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';

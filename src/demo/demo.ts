@@ -6,8 +6,8 @@
  */
 import { check, type Gpu } from '../gpu/index.js';
 import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
+import type { JsonObject } from '../models/core/json-fields.js';
 import { initModel } from '../models/init/init.js';
-import type { JsonObject } from '../models/json-fields.js';
 import { atomicWrite } from '../platform/node/atomic.js';
 import { importModule, join, readWholeFile } from '../platform/node/data-files.js';
 import { loadPageAssets } from '../report/assets.js';

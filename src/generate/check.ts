@@ -1,10 +1,10 @@
 /** What a generator accepts, and what it never draws. */
 import { check } from '../gpu/index.js';
 import { encodeSamplingRows } from '../kernels/sampling.js';
-import { gridPatches, patchValues } from '../models/grid.js';
-import type { Model } from '../models/model.js';
-import { packSequences } from '../models/packing.js';
-import { sequencePositions } from '../models/positions.js';
+import { gridPatches, patchValues } from '../models/core/grid.js';
+import type { Model } from '../models/core/model.js';
+import { packSequences } from '../models/core/packing.js';
+import { sequencePositions } from '../models/core/positions.js';
 import type { Tokenizer } from '../text/index.js';
 import type { GroupSettings } from './group.js';
 import type { GenerationRequest, PromptImages } from './request.js';

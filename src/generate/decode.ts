@@ -8,7 +8,7 @@ import { check, type Recording } from '../gpu/index.js';
 import { decodeAttention, kvAppend, NO_SLOT } from '../kernels/attention.js';
 import { philoxCounter } from '../kernels/random.js';
 import { encodeSamplingRows, sample, tokenMask } from '../kernels/sampling.js';
-import type { Model } from '../models/model.js';
+import type { Model } from '../models/core/model.js';
 import { type DType, empty, scope, type Tensor } from '../tensor/index.js';
 import type { Sample } from './group.js';
 import type { PositionTable } from './positions.js';

@@ -5,7 +5,7 @@
  */
 import { concat, noGrad } from '../autograd/index.js';
 import { check } from '../gpu/index.js';
-import type { Model } from '../models/model.js';
+import type { Model } from '../models/core/model.js';
 import { scope, type Tensor } from '../tensor/index.js';
 import type { Tokenizer } from '../text/index.js';
 import { checkRequest, neverDrawn } from './check.js';

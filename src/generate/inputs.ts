@@ -1,6 +1,6 @@
 /** Prompts from a file of tensors, as parity fixtures have them: no tokenizer is needed. */
-import { gridPatches, patchValues } from '../models/grid.js';
-import type { Model } from '../models/model.js';
+import { gridPatches, patchValues } from '../models/core/grid.js';
+import type { Model } from '../models/core/model.js';
 import { type Fixture, readSequences } from '../models/parity/fixture.js';
 import type { GenerationRequest } from './request.js';
 

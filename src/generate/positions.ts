@@ -5,8 +5,8 @@
 import type { Gpu } from '../gpu/index.js';
 import { embedding } from '../kernels/embedding.js';
 import { type RotaryTable, rotaryTable } from '../kernels/rotary.js';
-import type { TextConfig } from '../models/config.js';
-import { textRotaryAngles } from '../models/text-rotary.js';
+import type { TextConfig } from '../models/core/config.js';
+import { textRotaryAngles } from '../models/core/text-rotary.js';
 import type { Tensor } from '../tensor/index.js';
 
 const STEP = 1024;

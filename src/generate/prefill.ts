@@ -1,8 +1,8 @@
 /** Reading prompts: many in one pass, images once each, keys and values into the cache. */
 import { gatherRows, noGrad } from '../autograd/index.js';
 import { kvAppend } from '../kernels/attention.js';
-import type { Model } from '../models/model.js';
-import { packSequences } from '../models/packing.js';
+import type { Model } from '../models/core/model.js';
+import { packSequences } from '../models/core/packing.js';
 import { fromHost, scope, type Tensor } from '../tensor/index.js';
 import type { Group } from './group.js';
 import type { KvSlab } from './slab.js';

@@ -1,6 +1,6 @@
 /** What is asked of a generator, and what it gives. */
 import type { SamplingOptions } from '../kernels/sampling.js';
-import type { Grid } from '../models/grid.js';
+import type { Grid } from '../models/core/grid.js';
 
 /** Images of a prompt, as an image processor prepares them. */
 export interface PromptImages {

@@ -1,7 +1,7 @@
 /** The KV cache of all layers: slabs of slots, one token each, shared by all sequences in flight. */
 import type { Gpu } from '../gpu/index.js';
 import type { KvCache } from '../kernels/attention.js';
-import type { TextConfig } from '../models/config.js';
+import type { TextConfig } from '../models/core/config.js';
 import { elementBytes, empty, type Tensor } from '../tensor/index.js';
 import { SlotAllocator } from './slots.js';
 

@@ -1,8 +1,8 @@
 /** Which ids end a completion, as a checkpoint's files say. */
 
 import { JsonProblem, parseJsonObject } from '../formats/json.js';
-import type { ModelConfig } from '../models/config.js';
-import { modelError } from '../models/errors.js';
+import type { ModelConfig } from '../models/core/config.js';
+import { modelError } from '../models/core/errors.js';
 import { folderReader } from '../platform/node/folder.js';
 
 /**

@@ -15,7 +15,7 @@ import {
   tokenLogProbs,
 } from '../autograd/index.js';
 import { check } from '../gpu/index.js';
-import type { DeviceBatch } from '../models/batch.js';
+import type { DeviceBatch } from '../models/core/batch.js';
 import {
   type EncodedImages,
   type Model,

@@ -1,6 +1,6 @@
 /** The prompts of a run: questions as token ids, in an endless order of shuffled epochs. */
 import { DataError, type Question, questionPrompt, Random, shuffleOptions } from '../data/index.js';
-import { gridPatches } from '../models/grid.js';
+import { gridPatches } from '../models/core/grid.js';
 import type { Grid, ModelConfig } from '../models/index.js';
 import type { Processor, SampleImages } from '../models/processor.js';
 import { encodePrompt } from '../text/index.js';

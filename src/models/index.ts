@@ -1,5 +1,5 @@
 /** Models: configs, weights, packed batches, forward passes, adapters, random checkpoints, parity with references. */
-export { DeviceBatch } from './batch.js';
+export { DeviceBatch } from './core/batch.js';
 export {
   FAMILIES,
   type Family,
@@ -8,17 +8,16 @@ export {
   type StoredDtype,
   type TextConfig,
   type TokenIds,
-} from './config.js';
-export type { Grid } from './grid.js';
-export { ARCHITECTURES, architecture, type InitOptions, initModel } from './init/init.js';
-export { type ParameterSpec, parameterCount, parameterSpecs } from './inventory.js';
-export { type LoadOptions, loadConfig, loadModel } from './load.js';
-export type { LoadProgress, WeightDtype } from './load-weights.js';
-export { Adapter, type CreateAdapterOptions, createAdapter, type DropoutStep } from './lora/adapter.js';
-export { LORA_DEFAULTS, type LoraConfig } from './lora/config.js';
-export { loadAdapter, saveAdapter } from './lora/disk.js';
-export { type EncodedImages, Model, type PassOptions } from './model.js';
-export { canonicalName, isVision, memoryName } from './names.js';
+} from './core/config.js';
+export type { Grid } from './core/grid.js';
+export { type ParameterSpec, parameterCount, parameterSpecs } from './core/inventory.js';
+export { type LoadOptions, loadConfig, loadModel } from './core/load.js';
+export type { LoadProgress, WeightDtype } from './core/load-weights.js';
+export { Adapter, type CreateAdapterOptions, createAdapter, type DropoutStep } from './core/lora/adapter.js';
+export { LORA_DEFAULTS, type LoraConfig } from './core/lora/config.js';
+export { loadAdapter, saveAdapter } from './core/lora/disk.js';
+export { type EncodedImages, Model, type PassOptions } from './core/model.js';
+export { canonicalName, isVision, memoryName } from './core/names.js';
 export {
   type PackedBatch,
   type PackedCompletion,
@@ -27,7 +26,8 @@ export {
   packSequences,
   type Sequence,
   type SequenceGroup,
-} from './packing.js';
-export { type SequencePositions, sequencePositions } from './positions.js';
-export { type SaveOptions, saveModel } from './save.js';
-export type { VisionConfig } from './vision-config.js';
+} from './core/packing.js';
+export { type SequencePositions, sequencePositions } from './core/positions.js';
+export { type SaveOptions, saveModel } from './core/save.js';
+export type { VisionConfig } from './families/qwen-vl/vision-config.js';
+export { ARCHITECTURES, architecture, type InitOptions, initModel } from './init/init.js';

@@ -2,7 +2,7 @@
 
 import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../autograd/index.js';
 import { DataError } from '../data/index.js';
-import { gridPatches } from '../models/grid.js';
+import { gridPatches } from '../models/core/grid.js';
 import type { EncodedImages, Model } from '../models/index.js';
 import { fromHost, type Tensor } from '../tensor/index.js';
 import { counted } from '../train/counted.js';

@@ -1,6 +1,7 @@
 /** Parts of a model that can be frozen or trained at a rate of their own. */
+
+import { isSaved } from '../models/core/lora/disk.js';
 import type { Model } from '../models/index.js';
-import { isSaved } from '../models/lora/disk.js';
 import type { Parameters } from '../nn/parameters.js';
 import type { ParameterGroup } from '../optim/index.js';
 import type { Tensor } from '../tensor/index.js';

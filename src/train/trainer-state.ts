@@ -5,8 +5,8 @@
 import { type Checkpoint, openCheckpoint } from '../formats/checkpoint.js';
 import { asBytes, type Dtype, viewAs } from '../formats/dtypes.js';
 import { type TensorSource, writeSafetensors } from '../formats/writer.js';
-import { fill } from '../models/load-weights.js';
-import { tensorSource } from '../models/save.js';
+import { fill } from '../models/core/load-weights.js';
+import { tensorSource } from '../models/core/save.js';
 import type { AdamW } from '../optim/index.js';
 import { SafetensorsError } from '../platform/errors.js';
 import { join } from '../platform/node/data-files.js';

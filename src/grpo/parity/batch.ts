@@ -1,6 +1,6 @@
 /** Reading fixtures of kind `grpo`. */
 import { z } from 'zod';
-import { gridPatches, patchValues } from '../../models/grid.js';
+import { gridPatches, patchValues } from '../../models/core/grid.js';
 import type { Model } from '../../models/index.js';
 import { type Fixture, readSequences } from '../../models/parity/fixture.js';
 import { SafetensorsError } from '../../platform/errors.js';

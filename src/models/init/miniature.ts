@@ -1,5 +1,5 @@
 /** Architectures of our own, of the published kinds but small: for tests, for the demo, for machines without a GPU. */
-import type { JsonObject } from '../json-fields.js';
+import type { JsonObject } from '../core/json-fields.js';
 
 /** Ids that a tokenizer gave to the special tokens. */
 export type SpecialIds = Readonly<Record<string, number>>;

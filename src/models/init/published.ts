@@ -1,5 +1,5 @@
 /** Configurations of published models, in the layout in which they are published. */
-import type { JsonObject } from '../json-fields.js';
+import type { JsonObject } from '../core/json-fields.js';
 
 const QWEN_TEXT = {
   attention_dropout: 0,

@@ -2,9 +2,9 @@
 import { type Checkpoint, openCheckpoint } from '../../formats/checkpoint.js';
 import { type FloatDtype, isFloatDtype, toF32, viewAs } from '../../formats/dtypes.js';
 import { SafetensorsError } from '../../platform/errors.js';
-import { type Grid, gridTokens } from '../grid.js';
-import type { Model } from '../model.js';
-import { type PackedBatch, packSequences, type Sequence } from '../packing.js';
+import { type Grid, gridTokens } from '../core/grid.js';
+import type { Model } from '../core/model.js';
+import { type PackedBatch, packSequences, type Sequence } from '../core/packing.js';
 import type { Tolerance } from './difference.js';
 
 /** An integer matrix of the file. */

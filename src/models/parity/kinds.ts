@@ -2,9 +2,9 @@
 import { backward, crossEntropy, gatherRows, noGrad } from '../../autograd/index.js';
 import { part } from '../../kernels/support.js';
 import { scope, type Tensor } from '../../tensor/index.js';
-import type { DeviceBatch } from '../batch.js';
-import { adapterParameterName } from '../lora/disk.js';
-import type { EncodedImages, Model, PassOptions } from '../model.js';
+import type { DeviceBatch } from '../core/batch.js';
+import { adapterParameterName } from '../core/lora/disk.js';
+import type { EncodedImages, Model, PassOptions } from '../core/model.js';
 import { Difference, type TensorReport } from './difference.js';
 import { type Fixture, type FixtureInputs, readInputs } from './fixture.js';
 

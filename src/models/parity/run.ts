@@ -1,6 +1,6 @@
 /** Running a parity fixture against a model. */
 import { SafetensorsError } from '../../platform/errors.js';
-import type { Model, PassOptions } from '../model.js';
+import type { Model, PassOptions } from '../core/model.js';
 import type { TensorReport } from './difference.js';
 import type { Fixture } from './fixture.js';
 import { forwardKind, type ParityKind, sftKind } from './kinds.js';

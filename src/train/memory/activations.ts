@@ -1,7 +1,7 @@
 /** Bytes of activations in the largest step: what the tape saves, and what is under way besides. */
-import { patchValues } from '../../models/grid.js';
+import { patchValues } from '../../models/core/grid.js';
+import type { VisionConfig } from '../../models/families/qwen-vl/vision-config.js';
 import type { ModelConfig, TextConfig } from '../../models/index.js';
-import type { VisionConfig } from '../../models/vision-config.js';
 
 /** Sizes of a pass. */
 export interface PassSizes {

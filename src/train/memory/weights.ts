@@ -1,10 +1,11 @@
 /** Bytes of weights, optimizer state and gradients, from the configs alone. */
+
+import { type ParameterSpec, parameterSpecs } from '../../models/core/inventory.js';
+import { LORA_DEFAULTS, type LoraConfig } from '../../models/core/lora/config.js';
+import { isSaved } from '../../models/core/lora/disk.js';
+import { scaling, targets } from '../../models/core/lora/targets.js';
+import { isVision, memoryName } from '../../models/core/names.js';
 import type { ModelConfig } from '../../models/index.js';
-import { type ParameterSpec, parameterSpecs } from '../../models/inventory.js';
-import { LORA_DEFAULTS, type LoraConfig } from '../../models/lora/config.js';
-import { isSaved } from '../../models/lora/disk.js';
-import { scaling, targets } from '../../models/lora/targets.js';
-import { isVision, memoryName } from '../../models/names.js';
 import { frozenParts, type TrainingConfig } from '../config/index.js';
 import { isFrozen } from '../parts.js';
 import { adaptsVision, loraSettings } from '../policy.js';

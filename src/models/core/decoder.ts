@@ -1,9 +1,9 @@
 /** The text decoder: Qwen2, Qwen2.5, the decoders of the VL models, and Llama-style models. */
-import { type AttentionContext, GroupedAttention } from '../nn/attention.js';
-import { GatedMlp } from '../nn/mlp.js';
-import type { Norm } from '../nn/norm.js';
-import { runLayers, TransformerLayer } from '../nn/transformer.js';
-import { scope, type Tensor } from '../tensor/index.js';
+import { type AttentionContext, GroupedAttention } from '../../nn/attention.js';
+import { GatedMlp } from '../../nn/mlp.js';
+import type { Norm } from '../../nn/norm.js';
+import { runLayers, TransformerLayer } from '../../nn/transformer.js';
+import { scope, type Tensor } from '../../tensor/index.js';
 import type { LayerBuilder } from './builder.js';
 import type { TextConfig } from './config.js';
 

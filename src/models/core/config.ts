@@ -2,9 +2,10 @@
  * What a `config.json` says about a model, in one shape whatever wrote it: flat files as published, files saved again by
  * transformers 4.45 to 4.51, nested ones with repeated fields (4.52 to 4.57), nested ones (5.x), text-only models.
  */
+
+import { type VisionConfig, visionConfig } from '../families/qwen-vl/vision-config.js';
 import { modelError } from './errors.js';
 import { asObject, Fields, type JsonObject } from './json-fields.js';
-import { type VisionConfig, visionConfig } from './vision-config.js';
 
 /** Families that can be loaded. */
 export const FAMILIES = ['qwen2_vl', 'qwen2_5_vl', 'qwen2', 'llama'] as const;

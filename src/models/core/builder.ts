@@ -1,7 +1,7 @@
 /** Makes layers from named parameters, and remembers every linear layer by its path. */
-import { Linear } from '../nn/linear.js';
-import { Norm } from '../nn/norm.js';
-import type { Parameters } from '../nn/parameters.js';
+import { Linear } from '../../nn/linear.js';
+import { Norm } from '../../nn/norm.js';
+import type { Parameters } from '../../nn/parameters.js';
 
 /** See above. */
 export class LayerBuilder {

@@ -1,9 +1,9 @@
 /** Adapters in PEFT's on-disk format: adapter_config.json and adapter_model.safetensors. */
-import { type Checkpoint, openCheckpoint } from '../../formats/checkpoint.js';
-import { writeCheckpoint } from '../../formats/checkpoint-writer.js';
-import { isFloatDtype, toF32 } from '../../formats/dtypes.js';
-import { writeTextFiles } from '../../platform/node/folder.js';
-import { fromHost, type Tensor } from '../../tensor/index.js';
+import { type Checkpoint, openCheckpoint } from '../../../formats/checkpoint.js';
+import { writeCheckpoint } from '../../../formats/checkpoint-writer.js';
+import { isFloatDtype, toF32 } from '../../../formats/dtypes.js';
+import { writeTextFiles } from '../../../platform/node/folder.js';
+import { fromHost, type Tensor } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
 import { readJson } from '../load.js';
 import { fill } from '../load-weights.js';

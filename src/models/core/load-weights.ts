@@ -3,12 +3,12 @@
  * differs from the file, and written to the tensor's place on the device.
  */
 
-import type { Checkpoint } from '../formats/checkpoint.js';
-import { asBytes, dtypeBytes, type FloatDtype, fromF32, isFloatDtype, toF32 } from '../formats/dtypes.js';
-import type { Gpu } from '../gpu/index.js';
-import { part } from '../kernels/support.js';
-import { Parameters } from '../nn/parameters.js';
-import { type DType, empty, sameShape, showShape, type Tensor } from '../tensor/index.js';
+import type { Checkpoint } from '../../formats/checkpoint.js';
+import { asBytes, dtypeBytes, type FloatDtype, fromF32, isFloatDtype, toF32 } from '../../formats/dtypes.js';
+import type { Gpu } from '../../gpu/index.js';
+import { part } from '../../kernels/support.js';
+import { Parameters } from '../../nn/parameters.js';
+import { type DType, empty, sameShape, showShape, type Tensor } from '../../tensor/index.js';
 import { modelError } from './errors.js';
 import type { ParameterSpec } from './inventory.js';
 import { canonicalName } from './names.js';

@@ -1,5 +1,5 @@
 /** Rotary angles of the decoder, by its config. */
-import { rotaryAngles, rotaryFrequencies, sectionedRotaryAngles } from '../kernels/rotary.js';
+import { rotaryAngles, rotaryFrequencies, sectionedRotaryAngles } from '../../kernels/rotary.js';
 import type { Llama3Scaling, TextConfig } from './config.js';
 
 /** Angles [T, headDim / 2] for positions in time, height and width. */

@@ -2,14 +2,14 @@
  * A LoRA adapter on a model: small matrices A [rank, in] and B [out, rank] beside linear layers, which add
  * `scale * B A dropout(x)` to what the layers give.
  */
-import { add, affine, dropout, matmul, noGrad } from '../../autograd/index.js';
-import { cast } from '../../kernels/elementwise.js';
-import { randomWords } from '../../kernels/random.js';
-import type { Linear } from '../../nn/linear.js';
-import { Parameters } from '../../nn/parameters.js';
-import { fromHost, scope, type Tensor, zeros } from '../../tensor/index.js';
+import { add, affine, dropout, matmul, noGrad } from '../../../autograd/index.js';
+import { cast } from '../../../kernels/elementwise.js';
+import { randomWords } from '../../../kernels/random.js';
+import type { Linear } from '../../../nn/linear.js';
+import { Parameters } from '../../../nn/parameters.js';
+import { fromHost, scope, type Tensor, zeros } from '../../../tensor/index.js';
+import { fillUniform, nameHash } from '../../init/random-words.js';
 import { modelError } from '../errors.js';
-import { fillUniform, nameHash } from '../init/random-words.js';
 import type { Model } from '../model.js';
 import { isVision, memoryName } from '../names.js';
 import { LORA_DEFAULTS, type LoraConfig } from './config.js';

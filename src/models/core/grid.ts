@@ -1,6 +1,7 @@
 /** Image and video grids: how many patches an item has in time, height and width, as the image processor counts them. */
+
+import type { VisionConfig } from '../families/qwen-vl/vision-config.js';
 import { modelError } from './errors.js';
-import type { VisionConfig } from './vision-config.js';
 
 /** Patches in time, height and width; an image has one in time. */
 export type Grid = readonly [time: number, height: number, width: number];

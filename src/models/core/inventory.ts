@@ -1,6 +1,7 @@
 /** Every parameter that a model has, with its shape, from its config alone. */
+
+import type { VisionConfig } from '../families/qwen-vl/vision-config.js';
 import type { ModelConfig, TextConfig } from './config.js';
-import type { VisionConfig } from './vision-config.js';
 
 /** What a parameter is; decides how it is initialised and stored. */
 export type ParameterRole = 'matrix' | 'embedding' | 'bias' | 'norm';

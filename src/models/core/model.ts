@@ -5,12 +5,13 @@
  * (`encodeImages`), runs `hidden`, and hands the hidden states and `head` to `tokenLogProbs` or `crossEntropy`, which never
  * hold all logits. Generation calls `embed` and `decoder.forward` with an attention context of its own.
  */
-import { concat, embedding, linear, narrow, reshape, scatterRows } from '../autograd/index.js';
-import type { Gpu } from '../gpu/index.js';
-import type { AttentionContext } from '../nn/attention.js';
-import type { Linear } from '../nn/linear.js';
-import type { Parameters } from '../nn/parameters.js';
-import { fromHost, scope, type Tensor } from '../tensor/index.js';
+import { concat, embedding, linear, narrow, reshape, scatterRows } from '../../autograd/index.js';
+import type { Gpu } from '../../gpu/index.js';
+import type { AttentionContext } from '../../nn/attention.js';
+import type { Linear } from '../../nn/linear.js';
+import type { Parameters } from '../../nn/parameters.js';
+import { fromHost, scope, type Tensor } from '../../tensor/index.js';
+import { type VisionPass, VisionTower } from '../families/qwen-vl/vision-tower.js';
 import { DeviceBatch } from './batch.js';
 import { LayerBuilder } from './builder.js';
 import type { ModelConfig } from './config.js';
@@ -19,7 +20,6 @@ import { modelError } from './errors.js';
 import { type Grid, gridPatches, gridTokens, patchValues } from './grid.js';
 import type { Adapter } from './lora/adapter.js';
 import type { PackedBatch } from './packing.js';
-import { type VisionPass, VisionTower } from './vision-tower.js';
 
 /** Options of a pass through layers. */
 export interface PassOptions {

@@ -1,15 +1,15 @@
 /** The vision towers of Qwen2-VL and Qwen2.5-VL: patches in, one feature per merged cell out. */
-import { attention, gelu, linear, permuteRows, quickGelu, reshape, silu } from '../autograd/index.js';
-import { Segments } from '../kernels/attention.js';
-import { rotaryTable, visionRotaryAngles } from '../kernels/rotary.js';
-import { type AttentionContext, FusedAttention } from '../nn/attention.js';
-import type { Linear } from '../nn/linear.js';
-import { type Block, GatedMlp, PlainMlp } from '../nn/mlp.js';
-import type { Norm } from '../nn/norm.js';
-import { runLayers, TransformerLayer } from '../nn/transformer.js';
-import { scope, type Tensor } from '../tensor/index.js';
-import type { LayerBuilder } from './builder.js';
-import { type Grid, patchValues } from './grid.js';
+import { attention, gelu, linear, permuteRows, quickGelu, reshape, silu } from '../../../autograd/index.js';
+import { Segments } from '../../../kernels/attention.js';
+import { rotaryTable, visionRotaryAngles } from '../../../kernels/rotary.js';
+import { type AttentionContext, FusedAttention } from '../../../nn/attention.js';
+import type { Linear } from '../../../nn/linear.js';
+import { type Block, GatedMlp, PlainMlp } from '../../../nn/mlp.js';
+import type { Norm } from '../../../nn/norm.js';
+import { runLayers, TransformerLayer } from '../../../nn/transformer.js';
+import { scope, type Tensor } from '../../../tensor/index.js';
+import type { LayerBuilder } from '../../core/builder.js';
+import { type Grid, patchValues } from '../../core/grid.js';
 import type { VisionConfig } from './vision-config.js';
 import { type VisionLayout, visionLayout } from './vision-layout.js';
 

@@ -1,10 +1,10 @@
 /** Saving a model in the Hugging Face layout: config.json and safetensors under the published names. */
-import { writeCheckpoint } from '../formats/checkpoint-writer.js';
-import { asBytes, type FloatDtype, fromF32 } from '../formats/dtypes.js';
-import type { TensorSource } from '../formats/writer.js';
-import { part } from '../kernels/support.js';
-import { writeTextFiles } from '../platform/node/folder.js';
-import { decode, elementBytes, type HostArray, type Tensor } from '../tensor/index.js';
+import { writeCheckpoint } from '../../formats/checkpoint-writer.js';
+import { asBytes, type FloatDtype, fromF32 } from '../../formats/dtypes.js';
+import type { TensorSource } from '../../formats/writer.js';
+import { part } from '../../kernels/support.js';
+import { writeTextFiles } from '../../platform/node/folder.js';
+import { decode, elementBytes, type HostArray, type Tensor } from '../../tensor/index.js';
 import type { ModelConfig, StoredDtype } from './config.js';
 
 /** Options of {@link saveModel}. */

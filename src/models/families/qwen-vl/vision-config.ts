@@ -1,6 +1,6 @@
 /** The vision tower's part of a config.json. */
-import { modelError } from './errors.js';
-import { Fields, type JsonObject } from './json-fields.js';
+import { modelError } from '../../core/errors.js';
+import { Fields, type JsonObject } from '../../core/json-fields.js';
 
 /** A vision tower. */
 export interface VisionConfig {

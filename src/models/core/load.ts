@@ -1,9 +1,9 @@
 /** Loading a model from a folder in the Hugging Face layout. */
 
-import { openCheckpoint } from '../formats/checkpoint.js';
-import { JsonProblem, parseJsonObject } from '../formats/json.js';
-import type { Gpu } from '../gpu/index.js';
-import { folderReader } from '../platform/node/folder.js';
+import { openCheckpoint } from '../../formats/checkpoint.js';
+import { JsonProblem, parseJsonObject } from '../../formats/json.js';
+import type { Gpu } from '../../gpu/index.js';
+import { folderReader } from '../../platform/node/folder.js';
 import { type ModelConfig, parseConfig } from './config.js';
 import { modelError } from './errors.js';
 import { parameterSpecs } from './inventory.js';

@@ -1,10 +1,10 @@
 /** A packed batch on the device: what all layers of a pass share. */
-import { attention } from '../autograd/index.js';
-import type { Gpu } from '../gpu/index.js';
-import { Segments } from '../kernels/attention.js';
-import { type RotaryTable, rotaryTable } from '../kernels/rotary.js';
-import type { AttentionContext } from '../nn/attention.js';
-import { fromHost, type Tensor } from '../tensor/index.js';
+import { attention } from '../../autograd/index.js';
+import type { Gpu } from '../../gpu/index.js';
+import { Segments } from '../../kernels/attention.js';
+import { type RotaryTable, rotaryTable } from '../../kernels/rotary.js';
+import type { AttentionContext } from '../../nn/attention.js';
+import { fromHost, type Tensor } from '../../tensor/index.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
 import type { PackedBatch } from './packing.js';

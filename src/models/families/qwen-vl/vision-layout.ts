@@ -2,7 +2,7 @@
  * Where the patches of a batch of images stand in the tower: their coordinates, the order in which windows want them, and
  * who attends to whom.
  */
-import { checkGrids, type Grid, gridPatches } from './grid.js';
+import { checkGrids, type Grid, gridPatches } from '../../core/grid.js';
 import type { VisionConfig } from './vision-config.js';
 
 /** The order and segmentation of the patches of some images. */

@@ -2,7 +2,7 @@
  * Packing sequences into one row of tokens without padding. A group's completions share their prompt: its tokens stand
  * there once, and each completion attends to them and to itself, at the positions that it would have alone.
  */
-import type { Segment } from '../kernels/attention.js';
+import type { Segment } from '../../kernels/attention.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
 import { type SequenceMedia, type SequencePositions, sequencePositions } from './positions.js';
