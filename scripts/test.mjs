@@ -1,24 +1,67 @@
-/** `npm test [-- vitest arguments]`: installs and builds what is missing, then runs the tests on a GPU driver that works. */
-import { spawnSync } from 'node:child_process';
+/**
+ * `npm test [-- vitest arguments]`: installs and builds what is missing, then runs the tests on a GPU driver that works.
+ * The last line says `N passed, N failed, N skipped`; `OSLER_TEST_REPORT` names a file that gets the same as JSON.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { ensureBuilt, ensureInstalled, root } from './lib/checkout.mjs';
+import { addUp, closingLines, readRun } from './lib/tally.mjs';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 ensureInstalled();
 ensureBuilt();
 const args = process.argv.slice(2);
-const status = runVitest(args, {});
-// llvmpipe has its matrix tier only at 256-bit vectors, and is fastest at 512: the tests of matrix units run on their own.
-const again = status === 0 && args.length === 0 && !process.env.LP_NATIVE_VECTOR_WIDTH;
-process.exitCode = again ? runVitest(['-t', 'matrix units'], { LP_NATIVE_VECTOR_WIDTH: '256' }) : status;
+const runs = [await runVitest(args)];
+if (args.length === 0 && runs[0].finished && (await isWide())) {
+  console.log('The kernel tests again, with vectors of 256 bits:');
+  runs.push(await runVitest(kernelTests(), { LP_NATIVE_VECTOR_WIDTH: '256' }));
+}
+const tally = addUp(runs);
+if (process.env.OSLER_TEST_REPORT) writeFileSync(process.env.OSLER_TEST_REPORT, JSON.stringify(tally));
+console.log(closingLines(tally).join('\n'));
+process.exitCode = tally.failed.length > 0 ? 1 : 0;
 
-function runVitest(vitestArgs, env) {
+async function runVitest(vitestArgs, env = {}) {
   const run = path.join(root, 'dist', 'platform', 'launcher', 'run.js');
   const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const child = spawnSync(process.execPath, [run, vitest, 'run', ...vitestArgs], {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'osler-tests-'));
+  const file = path.join(folder, 'results.jsonl');
+  const child = spawn(process.execPath, [run, vitest, 'run', ...vitestArgs], {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...env, OSLER_TEST_TALLY: file },
   });
-  if (child.signal) console.error(`The tests' process was ended by ${child.signal}.`);
-  return child.status ?? 1;
+  // Whatever ends the tests, the closing line says what they came to.
+  const forward = (signal) => {
+    // A terminal sends Ctrl-C to the child by itself.
+    if (!(signal === 'SIGINT' && process.stdin.isTTY)) child.kill(signal);
+  };
+  for (const signal of SIGNALS) process.on(signal, forward);
+  const ending = await new Promise((resolve) => {
+    child.on('error', (error) => resolve({ status: error.message }));
+    child.on('exit', (status, signal) => resolve({ status, signal }));
+  });
+  for (const signal of SIGNALS) process.off(signal, forward);
+  const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+  rmSync(folder, { recursive: true });
+  return readRun(text, ending);
+}
+
+/**
+ * True if the tests ran on llvmpipe with vectors of 512 bits, by the launcher's choice. Most processors have 256, where sums
+ * are added in another order and there are matrix units.
+ */
+async function isWide() {
+  if (process.env.LP_NATIVE_VECTOR_WIDTH) return false;
+  const { chooseLaunch } = await import('../dist/platform/launcher/launch.js');
+  const { adapter, env } = chooseLaunch(() => {});
+  return /llvmpipe/.test(adapter.name) && env.LP_NATIVE_VECTOR_WIDTH === '512';
+}
+
+function kernelTests() {
+  const files = readdirSync(path.join(root, 'kernels-tests'));
+  return files.filter((file) => file.endsWith('.test.ts')).map((file) => `kernels-tests/${file}`);
 }
