@@ -1,4 +1,5 @@
 /** `osler bench`: kernel microbenchmarks against the measured roofline, and against peers when asked. */
+import { existsSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
@@ -11,10 +12,9 @@ interface Args extends CommonArgs {
   readonly profile?: string;
 }
 
-/** The benchmarks live outside `src/` and are compiled beside it; they are loaded only when asked for. */
-async function load<T>(file: string): Promise<T> {
-  return (await import(new URL(file, import.meta.url).href)) as T;
-}
+/** The benchmarks live outside `src/`, and the first are compiled beside it; they are loaded only when asked for. */
+const KERNELS = new URL('../bench/run.js', import.meta.url);
+const PEERS = new URL('../../bench/peers/run.mjs', import.meta.url);
 
 interface Runner {
   runBench(options: { filter?: string; json: boolean; out?: string; profile?: string }): Promise<void>;
@@ -52,11 +52,14 @@ export const bench: CommandModule<object, Args> = {
   handler: async (args) => {
     await ensureDriver();
     if (!args.peers) {
-      const { runBench } = await load<Runner>('../bench/run.js');
+      const { runBench } = (await import(KERNELS.href)) as Runner;
       return runBench(args);
     }
     if (args.filter) throw new UsageError('--filter chooses kernels; with --peers use --items');
-    const { runPeers } = await load<Peers>('../../bench/peers/run.mjs');
+    if (!existsSync(PEERS)) {
+      throw new UsageError('--peers needs a checkout of Osler: the package does not carry the peers');
+    }
+    const { runPeers } = (await import(PEERS.href)) as Peers;
     const outcome = await runPeers({
       items: args.items?.split(','),
       ...(args.json ? { log: () => {} } : {}),

@@ -24,7 +24,7 @@ export interface Probe {
 const TIMEOUT_MS = 20_000;
 
 /** Asks for the best adapter with `node` (a Node binary or a script that starts one) in the environment `env`. */
-export function probe(node: string, env: NodeJS.ProcessEnv): Probe {
+export function probe(node: string, env: Readonly<Record<string, string | undefined>>): Probe {
   const script = fileURLToPath(new URL('./probe-child.js', import.meta.url));
   const child = spawnSync(node, [script], {
     env,
