@@ -10,7 +10,9 @@
 // (the first word) is advanced, so that a recorded decode step can be replayed.
 //
 // One workgroup per row. Each lane owns a slab of consecutive ids; the slab that holds the drawn number is divided among
-// the lanes again, and the last few ids are walked one by one.
+// the lanes again, and the last few ids are walked one by one. A lane adds up its slab in blocks: added one by one, the
+// 38 thousand numbers of a lane (a vocabulary of 152 thousand, four lanes) lost 1.4e-4 of their sum to rounding, since most
+// of them are small against it; in blocks of 128 they lose 2e-7.
 #if SUBGROUPS
 enable subgroups;
 #endif
@@ -41,6 +43,7 @@ override WORKGROUP: u32 = 64;
 
 var<workgroup> masses: array<f32, WORKGROUP>;
 
+const BLOCK = 128u;
 const EXPONENT: u32 = 0x7f800000u;
 const NAN: u32 = 0x7fc00000u;
 
@@ -69,6 +72,21 @@ fn mass(base: u32, token: u32, largest: f32, own: Row) -> f32 {
   let value = logits[base + token];
 #endif
   return select(0.0, exp(own.scale * value - largest), allowed(value, token, own));
+}
+
+// Sums over the tokens of a stretch, relative to the two largest l: of exp(l) under the raw logits, and of `mass`.
+fn massesOf(base: u32, first: u32, end: u32, largest: vec2f, own: Row) -> vec2f {
+  var sums = vec2f(0.0);
+  for (var start = first; start < end; start += BLOCK) {
+    var block = vec2f(0.0);
+    let stop = min(start + BLOCK, end);
+    for (var token = start; token < stop; token++) {
+      let raw = exp(own.scale * logits[base + token] - largest.x);
+      block += vec2f(raw, mass(base, token, largest.y, own));
+    }
+    sums += block;
+  }
+  return sums;
 }
 
 // Where a number falls among parts laid end to end: the part, and the number relative to its start. The last part that
@@ -115,14 +133,12 @@ fn main(
   let first = lane * slab;
   let end = min(first + slab, params.vocab);
 
-  // The raw distribution, with a maximum that follows along.
-  var raw = vec2f(FORBIDDEN, 0.0);
+  var rawLargest = FORBIDDEN;
   var largest = FORBIDDEN;
   var best = first;
   for (var token = first; token < end; token++) {
     let l = wanted.scale * logits[base + token];
-    if (l > raw.x) { raw = vec2f(l, raw.y * exp(raw.x - l)); }
-    raw.y += exp(l - raw.x);
+    rawLargest = max(rawLargest, l);
 #if PROCESSED
     let c = candidate(base + token, wanted.scale);
 #else
@@ -133,11 +149,12 @@ fn main(
       best = token;
     }
   }
-  let rawLargest = workgroupMax(raw.x, lane);
-  let rawSum = workgroupSum(raw.y * exp(raw.x - rawLargest), lane);
+  rawLargest = workgroupMax(rawLargest, lane);
+  let top = workgroupMax(largest, lane);
+  let own = massesOf(base, first, end, vec2f(rawLargest, top), wanted);
+  let rawSum = workgroupSum(own.x, lane);
   let rawNormaliser = rawLargest + log(rawSum);
   let finite = (bitcast<u32>(rawSum) & EXPONENT) != EXPONENT;
-  let top = workgroupMax(largest, lane);
   let possible = finite && top > 0.5 * FORBIDDEN * wanted.scale;
 
   if (wanted.greedy != 0u) {
@@ -148,10 +165,8 @@ fn main(
     }
     return;
   }
-  var own = 0.0;
-  for (var token = first; token < end; token++) { own += mass(base, token, top, wanted); }
   workgroupBarrier();
-  masses[lane] = own;
+  masses[lane] = own.y;
   workgroupBarrier();
   var total = 0.0;
   for (var i = 0u; i < WORKGROUP; i++) { total += masses[i]; }
@@ -161,11 +176,9 @@ fn main(
   let begin = outer.part * slab;
   let stop = min(begin + slab, params.vocab);
   let share = (slab + WORKGROUP - 1u) / WORKGROUP;
-  own = 0.0;
   let innerEnd = min(begin + (lane + 1u) * share, stop);
-  for (var token = begin + lane * share; token < innerEnd; token++) { own += mass(base, token, top, wanted); }
   workgroupBarrier();
-  masses[lane] = own;
+  masses[lane] = massesOf(base, begin + lane * share, innerEnd, vec2f(rawLargest, top), wanted).y;
   workgroupBarrier();
   let inner = place(outer.rest);
 
