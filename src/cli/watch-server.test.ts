@@ -6,12 +6,11 @@ import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeRun } from '../../bench/report-run.js';
 import { bundlePage } from '../../scripts/lib/bundle-page.mjs';
+import { findChromium, NO_CHROMIUM } from '../../scripts/lib/chromium.mjs';
 import { LiveRun } from '../report/live-run.js';
-import { findChromium, NO_CHROMIUM } from '../report/test-chromium.js';
 import { isOwnHost, serveRun, type WatchServer } from './watch-server.js';
 
 const executablePath = findChromium();
-if (executablePath === undefined) console.warn(`watch: ${NO_CHROMIUM}`);
 
 let folder: string;
 let live: string;

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundlePage } from '../../scripts/lib/bundle-page.mjs';
-import { findChromium, NO_CHROMIUM } from './test-chromium.js';
+import { findChromium, NO_CHROMIUM } from '../../scripts/lib/chromium.mjs';
 import { makeEvaluation } from './test-evaluation.js';
 import { writeReport } from './write-report.js';
 

@@ -7,11 +7,10 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { makeRun } from '../../bench/report-run.js';
 import { bundlePage } from '../../scripts/lib/bundle-page.mjs';
-import { findChromium, NO_CHROMIUM } from './test-chromium.js';
+import { findChromium, NO_CHROMIUM } from '../../scripts/lib/chromium.mjs';
 import { writeReport } from './write-report.js';
 
 const executablePath = findChromium();
-if (executablePath === undefined) console.warn(`report: ${NO_CHROMIUM}`);
 
 const HOSTILE =
   '<think>first\nthen</think></script><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>' +
