@@ -17,6 +17,7 @@ import { counted, leftOut } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
+import { onStopSignal } from './signals.js';
 import { percent, textTable } from './table.js';
 
 interface Args extends CommonArgs, GenerationArgs {
@@ -92,8 +93,7 @@ export const synth: CommandModule<object, Args> = {
     check(args);
     const questions = await questionsFor(args);
     const stop = new AbortController();
-    const onSignal = () => stop.abort(new Error('stopped; the same command goes on from here'));
-    process.once('SIGINT', onSignal);
+    const signals = onStopSignal(() => stop.abort(new Error('stopped; the same command goes on from here')));
     const { source, close } = await openSource(args);
     try {
       const summary = await synthesize({
@@ -110,7 +110,7 @@ export const synth: CommandModule<object, Args> = {
       else console.log(summaryText(summary, args.out));
       if (summary.failed > 0) process.exitCode = 1;
     } finally {
-      process.off('SIGINT', onSignal);
+      signals.release();
       await close();
     }
   },

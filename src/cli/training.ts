@@ -11,6 +11,7 @@ import { type LaunchOptions, launchTraining } from '../train/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { openDevice } from './device.js';
 import { writeOwnReport } from './own-report.js';
+import { onStopSignal } from './signals.js';
 
 /** Options of `sft` and `grpo`. */
 export interface TrainingArgs extends CommonArgs {
@@ -56,7 +57,7 @@ export async function configSource(args: TrainingArgs): Promise<ConfigSource> {
   return { file: args.config, text, set: args.set };
 }
 
-/** Runs a checked config on the best device; the first Ctrl-C or SIGTERM saves and stops, a second ends at once. */
+/** Runs a checked config on the best device; the first Ctrl-C, SIGTERM or SIGHUP saves and stops, a second ends at once. */
 export async function runTraining<Config extends TrainingConfig>(
   args: TrainingArgs,
   config: Config,
@@ -97,17 +98,10 @@ export function evaluateHint(config: TrainingConfig, checkpoint: string): string
 
 function stopOnSignals(): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
-  const names = ['SIGINT', 'SIGTERM'] as const;
-  const stop = (name: NodeJS.Signals) => {
+  const { release } = onStopSignal((name) => {
     process.stderr.write(`${name}: saving a checkpoint; once more to end at once\n`);
     controller.abort();
-    // Without a listener the next signal does what it does by default.
-    release();
-  };
-  const release = () => {
-    for (const name of names) process.off(name, stop);
-  };
-  for (const name of names) process.on(name, stop);
+  });
   return { signal: controller.signal, release };
 }
 

@@ -4,6 +4,7 @@ import { loadPageAssets } from '../report/assets.js';
 import { LiveRun } from '../report/live-run.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { numbers, PORT } from './numbers.js';
+import { stopSignal } from './signals.js';
 import { serveRun } from './watch-server.js';
 
 interface Args extends CommonArgs {
@@ -34,10 +35,7 @@ export const watch: CommandModule<object, Args> = {
     });
     if (args.json) printJson({ url: server.url });
     else console.log(`${args.run}: ${server.url} (Ctrl-C ends)`);
-    await new Promise<void>((resolve) => {
-      process.once('SIGINT', resolve);
-      process.once('SIGTERM', resolve);
-    });
+    await stopSignal();
     await server.close();
   },
 };
