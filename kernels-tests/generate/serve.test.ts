@@ -2,11 +2,12 @@
 import { once } from 'node:events';
 import { request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import OpenAI from 'openai';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GenerationSession } from '../../src/cli/generation.js';
-import { chatServer } from '../../src/cli/serving/server.js';
+import { ChatServer, type ChatServerOptions } from '../../src/cli/serving/server.js';
 import { tinySession } from './session.js';
 
 let tiny: Awaited<ReturnType<typeof tinySession>>;
@@ -15,11 +16,16 @@ let server: Server;
 let port: number;
 let client: OpenAI;
 const faults: unknown[] = [];
+const SETTINGS: ChatServerOptions = {
+  name: 'tiny',
+  maxNewTokens: 12,
+  onError: (error) => faults.push(error),
+};
 
 beforeAll(async () => {
   tiny = await tinySession();
   ({ session } = tiny);
-  server = chatServer(session, { name: 'tiny', maxNewTokens: 12, onError: (error) => faults.push(error) });
+  server = new ChatServer(session, SETTINGS).http;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   ({ port } = server.address() as AddressInfo);
@@ -139,6 +145,8 @@ describe('chat completions', () => {
   it('lists its model', async () => {
     const { data } = await client.models.list();
     expect(data.map(({ id }) => id)).toEqual(['tiny']);
+    expect((await client.models.retrieve('tiny')).id).toBe('tiny');
+    await expect(client.models.retrieve('other')).rejects.toMatchObject({ status: 404 });
   });
 });
 
@@ -150,6 +158,9 @@ describe('requests that cannot be served', () => {
     [{ tools: [{ type: 'function' }] }, 400, /tools/],
     [{ messages: [{ role: 'user', content: [{ type: 'input_audio' }] }] }, 400, /input_audio/],
     [{ messages: [{ role: 'user', content: 'long '.repeat(9000) }] }, 400, /positions/],
+    [{ messages: [{ role: 'user', content: 'long '.repeat(2_000_000) }] }, 400, /positions/],
+    [{ logit_bias: { 5: 10 } }, 400, /logit_bias/],
+    [{ model: 'gpt-5' }, 404, /there is "tiny"/],
   ])('%j is refused', async (fields, status, message) => {
     const bad = { ...hello, ...fields } as OpenAI.ChatCompletionCreateParamsNonStreaming;
     await expect(client.chat.completions.create(bad)).rejects.toMatchObject({
@@ -185,5 +196,104 @@ describe('requests that cannot be served', () => {
     response.resume();
     expect((await fetch(`http://127.0.0.1:${port}/v1/other`)).status).toBe(404);
     expect(faults).toEqual([]);
+  });
+});
+
+/** The first line of the answer to bytes that no client library would send. */
+async function raw(target: number, text: string): Promise<string> {
+  const socket = connect(target, '127.0.0.1');
+  socket.setEncoding('utf8');
+  let answer = '';
+  socket.on('data', (piece: string) => {
+    answer += piece;
+  });
+  socket.write(text);
+  await once(socket, 'close');
+  return answer.split('\r\n')[0];
+}
+
+describe('the process lives on', () => {
+  it.each(['//', '//:x', '/\\\\', '/%', '/%ff', '*', 'http://[', '/v1/%00'])('GET %s', async (path) => {
+    const text = `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`;
+    expect(await raw(port, text)).toMatch(/^HTTP\/1\.1 40[04] /);
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+  });
+
+  it('after bytes that are no HTTP, and clients that leave in mid-body', async () => {
+    expect(await raw(port, 'nonsense\r\n\r\n')).toMatch(/ 400 /);
+    const head =
+      'POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`${head}Content-Length: 1000\r\n\r\n{"mess`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+    await expect.poll(() => inFlight(port)).toBe(0);
+    expect(faults).toEqual([]);
+  });
+});
+
+async function inFlight(target: number): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${target}/metrics`)).text();
+  return Number(/^osler_requests_in_flight (\d+)$/m.exec(text)?.[1]);
+}
+
+describe('limits', () => {
+  let limited: ChatServer;
+  let limitedPort: number;
+  const url = (path: string) => `http://127.0.0.1:${limitedPort}${path}`;
+  const post = (body: object, key = 'secret') =>
+    fetch(url('/v1/chat/completions'), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+      body: JSON.stringify(body),
+    });
+
+  beforeAll(async () => {
+    limited = new ChatServer(session, {
+      ...SETTINGS,
+      apiKey: 'secret',
+      maxRequests: 1,
+      maxBodyBytes: 4000,
+      maxPictures: 1,
+    });
+    limited.http.listen(0, '127.0.0.1');
+    await once(limited.http, 'listening');
+    limitedPort = (limited.http.address() as AddressInfo).port;
+  });
+
+  it('asks for the key, but tells anybody how it is', async () => {
+    expect((await post(hello, 'wrong')).status).toBe(401);
+    expect((await fetch(url('/v1/models'))).status).toBe(401);
+    expect((await fetch(url('/health'))).status).toBe(200);
+    expect((await fetch(url('/metrics'))).status).toBe(200);
+  });
+
+  it('takes bodies and pictures up to a number', async () => {
+    expect((await post({ ...hello, pad: 'x'.repeat(5000) })).status).toBe(413);
+    const part = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } };
+    const many = await post({ messages: [{ role: 'user', content: [part, part] }] });
+    expect(many.status).toBe(400);
+    expect(await many.text()).toMatch(/2 pictures, more than 1/);
+  });
+
+  it('says 429 when it is full, counts, and drains', async () => {
+    const before = (await (await fetch(url('/metrics'))).text()).match(
+      /^osler_completion_tokens_total (\d+)/m,
+    );
+    const first = post({ ...hello, max_tokens: 60, temperature: 0 });
+    await expect.poll(() => inFlight(limitedPort)).toBe(1);
+    const second = await post(hello);
+    expect(second.status).toBe(429);
+    expect(second.headers.get('retry-after')).toBe('1');
+    const drained = limited.drain(60);
+    expect((await post(hello)).status).toBe(503);
+    expect((await fetch(url('/health'))).status).toBe(503);
+    const text = await (await fetch(url('/metrics'))).text();
+    const answer = await first;
+    expect(answer.status).toBe(200);
+    await drained;
+    expect(Number(before?.[1])).toBe(0);
+    expect(text).toMatch(/^osler_requests_total\{status="429"\} 1$/m);
+    expect(text).toMatch(/^osler_requests_total\{status="413"\} 1$/m);
   });
 });

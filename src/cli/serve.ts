@@ -1,18 +1,25 @@
 /** `osler serve`: a model for any program that speaks OpenAI's chat API. */
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { basename, resolve } from 'node:path';
 import type { Argv, CommandModule } from 'yargs';
+import { readProblem } from '../platform/errors.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
-import { COUNT, numbers, PORT } from './numbers.js';
-import { chatServer } from './serving/server.js';
+import { COUNT, NOT_NEGATIVE, numbers, PORT } from './numbers.js';
+import { ChatServer } from './serving/server.js';
+import { stopSignal } from './signals.js';
 
 interface Args extends CommonArgs, GenerationArgs {
   readonly port: number;
   readonly name?: string;
   readonly maxNewTokens: number;
+  readonly maxRequests: number;
+  readonly maxPictures: number;
+  readonly drainSeconds: number;
+  readonly apiKeyFile?: string;
 }
 
 /** The yargs command. */
@@ -31,7 +38,31 @@ export const serve: CommandModule<object, Args> = {
         default: 1024,
         describe: 'Most tokens of an answer whose client names no number',
       })
-      .check(numbers({ port: PORT, 'max-new-tokens': COUNT }), false)
+      .option('max-requests', {
+        type: 'number',
+        default: 256,
+        describe: 'Most requests under way; further ones get 429, and come again',
+      })
+      .option('max-pictures', { type: 'number', default: 16, describe: 'Most pictures of a request' })
+      .option('drain-seconds', {
+        type: 'number',
+        default: 30,
+        describe: 'How long requests under way may take to end after Ctrl-C or SIGTERM',
+      })
+      .option('api-key-file', {
+        type: 'string',
+        describe: 'File with a key that clients must send; OSLER_API_KEY does the same; none by default',
+      })
+      .check(
+        numbers({
+          port: PORT,
+          'max-new-tokens': COUNT,
+          'max-requests': COUNT,
+          'max-pictures': COUNT,
+          'drain-seconds': NOT_NEGATIVE,
+        }),
+        false,
+      )
       .example('$0 serve --model m --adapter run/checkpoints/step-000100', 'try a trained model')
       .example(
         'curl http://127.0.0.1:8000/v1/chat/completions -H "content-type: application/json" ' +
@@ -40,7 +71,7 @@ export const serve: CommandModule<object, Args> = {
       )
       .epilogue(
         'Supported: messages with text and image_url (data URLs), n, max_tokens, max_completion_tokens, temperature, top_p, ' +
-          'top_k, min_p, repetition_penalty, seed, stop, stream, stream_options.include_usage, logprobs; GET /v1/models.',
+          'top_k, min_p, repetition_penalty, seed, stop, stream, stream_options.include_usage, logprobs; GET /v1/models, /v1/models/NAME, /health (503 when it cannot answer) and /metrics (for Prometheus).',
       );
     return options as unknown as Argv<Args>;
   },
@@ -50,16 +81,29 @@ export const serve: CommandModule<object, Args> = {
     try {
       if (!session.processor) throw new UsageError(`${args.model} has no tokenizer.json; a server needs it`);
       const name = args.name ?? basename(resolve(args.model));
-      const { maxNewTokens, port } = args;
-      const server = chatServer(session, { name, maxNewTokens, onError: (error) => console.error(error) });
-      server.listen(port, '127.0.0.1');
-      await once(server, 'listening').catch((error: unknown) => refuse(error as NodeJS.ErrnoException, port));
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+      const { maxNewTokens, maxRequests, maxPictures, port } = args;
+      const server = new ChatServer(session, {
+        name,
+        maxNewTokens,
+        maxRequests,
+        maxPictures,
+        apiKey: await apiKey(args.apiKeyFile),
+        onError: (error) => console.error(error),
+      });
+      server.http.listen(port, '127.0.0.1');
+      await once(server.http, 'listening').catch((error: unknown) =>
+        refuse(error as NodeJS.ErrnoException, port),
+      );
+      const url = `http://127.0.0.1:${(server.http.address() as AddressInfo).port}/v1`;
       if (args.json) printJson({ url, model: name });
       else console.log(`${name} at ${url}; Ctrl-C ends it`);
-      await signalled();
-      server.closeAllConnections();
-      server.close();
+      try {
+        await Promise.race([stopSignal(), server.lost]);
+        await server.drain(args.drainSeconds);
+      } catch (error) {
+        await server.drain(0);
+        throw error;
+      }
     } finally {
       await session.close();
     }
@@ -70,6 +114,15 @@ function refuse(error: NodeJS.ErrnoException, port: number): never {
   throw new UsageError(`port ${port} cannot be used (${error.code}); choose another --port`);
 }
 
-function signalled(): Promise<unknown> {
-  return Promise.race(['SIGINT', 'SIGTERM'].map((name) => once(process, name)));
+async function apiKey(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return process.env.OSLER_API_KEY || undefined;
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--api-key-file ${file} ${readProblem(error)}`);
+  }
+  const key = text.trim();
+  if (key === '') throw new UsageError(`--api-key-file ${file} is empty; it holds the key`);
+  return key;
 }

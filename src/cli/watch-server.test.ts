@@ -67,6 +67,19 @@ describe('the server of osler watch', () => {
     expect(isOwnHost(undefined, 8780)).toBe(false);
   });
 
+  test.each(['//', '//:x', '/%', '/events%', '/picture/1e9'])('is not ended by GET %s', async (at) => {
+    const { port } = new URL(server.url);
+    const status = await new Promise((resolve, reject) => {
+      request({ port, host: '127.0.0.1', path: at }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      })
+        .on('error', reject)
+        .end();
+    });
+    expect(status).toBe(404);
+  });
+
   test('gives pictures of the run and no other file', async () => {
     expect(await get('/picture/0')).toEqual({ status: 200, type: 'image/webp' });
     for (const at of [

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import type { GenerationRequest } from '../../generate/index.js';
-import { type Message, parseMessages } from '../../text/index.js';
+import { imagesOf, type Message, parseMessages } from '../../text/index.js';
 
 /** A request that cannot be served; becomes an error response of the API. */
 export class RequestError extends Error {
@@ -48,12 +48,22 @@ const SCHEMA = z.object({
   top_logprobs: NOTHING,
   frequency_penalty: NOTHING,
   presence_penalty: NOTHING,
+  logit_bias: z.record(z.string(), z.never()).nullish(),
   response_format: z.object({ type: z.literal('text') }).nullish(),
   tools: z.array(z.never()).nullish(),
 });
 
+/** Characters of text for each position of a model: more than any language needs, and what tokenizes in a second or two. */
+const CHARACTERS_PER_POSITION = 16;
+
+/** What a server answers with where a client says nothing, and the model that it has. */
+export interface ChatDefaults {
+  readonly maxNewTokens: number;
+  readonly model: string;
+}
+
 /** Checks the body of a request. */
-export function parseChatRequest(body: unknown, defaults: { readonly maxNewTokens: number }): ChatRequest {
+export function parseChatRequest(body: unknown, defaults: ChatDefaults): ChatRequest {
   const parsed = SCHEMA.safeParse(body);
   if (!parsed.success) {
     const [{ path, message }] = parsed.error.issues;
@@ -64,6 +74,10 @@ export function parseChatRequest(body: unknown, defaults: { readonly maxNewToken
     );
   }
   const { data } = parsed;
+  if (data.model && data.model !== defaults.model) {
+    const problem = `the model "${data.model}" is not here; there is "${defaults.model}"`;
+    throw new RequestError(problem, 'model', 404);
+  }
   const stop = typeof data.stop === 'string' ? [data.stop] : (data.stop ?? []);
   return {
     messages: parseMessages(data.messages, 'messages'),
@@ -84,4 +98,21 @@ export function parseChatRequest(body: unknown, defaults: { readonly maxNewToken
     includeUsage: data.stream_options?.include_usage ?? false,
     logprobs: data.logprobs ?? false,
   };
+}
+
+/** Refuses prompts that cannot fit before any work goes into them. */
+export function checkPromptSize(messages: readonly Message[], positions: number, maxPictures: number): void {
+  const pictures = imagesOf(messages).length;
+  if (pictures > maxPictures) {
+    throw new RequestError(`the request has ${pictures} pictures, more than ${maxPictures}`, 'messages');
+  }
+  const characters = messages.reduce((sum, { content }) => sum + textLength(content), 0);
+  if (characters <= positions * CHARACTERS_PER_POSITION) return;
+  const most = `the ${positions} positions of the model can hold`;
+  throw new RequestError(`the text has ${characters} characters, more than ${most}`, 'messages');
+}
+
+function textLength(content: Message['content']): number {
+  if (typeof content === 'string') return content.length;
+  return content.reduce((sum, part) => sum + (part.type === 'text' ? part.text.length : 0), 0);
 }
