@@ -25,6 +25,14 @@ const EASY: ReadonlySet<string> = new Set(['Modality Recognition', 'Anatomy Iden
 
 /** Numbers of questions, one picture each. */
 const COUNTS = { train: 420, test: 210, heldOut: 100, lessons: 8000 } as const;
+const SHORT_COUNTS: Record<keyof typeof COUNTS, number> = { train: 32, test: 14, heldOut: 10, lessons: 64 };
+
+/** How much is drawn, and which. */
+export interface DrawOptions {
+  readonly seed: number;
+  /** A little of everything, for a look at whether all works. */
+  readonly short: boolean;
+}
 
 /** Files with questions, all in folders of their own beside the pictures. */
 export interface DemoData {
@@ -42,15 +50,16 @@ type Draw = (name: string, options: Pick<PhantomOptions, 'n' | 'seed' | 'modalit
 /** Draws what GRPO and its control learn from and are examined on. */
 export async function drawDemoData(
   dir: string,
-  seed: number,
+  { seed, short }: DrawOptions,
   wording: Wording,
   tell: (line: string) => void,
 ): Promise<DemoData> {
+  const counts = short ? SHORT_COUNTS : COUNTS;
   const draw = drawing(dir, tell);
-  const train = await draw('train', { n: COUNTS.train, seed: 1000 + seed, modalities: TRAINED });
+  const train = await draw('train', { n: counts.train, seed: 1000 + seed, modalities: TRAINED });
   const notes = mixedNotes(train, wording, HASTY_SHARE, new Random(seed, 'demo notes'));
-  await draw('test', { n: COUNTS.test, seed: 2000 + seed, modalities: TRAINED });
-  await draw('held-out', { n: COUNTS.heldOut, seed: 3000 + seed, modalities: [HELD_OUT] });
+  await draw('test', { n: counts.test, seed: 2000 + seed, modalities: TRAINED });
+  await draw('held-out', { n: counts.heldOut, seed: 3000 + seed, modalities: [HELD_OUT] });
   return {
     train: join(dir, 'train', 'questions.jsonl'),
     notes: await writeNotes(join(dir, 'train', 'notes.jsonl'), notes),
@@ -74,10 +83,12 @@ export interface Lessons {
 /** Draws what the checkpoint learned from. */
 export async function drawLessons(
   dir: string,
+  { short }: Pick<DrawOptions, 'short'>,
   wording: Wording,
   tell: (line: string) => void,
 ): Promise<Lessons> {
-  const questions = await drawing(dir, tell)('lessons', { n: COUNTS.lessons, seed: 11, modalities: TAUGHT });
+  const n = (short ? SHORT_COUNTS : COUNTS).lessons;
+  const questions = await drawing(dir, tell)('lessons', { n, seed: 11, modalities: TAUGHT });
   const careful = questions.map((question) => carefulNote(question, wording));
   const mixed = mixedNotes(questions, wording, HASTY_SHARE, new Random(11, 'demo notes'));
   const focus = questions.filter(({ question_type: type }, i) => i % 4 === 0 || !EASY.has(type ?? ''));

@@ -32,6 +32,8 @@ export interface DemoOptions {
   readonly seed: number;
   /** Makes the checkpoint anew instead of taking the shipped one. */
   readonly full: boolean;
+  /** Every part of it, but of each only a little: what it measures means nothing. */
+  readonly short: boolean;
   readonly console: Console;
 }
 
@@ -59,7 +61,7 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
 
   stage('Drawing the pictures');
   const wording = await wordingOf(join(recipes, 'grpo.yaml'));
-  const data = await drawDemoData(join(out, 'data'), seed, wording, note);
+  const data = await drawDemoData(join(out, 'data'), options, wording, note);
   const start = options.full ? await makeCheckpoint(options, wording, stage) : join(recipes, 'checkpoint');
 
   stage('Examining the start');
@@ -115,6 +117,7 @@ async function trainStage(
     `output_dir=${JSON.stringify(dir)}`,
     'overwrite_output_dir=true',
     `seed=${options.seed}`,
+    ...(options.short ? ['max_steps=2', 'per_device_train_batch_size=16'] : []),
   ];
   const source = { file, text: await readText(file), set };
   let seconds = 0;
@@ -152,7 +155,8 @@ async function makeCheckpoint(
 ): Promise<string> {
   const { recipes, out } = options;
   stage('Drawing the lessons');
-  const lessons = await drawLessons(join(out, 'data'), wording, (line) => options.console.write(`${line}\n`));
+  const note = (line: string) => options.console.write(`${line}\n`);
+  const lessons = await drawLessons(join(out, 'data'), options, wording, note);
   const fresh = join(out, 'fresh');
   const arch = JSON.parse(await readText(join(recipes, 'model.json'))) as JsonObject;
   await initModel(fresh, { arch, merges: learnMerges(lessons.words, MERGES), seed: 1 });
