@@ -26,18 +26,20 @@ const BROWSER_FOLDERS = [
 /** Lists candidates, the fastest kind first; whether Dawn accepts one is for a probe to tell. */
 export function installedDrivers(env: NodeJS.ProcessEnv = process.env): InstalledDriver[] {
   if (process.platform !== 'linux') return [];
-  const folders = [...DRIVER_FOLDERS, ...dataFolders(env)];
-  const files = folders.flatMap((folder) => list(folder).filter((file) => file.endsWith('.json')));
+  const files = searchedFolders(env).flatMap((folder) =>
+    list(folder).filter((file) => file.endsWith('.json')),
+  );
   const lavapipe = files.filter((file) => /lvp/.test(path.basename(file)));
   const swiftshader = files.filter((file) => /swiftshader/i.test(path.basename(file)));
-  for (const folder of [...BROWSER_FOLDERS, ...playwrightFolders(env)]) {
-    const file = path.join(folder, 'vk_swiftshader_icd.json');
-    if (fs.existsSync(file)) swiftshader.push(file);
-  }
   return [
     ...lavapipe.map((file) => driver('Mesa lavapipe', file, env)),
     ...swiftshader.map((file) => driver('SwiftShader', file, env)),
   ];
+}
+
+/** All folders that may hold drivers. */
+export function searchedFolders(env: NodeJS.ProcessEnv = process.env): string[] {
+  return [...DRIVER_FOLDERS, ...dataFolders(env), ...BROWSER_FOLDERS, ...playwrightFolders(env)];
 }
 
 function driver(name: string, file: string, env: NodeJS.ProcessEnv): InstalledDriver {
