@@ -74,3 +74,41 @@ export function jpeg2000Size(stream: Uint8Array): CodestreamSize | undefined {
   if (!(tiles >= 1 && tiles <= 65535)) return undefined;
   return { width, height, components, precision: ((stream[42] as number) & 0x7f) + 1, marker: 0x51 };
 }
+
+const SOT = 0xff90;
+const SOD = 0xff93;
+/** Packet headers that stand apart from the packets, in the main header or in a tile's. */
+const PACKED_HEADERS = [0xff60, 0xff61];
+
+/**
+ * Whether every tile of a JPEG 2000 codestream has data, as even an empty picture's has: one byte for each packet at least.
+ * A stream of a hundred bytes without any would have a decoder fill an array of whatever size it claims.
+ */
+export function jpeg2000HasBody(stream: Uint8Array): boolean {
+  const view = new DataView(stream.buffer, stream.byteOffset, stream.byteLength);
+  const tiles =
+    Math.ceil((view.getUint32(8) - view.getUint32(32)) / view.getUint32(24)) *
+    Math.ceil((view.getUint32(12) - view.getUint32(36)) / view.getUint32(28));
+  const filled = new Set<number>();
+  let part: { readonly tile: number; readonly end: number } | undefined;
+  for (let at = 2; at + 4 <= stream.length; ) {
+    const marker = view.getUint16(at);
+    if (PACKED_HEADERS.includes(marker)) return true;
+    if (marker === SOD) {
+      if (!part) return false;
+      if (part.end > at + 2) filled.add(part.tile);
+      at = part.end;
+      part = undefined;
+      continue;
+    }
+    if (marker === SOT) {
+      if (at + 12 > stream.length) return false;
+      const bytes = view.getUint32(at + 6);
+      // Zero: to the end marker.
+      part = { tile: view.getUint16(at + 4), end: bytes === 0 ? stream.length - 2 : at + bytes };
+      if (part.end <= at + 12) return false;
+    }
+    at += 2 + view.getUint16(at + 2);
+  }
+  return filled.size >= tiles;
+}

@@ -1,6 +1,7 @@
 /** Reading a DICOM file's attributes; the syntax is dicom-parser's work, the trust is ours. */
 import dicomParser, { type DataSet, type Element } from 'dicom-parser';
 import { ImageError, reason } from '../errors.js';
+import { inflateFile } from './inflate.js';
 import { type TransferSyntax, transferSyntax } from './transfer-syntax.js';
 
 /** Group 0002, which comes first and says how the rest is stored. */
@@ -19,14 +20,15 @@ export interface DicomFile {
  * Parses a Part 10 file.
  *
  * @param name what error messages call it.
- * @param maxBytes refuses a deflated file that is larger when inflated.
+ * @param maxPixels most pixels of a frame; a deflated file is inflated no further than its pixels need.
  */
-export async function parseDicomFile(bytes: Uint8Array, name: string, maxBytes: number): Promise<DicomFile> {
+export async function parseDicomFile(bytes: Uint8Array, name: string, maxPixels: number): Promise<DicomFile> {
   try {
-    const uid = readTransferSyntaxUid(bytes);
+    const { uid, end } = readMeta(bytes);
+    if (uid === '') throw new Error('it has no transfer syntax');
     const syntax = transferSyntax(uid);
     if (typeof syntax === 'string') throw new ImageError(name, syntax);
-    const plain = syntax.deflated ? await inflateFile(bytes, name, maxBytes) : bytes;
+    const plain = syntax.deflated ? await inflateFile({ bytes, start: end, name, syntax, maxPixels }) : bytes;
     const dataSet = dicomParser.parseDicom(plain, {
       // What follows the prefix is inflated already.
       inflater: (all: Uint8Array) => all,
@@ -67,40 +69,6 @@ function readMeta(bytes: Uint8Array): { uid: string; end: number } {
     at = start + length;
   }
   return { uid, end: at };
-}
-
-function readTransferSyntaxUid(bytes: Uint8Array): string {
-  const { uid } = readMeta(bytes);
-  if (uid === '') throw new Error('it has no transfer syntax');
-  return uid;
-}
-
-async function inflateFile(bytes: Uint8Array, name: string, maxBytes: number): Promise<Uint8Array> {
-  const { end } = readMeta(bytes);
-  const body = new Blob([bytes.subarray(end) as Uint8Array<ArrayBuffer>]).stream();
-  const reader = body.pipeThrough(new DecompressionStream('deflate-raw')).getReader();
-  const chunks: Uint8Array[] = [bytes.subarray(0, end)];
-  let total = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    total += value.length;
-    if (total > maxBytes) {
-      await reader.cancel();
-      throw new ImageError(
-        name,
-        `inflates to more than ${maxBytes} bytes, which its pixel limit does not allow`,
-      );
-    }
-    chunks.push(value);
-  }
-  const whole = new Uint8Array(end + total);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }
 
 /**

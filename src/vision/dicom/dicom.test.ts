@@ -1,3 +1,4 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type DecodeOptions, decodeFrames, decodeImage } from '../decode.js';
 import { ImageError } from '../errors.js';
@@ -34,6 +35,12 @@ function withUint16(bytes: Uint8Array, group: number, element: number, value: nu
     }
   }
   throw new Error('no such attribute');
+}
+
+/** The meta header of a deflated file, whose length is its first attribute, and the rest as it was. */
+function deflatedParts(bytes: Uint8Array): { head: Uint8Array; body: Uint8Array } {
+  const end = 144 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(140, true);
+  return { head: bytes.subarray(0, end), body: inflateRawSync(bytes.subarray(end)) };
 }
 
 describe('decodeDicom', () => {
@@ -93,10 +100,38 @@ describe('decodeDicom', () => {
     );
   });
 
-  it('refuses a deflated file that would be too large', async () => {
-    await expect(decodeImage(file('u12-deflated'), { name: 'x.dcm', maxPixels: 10 })).rejects.toThrow(
-      'x.dcm inflates to more than 120 bytes',
+  it('inflates a deflated file no further than its size needs', async () => {
+    const decode = (bytes: Uint8Array) => decodeImage(bytes, { name: 'x.dcm' });
+    const whole = file('u12-deflated');
+    await expect(decodeImage(whole, { name: 'x.dcm', maxPixels: 10 })).rejects.toThrow(
+      'over the limit of 10',
     );
+    const { head, body } = deflatedParts(whole);
+    const zeros = new Uint8Array(64 << 20);
+    const after = Buffer.concat([head, deflateRawSync(Buffer.concat([body, zeros]))]);
+    await expect(decode(after)).rejects.toThrow('which is more than its size needs');
+    // (0009,1001) UN: a private attribute of 64 MiB, before all others.
+    const attribute = Uint8Array.of(9, 0, 1, 16, 0x55, 0x4e, 0, 0, 0, 0, 0, 4);
+    const before = Buffer.concat([head, deflateRawSync(Buffer.concat([attribute, zeros, body]))]);
+    await expect(decode(before)).rejects.toThrow('before any pixels begin');
+    const padded = Buffer.concat([head, deflateRawSync(Buffer.concat([body, new Uint8Array(1000)]))]);
+    await expect(decode(padded)).resolves.toEqual(await decode(whole));
+  });
+
+  it('refuses a JPEG 2000 frame that has a header and an end, and nothing between', async () => {
+    const whole = file('u12-j2k');
+    const text = Buffer.from(whole);
+    const start = text.indexOf(Buffer.from('ff93', 'hex'));
+    const end = text.lastIndexOf(Buffer.from('ffd9', 'hex'));
+    const sot = text.lastIndexOf(Buffer.from('ff90', 'hex'), start);
+    const bytes = Uint8Array.from(whole);
+    // Padding of comments in place of the data keeps the length of the fragment.
+    const comment = Uint8Array.of(0xff, 0x64, (end - start - 4) >> 8, (end - start - 4) & 0xff);
+    bytes.copyWithin(sot + (end - start - 2), sot, start + 2);
+    bytes.set(comment, sot);
+    bytes.fill(0, sot + 4, sot + (end - start - 2));
+    new DataView(bytes.buffer).setUint32(sot + (end - start - 2) + 6, start + 2 - sot);
+    await expect(decodeImage(bytes, { name: 'x.dcm' })).rejects.toThrow('it has tiles without data');
   });
 
   it('refuses what is cut off', async () => {

@@ -4,7 +4,8 @@ import { ImageError } from '../errors.js';
 import type { DicomFile } from './data-set.js';
 import type { PixelHeader } from './header.js';
 
-const PIXEL_DATA = 'x7fe00010';
+/** The tag of the pixels. */
+export const PIXEL_DATA = 'x7fe00010';
 
 /** The bytes of one frame, as stored. */
 export function frameBytes(file: DicomFile, header: PixelHeader, frame: number): Uint8Array {
@@ -31,9 +32,14 @@ function nativeBits({ rows, columns, samplesPerPixel, bitsAllocated, photometric
   return rows * columns * samples * bitsAllocated;
 }
 
+/** Bytes of all frames when not compressed. */
+export function nativeBytes(header: PixelHeader): number {
+  return Math.ceil((nativeBits(header) * header.frames) / 8);
+}
+
 function nativeFrame(file: DicomFile, element: Element, header: PixelHeader, frame: number): Uint8Array {
   const bits = nativeBits(header);
-  const needed = Math.ceil((bits * header.frames) / 8);
+  const needed = nativeBytes(header);
   const { byteArray } = file.dataSet;
   if (element.length < needed || element.dataOffset + needed > byteArray.length) {
     throw new ImageError(

@@ -20,13 +20,10 @@ export interface DicomOptions {
   readonly frames: FrameChoice;
 }
 
-/** No pixel takes more bytes than this, so a deflated file has no reason to be larger than its pixels times it. */
-const MAX_PIXEL_BYTES = 12;
-
 /** Decodes the chosen frames. */
 export async function decodeDicom(bytes: Uint8Array, options: DicomOptions): Promise<RgbImage[]> {
   const { name, maxPixels, window } = options;
-  const file = await parseDicomFile(bytes, name, maxPixels * MAX_PIXEL_BYTES);
+  const file = await parseDicomFile(bytes, name, maxPixels);
   const header = readPixelHeader(file, maxPixels);
   const chosen = chooseFrames(header.frames, options.frames, name);
   if (chosen.length * header.rows * header.columns > maxPixels) {

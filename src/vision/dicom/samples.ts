@@ -2,7 +2,7 @@
 import { ImageError, reason } from '../errors.js';
 import { decodeRaster8 } from '../raster.js';
 import { decodeJpeg2000, decodeJpegLs } from './codecs.js';
-import { jpeg2000IsWhole, jpeg2000Size, jpeg2000Stream, jpegSize } from './codestream.js';
+import { jpeg2000HasBody, jpeg2000IsWhole, jpeg2000Size, jpeg2000Stream, jpegSize } from './codestream.js';
 import type { DicomFile } from './data-set.js';
 import { frameBytes } from './frames.js';
 import type { PixelHeader } from './header.js';
@@ -51,6 +51,7 @@ export async function readSamples(
         const stream = jpeg2000Stream(bytes);
         checkSize(stream && jpeg2000Size(stream), header);
         if (!jpeg2000IsWhole(stream as Uint8Array)) throw new Error('it ends early');
+        if (!jpeg2000HasBody(stream as Uint8Array)) throw new Error('it has tiles without data');
         const wasRgb = header.photometric === 'YBR_RCT' || header.photometric === 'YBR_ICT';
         return codecSamples(await decodeJpeg2000(stream as Uint8Array), header, wasRgb);
       }
