@@ -12,6 +12,7 @@ import {
 } from './adapter.js';
 import { type Command, CommandQueue } from './commands.js';
 import { check, OslerError } from './errors.js';
+import { FaultWatch } from './faults.js';
 import { type BufferRange, type Pipeline, PipelineCache } from './pipelines.js';
 import { BufferPool, type MemoryReport, type PoolBuffer, type Purpose } from './pool.js';
 import { type ProfileEvent, Profiler } from './profile.js';
@@ -78,6 +79,7 @@ export class Gpu {
   readonly bindingAlignment: number;
   /** Which optional features kernels may use under the chosen tier. */
   readonly has: { readonly f16: boolean; readonly subgroups: boolean; readonly subgroupMatrix: boolean };
+  readonly #faults: FaultWatch;
   readonly #pool: BufferPool;
   readonly #pipelines: PipelineCache;
   readonly #commands: CommandQueue;
@@ -85,7 +87,6 @@ export class Gpu {
   readonly #onWait: () => void;
   readonly #staging = new Map<number, GPUBuffer[]>();
   #recording: Recording | null = null;
-  #fault: OslerError | null = null;
   #destroyed = false;
 
   private constructor(candidate: Candidate, tier: Tier, device: GPUDevice, options: OpenOptions) {
@@ -109,32 +110,20 @@ export class Gpu {
     };
     const immediates = !options.forceUniforms && (device.limits.maxImmediateSize ?? 0) >= 64;
     this.#onWait = options.onWait ?? (() => {});
+    this.#faults = new FaultWatch(device, (error) => this.#explain(error));
     this.#profiler = new Profiler(device);
     this.#pipelines = new PipelineCache(
       device,
+      this.#faults,
       options.shaders,
       immediates ? 'immediate' : 'uniform',
-      (error) => {
-        this.#fault = error;
-      },
       options.collectGarbage ?? (() => {}),
     );
-    this.#pool = new BufferPool(device, options.memoryBudget ?? Number.POSITIVE_INFINITY, (buffer) =>
-      this.#pipelines.forget(buffer),
-    );
+    const budget = options.memoryBudget ?? Number.POSITIVE_INFINITY;
+    this.#pool = new BufferPool(device, this.#faults, budget, (buffer) => this.#pipelines.forget(buffer));
     this.#commands = new CommandQueue(device, this.#profiler, this.#pipelines.uniformLayout, 128, () =>
       this.#pool.destroyDoomed(),
     );
-    device.addEventListener('uncapturederror', (event) => this.#fail(this.#translate(event.error)));
-    void device.lost.then(({ reason, message }) => {
-      if (this.#destroyed) return;
-      this.#fail(
-        new OslerError(
-          'device-lost',
-          `the GPU device was lost (${reason}): ${message}; restart from the last checkpoint`,
-        ),
-      );
-    });
   }
 
   /** Opens the best adapter with the features of a tier. */
@@ -283,9 +272,7 @@ export class Gpu {
     const capacity = size > KEPT_STAGING ? size : 2 ** Math.ceil(Math.log2(Math.max(size, 256)));
     const shelf = this.#staging.get(capacity) ?? [];
     if (capacity <= KEPT_STAGING) this.#staging.set(capacity, shelf);
-    const staging =
-      shelf.pop() ??
-      this.device.createBuffer({ size: capacity, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const staging = shelf.pop() ?? this.#makeStaging(capacity);
     this.#commands.copyOut(range.buffer, range.offset, staging, size);
     this.flush();
     await this.#wait(staging.mapAsync(GPUMapMode.READ, 0, size));
@@ -357,6 +344,15 @@ export class Gpu {
     this.device.destroy();
   }
 
+  #makeStaging(size: number): GPUBuffer {
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    return this.#faults.guard(
+      ['out-of-memory'],
+      () => this.device.createBuffer({ size, usage }),
+      () => this.#pool.outOfMemory(size, 'scratch'),
+    );
+  }
+
   #push(command: Command): void {
     this.#recording?.add(command);
     this.#commands.push(command);
@@ -389,31 +385,19 @@ export class Gpu {
     return ranges;
   }
 
-  async #wait<T>(promise: Promise<T>): Promise<T> {
+  #wait<T>(answer: Promise<T>): Promise<T> {
     this.#onWait();
-    try {
-      const result = await promise;
-      if (!this.#fault) return result;
-    } catch (error) {
-      if (!this.#fault) throw error;
-    }
-    // A kernel that does not compile also invalidates the commands that use it; its own report says more.
-    await this.#pipelines.compiled();
-    throw this.#fault;
+    return this.#faults.after(answer);
   }
 
-  #translate(error: GPUError): OslerError {
+  #explain(error: GPUError): OslerError {
     if (error.constructor.name === 'GPUOutOfMemoryError') return this.#pool.outOfMemory();
     return new OslerError('kernel', `WebGPU refused a command: ${error.message}`);
   }
 
-  #fail(error: OslerError): void {
-    this.#fault ??= error;
-  }
-
   #assertAlive(): void {
-    if (this.#fault) throw this.#fault;
     if (this.#destroyed) throw new OslerError('disposed', 'this GPU device was destroyed');
+    this.#faults.assertNone();
   }
 }
 

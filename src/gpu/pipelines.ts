@@ -6,6 +6,7 @@
  * collection and a later submit.
  */
 import { check, OslerError } from './errors.js';
+import type { FaultWatch } from './faults.js';
 import type { PoolBuffer } from './pool.js';
 import { type ParamField, reflect } from './reflect.js';
 import { type Defines, type ParamsMode, type ShaderSource, specialise } from './wgsl.js';
@@ -38,30 +39,29 @@ const MAX_BIND_GROUPS = 8192;
 /** The pipeline and bind-group caches of one device. */
 export class PipelineCache {
   readonly #device: GPUDevice;
+  readonly #faults: FaultWatch;
   readonly #source: ShaderSource;
   readonly #mode: ParamsMode;
-  readonly #onError: (error: OslerError) => void;
   readonly #collectGarbage: () => void;
   readonly #pipelines = new Map<string, Pipeline>();
   readonly #layouts = new Map<string, { id: number; group: GPUBindGroupLayout }>();
   readonly #uniformLayout: GPUBindGroupLayout | null;
   readonly #groups = new Map<string, GPUBindGroup>();
   #made = 0;
-  readonly #compiling = new Set<Promise<void>>();
   readonly #groupsOfBuffer = new Map<number, Set<string>>();
 
-  /** Compile errors are asynchronous in WebGPU; they arrive at `onError`. */
+  /** Compile errors are asynchronous in WebGPU; they arrive at `faults`. */
   constructor(
     device: GPUDevice,
+    faults: FaultWatch,
     source: ShaderSource,
     mode: ParamsMode,
-    onError: (error: OslerError) => void,
     collectGarbage: () => void,
   ) {
     this.#device = device;
+    this.#faults = faults;
     this.#source = source;
     this.#mode = mode;
-    this.#onError = onError;
     this.#collectGarbage = collectGarbage;
     this.#uniformLayout =
       mode === 'immediate'
@@ -124,11 +124,6 @@ export class PipelineCache {
     return group;
   }
 
-  /** Settles when the compile errors of all pipelines made so far are known. */
-  async compiled(): Promise<void> {
-    await Promise.all(this.#compiling);
-  }
-
   /** Drops the bind groups that refer to a buffer about to be destroyed. */
   forget(buffer: PoolBuffer): void {
     for (const key of this.#groupsOfBuffer.get(buffer.id) ?? []) {
@@ -177,19 +172,22 @@ export class PipelineCache {
       return `shaders/${file} binds ${bindings.length} buffers; this adapter allows ${max}`;
     });
     const layout = this.#layout(bindings.map((b) => b.access));
-    this.#device.pushErrorScope('validation');
-    const module = this.#device.createShaderModule({ label: key, code });
-    const gpu = this.#device.createComputePipeline({
-      label: key,
-      layout: this.#device.createPipelineLayout({
-        bindGroupLayouts: this.#uniformLayout ? [layout.group, this.#uniformLayout] : [layout.group],
-        ...(this.#uniformLayout ? {} : { immediateSize: params.length * 4 }),
-      }),
-      compute: { module, entryPoint: 'main', constants: { ...constants } },
-    });
-    const report = this.#report(key, module, this.#device.popErrorScope(), origins);
-    this.#compiling.add(report);
-    void report.finally(() => this.#compiling.delete(report));
+    let module: GPUShaderModule;
+    const gpu = this.#faults.guard(
+      ['validation', 'internal'],
+      () => {
+        module = this.#device.createShaderModule({ label: key, code });
+        return this.#device.createComputePipeline({
+          label: key,
+          layout: this.#device.createPipelineLayout({
+            bindGroupLayouts: this.#uniformLayout ? [layout.group, this.#uniformLayout] : [layout.group],
+            ...(this.#uniformLayout ? {} : { immediateSize: params.length * 4 }),
+          }),
+          compute: { module, entryPoint: 'main', constants: { ...constants } },
+        });
+      },
+      (error) => compileError(key, module, error, origins),
+    );
     return {
       id: this.#pipelines.size,
       name: path,
@@ -200,25 +198,17 @@ export class PipelineCache {
       params,
     };
   }
+}
 
-  async #report(
-    key: string,
-    module: GPUShaderModule,
-    scope: Promise<GPUError | null>,
-    origins: readonly string[],
-  ): Promise<void> {
-    try {
-      const error = await scope;
-      if (!error) return;
-      const { messages } = await module.getCompilationInfo();
-      const lines = messages
-        .filter((m) => m.type === 'error')
-        .map((m) => `shaders/${origins[m.lineNum - 1] ?? '?'}: ${m.message}`);
-      this.#onError(
-        new OslerError('kernel', `kernel ${key} does not compile: ${lines.join('; ') || error.message}`),
-      );
-    } catch {
-      // The device went away meanwhile; its own loss report is the error that matters.
-    }
-  }
+async function compileError(
+  key: string,
+  module: GPUShaderModule,
+  error: GPUError,
+  origins: readonly string[],
+): Promise<OslerError> {
+  const { messages } = await module.getCompilationInfo();
+  const lines = messages
+    .filter((m) => m.type === 'error')
+    .map((m) => `shaders/${origins[m.lineNum - 1] ?? '?'}: ${m.message}`);
+  return new OslerError('kernel', `kernel ${key} does not compile: ${lines.join('; ') || error.message}`);
 }

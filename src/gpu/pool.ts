@@ -6,6 +6,7 @@
  * not submitted), so it waits for the next submit.
  */
 import { OslerError } from './errors.js';
+import type { FaultWatch } from './faults.js';
 
 /** What memory is held for; out-of-memory errors and `memoryReport` list these. */
 export const PURPOSES = ['weights', 'optimizer', 'gradients', 'activations', 'kv', 'scratch'] as const;
@@ -62,6 +63,7 @@ export function sizeClass(bytes: number): number {
 /** The pool of one device. */
 export class BufferPool {
   readonly #device: GPUDevice;
+  readonly #faults: FaultWatch;
   readonly #budget: number;
   readonly #onDestroy: (buffer: PoolBuffer) => void;
   readonly #shelves = new Map<number, PoolBuffer[]>();
@@ -76,8 +78,14 @@ export class BufferPool {
   #lastRequest: { bytes: number; purpose: Purpose } = { bytes: 0, purpose: 'scratch' };
 
   /** `budget` caps the reserved bytes; `onDestroy` lets caches forget a buffer. */
-  constructor(device: GPUDevice, budget: number, onDestroy: (buffer: PoolBuffer) => void) {
+  constructor(
+    device: GPUDevice,
+    faults: FaultWatch,
+    budget: number,
+    onDestroy: (buffer: PoolBuffer) => void,
+  ) {
     this.#device = device;
+    this.#faults = faults;
     this.#budget = budget;
     this.#onDestroy = onDestroy;
   }
@@ -177,9 +185,13 @@ export class BufferPool {
   }
 
   /** The error for memory that could not be had (the last request by default): who holds how much, and what lowers it. */
-  outOfMemory(bytes = this.#lastRequest.bytes, purpose = this.#lastRequest.purpose): OslerError {
-    const holders = PURPOSES.filter((p) => this.#live[p] > 0).sort((a, b) => this.#live[b] - this.#live[a]);
-    const list = holders.map((p) => `${p} ${mib(this.#live[p])}`).join(', ') || 'nothing else';
+  outOfMemory(
+    bytes = this.#lastRequest.bytes,
+    purpose = this.#lastRequest.purpose,
+    live: Readonly<Record<Purpose, number>> = this.#live,
+  ): OslerError {
+    const holders = PURPOSES.filter((p) => live[p] > 0).sort((a, b) => live[b] - live[a]);
+    const list = holders.map((p) => `${p} ${mib(live[p])}`).join(', ') || 'nothing else';
     return new OslerError(
       'out-of-memory',
       `out of GPU memory asking for ${mib(bytes)} for ${purpose}; held: ${list}; to lower it, ${LOWER[holders[0] ?? purpose]}`,
@@ -203,10 +215,14 @@ export class BufferPool {
       this.trim();
       if (this.#reserved + capacity > this.#budget) throw this.outOfMemory(capacity, purpose);
     }
-    const gpu = this.#device.createBuffer({
-      size: capacity,
-      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
-    });
+    // The driver may say so late; who holds what by then explains nothing.
+    const live = { ...this.#live };
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const gpu = this.#faults.guard(
+      ['out-of-memory'],
+      () => this.#device.createBuffer({ size: capacity, usage }),
+      () => this.outOfMemory(capacity, purpose, live),
+    );
     this.#reserved += capacity;
     this.#peakReserved = Math.max(this.#peakReserved, this.#reserved);
     return {

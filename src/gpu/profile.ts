@@ -77,7 +77,12 @@ export class Profiler {
     });
     encoder.resolveQuerySet(this.#querySet as GPUQuerySet, 0, spans.length * 2, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, readable, 0, size);
-    return () => this.#pending.push(readEvents(spans, resolved, readable));
+    return () => {
+      const events = readEvents(spans, resolved, readable);
+      // Who stops the profile is told; nobody may ever do so.
+      events.catch(() => {});
+      this.#pending.push(events);
+    };
   }
 
   /** Ends the profile; the caller has flushed and must wait for the device alongside. */

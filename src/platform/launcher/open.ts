@@ -9,8 +9,8 @@ import { loadWebGpu } from './webgpu.js';
 
 const SHADERS = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'shaders');
 
-/** Options of {@link openGpu}; everything that Node does not decide by itself. */
-export type NodeOpenOptions = Partial<Omit<OpenOptions, 'gpu'>>;
+/** Options of {@link openGpu}; what is left out Node decides by itself. */
+export type NodeOpenOptions = Partial<OpenOptions>;
 
 /** Opens the best adapter; `OSLER_TIER` forces a feature tier. */
 export async function openGpu(options: NodeOpenOptions = {}): Promise<Gpu> {
