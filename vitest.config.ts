@@ -28,9 +28,10 @@ export default defineConfig({
     maxWorkers: 1,
     isolate: false,
     execArgv: existsSync(preload) ? ['--require', preload] : [],
-    // The first use of a kernel compiles it: up to seconds on a slow machine.
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // For what hangs, not for what is slow: the first use of a kernel compiles it, and the machine may have other work.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     teardownTimeout: 10_000,
   },
 });

@@ -1,6 +1,6 @@
 /** The closing lines of `npm test`, from runs of vitest on files that pass, fail, skip, and end the process. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** Runs vitest on files of these texts; returns what `npm test` reads. */
 function run(files: Record<string, string>, ...args: string[]) {
   const tally = path.join(folder, 'tally.jsonl');
-  rmSync(tally, { force: true });
+  writeFileSync(tally, '');
   writeFileSync(
     path.join(folder, 'vitest.config.mjs'),
     `import { TallyReporter } from '${reporter}';
@@ -27,7 +27,7 @@ function run(files: Record<string, string>, ...args: string[]) {
   );
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(folder, name), text);
   const ending = spawnSync(process.execPath, [vitest, 'run', ...args], { cwd: folder, stdio: 'ignore' });
-  return readRun(existsSync(tally) ? readFileSync(tally, 'utf8') : '', ending);
+  return readRun(readFileSync(tally, 'utf8'), ending);
 }
 
 const MIXED = `
@@ -38,6 +38,16 @@ const MIXED = `
   });
   test.skip('b', () => {});`;
 const HOOK = "describe('c', () => { beforeAll(() => { throw new Error('no') }); test('d', () => {}); });";
+/** Ends vitest once it has told that the test began, which takes it a tenth of a second. */
+const CRASH = `
+  import { readFileSync } from 'node:fs';
+  test('f', () => {});
+  test('g', async () => {
+    while (!readFileSync('tally.jsonl', 'utf8').includes('> g"')) {
+      await new Promise((done) => setTimeout(done, 20));
+    }
+    process.kill(process.ppid, 'SIGKILL');
+  });`;
 
 test('results of several runs are added up, and names told', () => {
   const files = { 'mixed.test.js': MIXED, 'hook.test.js': HOOK, 'broken.test.js': 'import "./not";' };
@@ -72,10 +82,7 @@ test('results of several runs are added up, and names told', () => {
 });
 
 test('a process that ends in mid-run has failed, with the test that ran', () => {
-  // vitest's worker tells what it does every tenth of a second.
-  const crash =
-    "test('f', () => {}); test('g', async () => { await new Promise((done) => setTimeout(done, 1000)); process.kill(process.ppid, 'SIGKILL'); });";
-  const { results, finished } = run({ 'crash.test.js': crash }, '--pool', 'forks');
+  const { results, finished } = run({ 'crash.test.js': CRASH }, '--pool', 'forks');
   expect(finished).toBe(false);
   expect(closingLines(addUp([{ results, finished }]))).toEqual([
     'failed: crash.test.js > g: no result, ended by SIGKILL',
