@@ -197,7 +197,7 @@ describe('errors', () => {
   test('a kernel that does not compile is reported with file and line', async () => {
     const broken = await openGpu({
       shaders: () =>
-        '@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(1) fn main() { y[0] = oops; }',
+        'var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(1) fn main() { y[0] = oops; }',
     });
     const y = empty(broken, [1]);
     broken.launch('broken', { y }, {}, { groups: [1] });

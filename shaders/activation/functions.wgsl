@@ -1,6 +1,8 @@
 // The unary functions: `activate`, and `slope`, the derivative in terms of what src/kernels/activation.ts saves for the
 // function (its argument x or its result y). One define names the function. NaN goes through all of them. activateAll
 // and slopeAll work on a Value of elementwise/walk.wgsl.
+#define FUNCTION "silu" | "gelu" | "geluTanh" | "quickGelu" | "relu" | "sigmoid" | "tanh" | "exp" | "log" | "sqrt" | "square" | "reciprocal" | "abs" // which one
+#define VEC4                                     // a Value is a vec4f
 #include "common/activation.wgsl"
 #include "common/precise.wgsl"
 
@@ -15,62 +17,62 @@ fn preciseTanh(x: f32) -> f32 {
 }
 
 fn activate(x: f32) -> f32 {
-#if SILU
+#if FUNCTION == "silu"
   return silu(x);
-#elif GELU
+#elif FUNCTION == "gelu"
   return gelu(x);
-#elif GELU_TANH
+#elif FUNCTION == "geluTanh"
   return geluTanh(x);
-#elif QUICK_GELU
+#elif FUNCTION == "quickGelu"
   return quickGelu(x);
-#elif RELU
+#elif FUNCTION == "relu"
   return select(x, 0.0, x < 0.0);
-#elif SIGMOID
+#elif FUNCTION == "sigmoid"
   return sigmoid(x);
-#elif TANH
+#elif FUNCTION == "tanh"
   return preciseTanh(x);
-#elif EXP
+#elif FUNCTION == "exp"
   return exp(x);
-#elif LOG
+#elif FUNCTION == "log"
   return preciseLog(x);
-#elif SQRT
+#elif FUNCTION == "sqrt"
   return sqrt(x);
-#elif SQUARE
+#elif FUNCTION == "square"
   return x * x;
-#elif RECIPROCAL
+#elif FUNCTION == "reciprocal"
   return 1.0 / x;
-#elif ABS
+#elif FUNCTION == "abs"
   return abs(x);
 #endif
 }
 
 fn slope(v: f32) -> f32 {
-#if SILU
+#if FUNCTION == "silu"
   return sigmoid(v) * (1.0 + v * sigmoid(-v));
-#elif GELU
+#elif FUNCTION == "gelu"
   return normalCdf(v) + v * 0.3989422804014327 * exp(-0.5 * v * v);
-#elif GELU_TANH
+#elif FUNCTION == "geluTanh"
   let u = GELU_TANH_SCALE * v * (1.0 + 0.044715 * v * v);
   return sigmoid(u) * (1.0 + v * sigmoid(-u) * GELU_TANH_SCALE * (1.0 + 0.134145 * v * v));
-#elif QUICK_GELU
+#elif FUNCTION == "quickGelu"
   return sigmoid(1.702 * v) * (1.0 + 1.702 * v * sigmoid(-1.702 * v));
-#elif RELU
+#elif FUNCTION == "relu"
   return select(0.0, 1.0, v > 0.0);
-#elif SIGMOID
+#elif FUNCTION == "sigmoid"
   return v * (1.0 - v);
-#elif TANH
+#elif FUNCTION == "tanh"
   return 1.0 - v * v;
-#elif EXP
+#elif FUNCTION == "exp"
   return v;
-#elif LOG
+#elif FUNCTION == "log"
   return 1.0 / v;
-#elif SQRT
+#elif FUNCTION == "sqrt"
   return 0.5 / v;
-#elif SQUARE
+#elif FUNCTION == "square"
   return 2.0 * v;
-#elif RECIPROCAL
+#elif FUNCTION == "reciprocal"
   return -v * v;
-#elif ABS
+#elif FUNCTION == "abs"
   return sign(v);
 #endif
 }

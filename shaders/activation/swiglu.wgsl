@@ -3,24 +3,25 @@
 // gate and up are two tensors of the same shape, or with JOINT the halves of each row of one tensor [rows, 2 * width]
 // (the result of one matmul with both weights); the gradients are laid out likewise. SILU must be defined: it selects
 // activateAll and slopeAll.
-#include "common/grid.wgsl"
+#define BACKWARD // the gradients in place of y
+#define JOINT    // gate and up are halves of one tensor
 
 // `size` counts the Values of y, `width` those of a row.
 struct Params { size: u32, width: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> gate: array<Value>;
+var<storage, read> gate: array<Value>;
 #if !JOINT
-@group(0) @binding(1) var<storage, read> up: array<Value>;
+var<storage, read> up: array<Value>;
 #endif
 #if BACKWARD
-@group(0) @binding(${2 - JOINT}) var<storage, read> g: array<Value>;
-@group(0) @binding(${3 - JOINT}) var<storage, read_write> dgate: array<Value>;
+var<storage, read> g: array<Value>;
+var<storage, read_write> dgate: array<Value>;
 #if !JOINT
-@group(0) @binding(4) var<storage, read_write> dup: array<Value>;
+var<storage, read_write> dup: array<Value>;
 #endif
 #else
-@group(0) @binding(${2 - JOINT}) var<storage, read_write> y: array<Value>;
+var<storage, read_write> y: array<Value>;
 #endif
 
 #include "elementwise/walk-rows.wgsl"

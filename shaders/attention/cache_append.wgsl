@@ -1,4 +1,4 @@
-// Writes new key and value rows into a KV cache, converting to its dtype (F16, BF16, or f32 without a define).
+// Writes new key and value rows into a KV cache, converting to its format (attention/cache.wgsl).
 //
 //   k, v [N, width] f32; slots u32 [N]; kCache, vCache [capacity, width], width = 4 * fours.
 //
@@ -10,11 +10,11 @@
 struct Params { rows: u32, fours: u32, capacity: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> k: array<vec4f>;
-@group(0) @binding(1) var<storage, read> v: array<vec4f>;
-@group(0) @binding(2) var<storage, read> slots: array<u32>;
-@group(0) @binding(3) var<storage, read_write> kCache: array<Four>;
-@group(0) @binding(4) var<storage, read_write> vCache: array<Four>;
+var<storage, read> k: array<vec4f>;
+var<storage, read> v: array<vec4f>;
+var<storage, read> slots: array<u32>;
+var<storage, read_write> kCache: array<Four>;
+var<storage, read_write> vCache: array<Four>;
 
 override WORKGROUP: u32 = 64;
 

@@ -8,9 +8,9 @@
 struct Params { rows: u32, count: u32, fours: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> parts: array<vec4f>;
-@group(0) @binding(1) var<storage, read> marks: array<vec2f>;
-@group(0) @binding(2) var<storage, read_write> out: array<vec4f>;
+var<storage, read> parts: array<vec4f>;
+var<storage, read> marks: array<vec2f>;
+var<storage, read_write> out: array<vec4f>;
 
 const LOWEST = -3.0e38;
 

@@ -1,25 +1,27 @@
 // Attention of a few new tokens per sequence over a KV cache, for hardware GPUs: partial results of runs of keys, which
 // decode_combine.wgsl merges.
 //
-//   q [S * queries, H, D]; kCache, vCache [slots, Hkv, D] (F16, BF16, or f32 without a define); D = 4 * D4.
+//   q [S * queries, H, D]; kCache, vCache [slots, Hkv, D] in the cache's format; D = 4 * D4.
 //   sequences: one vec4u per sequence (attention/decode_part.wgsl).
 //   parts [S * queries * H, splits, D] unnormalised; marks [S * queries * H, splits, 2] (highest score in base 2, sum).
 //
 // One workgroup of 128 takes a sequence, a key head, a run of keys and up to ROWS of the query rows that share the key
 // head, so that each key and value is read once for all of them. 128 keys at a time: an invocation scores one key; then
 // consecutive invocations take consecutive columns of the values, with 128 / D4 groups of keys side by side.
+#define D4 1..32  // head dimension / 4
+#define ROWS 1..8 // query rows per workgroup
 #include "attention/cache.wgsl"
 #include "attention/decode_part.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, queries: u32, splits: u32, blocks: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> kCache: array<Four>;
-@group(0) @binding(2) var<storage, read> vCache: array<Four>;
-@group(0) @binding(3) var<storage, read> sequences: array<vec4u>;
-@group(0) @binding(4) var<storage, read_write> parts: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> marks: array<vec2f>;
+var<storage, read> q: array<vec4f>;
+var<storage, read> kCache: array<Four>;
+var<storage, read> vCache: array<Four>;
+var<storage, read> sequences: array<vec4u>;
+var<storage, read_write> parts: array<vec4f>;
+var<storage, read_write> marks: array<vec2f>;
 
 const D4 = ${D4}u;
 const GROUPS = ${128 / D4}u;

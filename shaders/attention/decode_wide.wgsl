@@ -4,18 +4,20 @@
 // A workgroup is one vector of 16 lanes. A lane takes every sixteenth key of the run for ROWS query rows and makes a part
 // of its own: nothing crosses lanes, there is no workgroup memory and no barrier. Loads of keys and values differ between
 // lanes, which is what costs here, so each serves all ROWS rows; queries are the same for all lanes.
+#define D4 1..32  // head dimension / 4
+#define ROWS 1..4 // query rows per lane
 #include "attention/cache.wgsl"
 #include "attention/decode_part.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, queries: u32, splits: u32, blocks: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> kCache: array<Four>;
-@group(0) @binding(2) var<storage, read> vCache: array<Four>;
-@group(0) @binding(3) var<storage, read> sequences: array<vec4u>;
-@group(0) @binding(4) var<storage, read_write> parts: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> marks: array<vec2f>;
+var<storage, read> q: array<vec4f>;
+var<storage, read> kCache: array<Four>;
+var<storage, read> vCache: array<Four>;
+var<storage, read> sequences: array<vec4u>;
+var<storage, read_write> parts: array<vec4f>;
+var<storage, read_write> marks: array<vec2f>;
 
 const LOWEST = -3.0e38;
 const LOG2E = 1.4426950408889634;

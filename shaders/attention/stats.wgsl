@@ -1,15 +1,16 @@
 // What the backward pass needs to know of each row: stats[t, h] = (log-sum-exp in base 2, sum of gradOut * out).
 //
 //   out, gradOut [T, H, D]; lse [T, H]; stats [T, H, 2]; D = 4 * D4. One invocation per row and head.
+#define D4 1..32 // head dimension / 4
 #include "common/grid.wgsl"
 
 struct Params { rows: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> out: array<vec4f>;
-@group(0) @binding(1) var<storage, read> gradOut: array<vec4f>;
-@group(0) @binding(2) var<storage, read> lse: array<f32>;
-@group(0) @binding(3) var<storage, read_write> stats: array<vec2f>;
+var<storage, read> out: array<vec4f>;
+var<storage, read> gradOut: array<vec4f>;
+var<storage, read> lse: array<f32>;
+var<storage, read_write> stats: array<vec2f>;
 
 const LOG2E = 1.4426950408889634;
 

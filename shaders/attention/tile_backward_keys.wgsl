@@ -11,14 +11,14 @@
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32, tiles: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
-@group(0) @binding(2) var<storage, read> v: array<vec4f>;
-@group(0) @binding(3) var<storage, read> gradOut: array<vec4f>;
-@group(0) @binding(4) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(5) var<storage, read> table: array<vec4u>;
-@group(0) @binding(6) var<storage, read_write> dk: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> dv: array<vec4f>;
+var<storage, read> q: array<vec4f>;
+var<storage, read> k: array<vec4f>;
+var<storage, read> v: array<vec4f>;
+var<storage, read> gradOut: array<vec4f>;
+var<storage, read> stats: array<vec2f>;
+var<storage, read> table: array<vec4u>;
+var<storage, read_write> dk: array<vec4f>;
+var<storage, read_write> dv: array<vec4f>;
 
 const LOG2E = 1.4426950408889634;
 const SCORES = 0u;

@@ -10,12 +10,12 @@
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
-@group(0) @binding(2) var<storage, read> v: array<vec4f>;
-@group(0) @binding(3) var<storage, read> tiles: array<vec4u>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+var<storage, read> q: array<vec4f>;
+var<storage, read> k: array<vec4f>;
+var<storage, read> v: array<vec4f>;
+var<storage, read> tiles: array<vec4u>;
+var<storage, read_write> out: array<vec4f>;
+var<storage, read_write> lse: array<f32>;
 
 // Finite, so that rows that have seen nothing yet do not make NaN from infinity minus infinity.
 const LOWEST = -3.0e38;

@@ -10,21 +10,24 @@
 // As in wide_forward, one workgroup is one vector of 16 lanes: a lane owns ROWS keys and keeps their k, v, dk, dv; the
 // rows of q and gradOut are read at addresses equal for all lanes. Sums run over rows in order, for each query head of
 // the group in turn: no atomics, always the same result.
+#define D4 1..32      // head dimension / 4
+#define ROWS 1 | 2    // keys per lane
+#define QUERIES 1 | 2 // query rows per turn of the loop
 struct Params {
   heads: u32, kvHeads: u32, causal: u32, scale: f32, tiles: u32,
   firstKvHead: u32, firstRow: u32, endRow: u32, width: u32,
 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
-@group(0) @binding(2) var<storage, read> v: array<vec4f>;
-@group(0) @binding(3) var<storage, read> gradOut: array<vec4f>;
-@group(0) @binding(4) var<storage, read> stats: array<vec2f>;
-@group(0) @binding(5) var<storage, read> table: array<vec4u>;
-@group(0) @binding(6) var<storage, read_write> dk: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> dv: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> ds: array<f32>;
+var<storage, read> q: array<vec4f>;
+var<storage, read> k: array<vec4f>;
+var<storage, read> v: array<vec4f>;
+var<storage, read> gradOut: array<vec4f>;
+var<storage, read> stats: array<vec2f>;
+var<storage, read> table: array<vec4u>;
+var<storage, read_write> dk: array<vec4f>;
+var<storage, read_write> dv: array<vec4f>;
+var<storage, read_write> ds: array<f32>;
 
 const LOG2E = 1.4426950408889634;
 

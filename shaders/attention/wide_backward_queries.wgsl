@@ -4,15 +4,18 @@
 //   k [T, Hkv, D]; dq [T, H, D]; D = 4 * D4; tiles as in wide_forward, 16 * ROWS rows each.
 //
 // A lane owns ROWS query rows; keys are read at addresses equal for all lanes.
+#define D4 1..32   // head dimension / 4
+#define ROWS 1 | 2 // query rows per lane
+#define KEYS 1..4  // keys per turn of the loop
 struct Params {
   heads: u32, kvHeads: u32, causal: u32, scale: f32, firstHead: u32, firstRow: u32, endRow: u32, width: u32,
 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> k: array<vec4f>;
-@group(0) @binding(1) var<storage, read> ds: array<f32>;
-@group(0) @binding(2) var<storage, read> tiles: array<vec4u>;
-@group(0) @binding(3) var<storage, read_write> dq: array<vec4f>;
+var<storage, read> k: array<vec4f>;
+var<storage, read> ds: array<f32>;
+var<storage, read> tiles: array<vec4u>;
+var<storage, read_write> dq: array<vec4f>;
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

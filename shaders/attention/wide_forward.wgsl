@@ -8,15 +8,18 @@
 // (or on its stack: multiplication from there is free). Keys and values are then read at addresses that are equal for all
 // lanes, which such drivers turn into scalar loads, each serving 16 * ROWS rows. No workgroup memory, no barriers.
 // Loops are long-bodied on purpose: every variable carried around a loop costs two instructions per turn there.
+#define D4 1..32   // head dimension / 4
+#define ROWS 1 | 2 // query rows per lane
+#define KEYS 1..4  // keys per turn of the loop
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> q: array<vec4f>;
-@group(0) @binding(1) var<storage, read> k: array<vec4f>;
-@group(0) @binding(2) var<storage, read> v: array<vec4f>;
-@group(0) @binding(3) var<storage, read> tiles: array<vec4u>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> lse: array<f32>;
+var<storage, read> q: array<vec4f>;
+var<storage, read> k: array<vec4f>;
+var<storage, read> v: array<vec4f>;
+var<storage, read> tiles: array<vec4u>;
+var<storage, read_write> out: array<vec4f>;
+var<storage, read_write> lse: array<f32>;
 
 // Finite, so that rows that have seen nothing yet do not make NaN from infinity minus infinity.
 const LOWEST = -3.0e38;

@@ -1,12 +1,13 @@
-// Loads of V (common/vector.wgsl) from a tensor stored as f32, or as PACKED_F16 / PACKED_BF16 pairs in u32 words.
+// Loads of V (common/vector.wgsl) from a tensor stored as f32, or as pairs of 16-bit numbers in u32 words.
 // Declare such a tensor as array<Stored> and convert with `widen(stored, index)`, where `stored` is element
 // `storedAt(index)` of the array and `index` counts in V.
+#define FORMAT "f32" | "f16" | "bf16" // how the tensor is stored
 #include "common/vector.wgsl"
 #include "common/pack.wgsl"
 
-#if PACKED_F16 || PACKED_BF16
+#if FORMAT != "f32"
 fn widenPair(word: u32) -> vec2f {
-#if PACKED_BF16
+#if FORMAT == "bf16"
   return unpackBf16(word);
 #else
   return unpack2x16float(word);

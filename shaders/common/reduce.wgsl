@@ -5,6 +5,11 @@
 //   SUBGROUPS   one subgroup operation, then the few subgroup results through workgroup memory
 //   ONE_SUBGROUP (with SUBGROUPS) the workgroup is exactly one subgroup: no memory, no barrier. Software drivers pay
 //               for every barrier by saving and restoring all invocations.
+#define SUBGROUPS    // use subgroup operations
+#define ONE_SUBGROUP // the workgroup is one subgroup; only with SUBGROUPS
+#if SUBGROUPS
+enable subgroups;
+#endif
 #if ONE_SUBGROUP
 fn workgroupSum(value: f32, lane: u32) -> f32 { return subgroupAdd(value); }
 fn workgroupSum2(value: vec2f, lane: u32) -> vec2f { return subgroupAdd(value); }

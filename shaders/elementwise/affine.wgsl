@@ -1,14 +1,14 @@
 // y = scale * x + shift; FILL writes shift and reads nothing.
-#include "common/grid.wgsl"
+#define FILL // write shift, read nothing
 
 struct Params { size: u32, scale: f32, shift: f32 }
 #params Params
 
 #if FILL
-@group(0) @binding(0) var<storage, read_write> y: array<Value>;
+var<storage, read_write> y: array<Value>;
 #else
-@group(0) @binding(0) var<storage, read> x: array<Value>;
-@group(0) @binding(1) var<storage, read_write> y: array<Value>;
+var<storage, read> x: array<Value>;
+var<storage, read_write> y: array<Value>;
 #endif
 
 #include "elementwise/walk.wgsl"

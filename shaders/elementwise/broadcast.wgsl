@@ -1,7 +1,8 @@
 // y = a OP b under NumPy broadcasting, up to four dimensions. y has sizes d0..d3 (slowest first); s*, t* are the element
 // strides of a and b along them, 0 where that operand is repeated. `first` is where this window of y begins.
 // DENSE_A, DENSE_B: that operand has y's shape and is cut into the same windows.
-#include "common/grid.wgsl"
+#define DENSE_A // a has the shape of y and is cut into the same windows
+#define DENSE_B // likewise b
 
 struct Params {
   size: u32, first: u32,
@@ -11,9 +12,9 @@ struct Params {
 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+var<storage, read> a: array<f32>;
+var<storage, read> b: array<f32>;
+var<storage, read_write> y: array<f32>;
 
 #include "elementwise/walk.wgsl"
 #include "elementwise/operator.wgsl"

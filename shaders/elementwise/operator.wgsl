@@ -1,12 +1,13 @@
 // The operator of elementwise/binary.wgsl and elementwise/broadcast.wgsl, on the including file's Value.
+#define OPERATOR "add" | "sub" | "mul" | "div" // OP
 fn apply(a: Value, b: Value) -> Value {
-#if ADD
+#if OPERATOR == "add"
   return a + b;
-#elif SUB
+#elif OPERATOR == "sub"
   return a - b;
-#elif MUL
+#elif OPERATOR == "mul"
   return a * b;
-#elif DIV
+#elif OPERATOR == "div"
   return a / b;
 #endif
 }

@@ -2,6 +2,10 @@
 // file defines `fn element(row: u32, column: u32)`. An invocation divides once and then steps from element to element,
 // WORKGROUP apart: integer divisions are what such shaders would otherwise spend their time on, most of all on software
 // drivers. NARROW is for rows shorter than a step, which could pass more than one row end.
+#define VEC4   // a Value is a vec4f
+#define NARROW // rows are shorter than a step
+#include "common/grid.wgsl"
+
 #if VEC4
 alias Value = vec4f;
 #else

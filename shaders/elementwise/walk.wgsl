@@ -3,6 +3,9 @@
 //
 // A workgroup owns TURNS blocks of four Values per invocation. Blocks inside the tensor take the branch without guards:
 // on software adapters every guard and every workgroup costs more than an element.
+#define VEC4 // a Value is a vec4f
+#include "common/grid.wgsl"
+
 #if VEC4
 alias Value = vec4f;
 #else

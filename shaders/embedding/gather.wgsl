@@ -2,35 +2,38 @@
 // The table may come in windows of rows (it can exceed what one binding covers): each launch sees rows
 // [firstRow, firstRow + rows). The launch of the first window (FIRST) also writes zeros for every id that it does not
 // hold, so ids that no window holds, negative ones among them, give a row of zeros.
-// F16 and BF16 name the table's storage. VEC4 (dim a multiple of 4) moves four columns per invocation; the plain
-// variant moves one and serves any dim, with 16-bit rows that may start in the middle of a word.
+// VEC4 (dim a multiple of 4) moves four columns per invocation; the plain variant moves one and serves any dim, with
+// 16-bit rows that may start in the middle of a word.
 // Grid: x over columns, y and z (folded) over tokens, so that the id is the same for a whole workgroup.
+#define FORMAT "f32" | "f16" | "bf16" // how the table is stored
+#define VEC4                          // four columns per invocation
+#define FIRST                         // the first window: write zeros for ids that it does not hold
 #include "common/pack.wgsl"
 
 struct Params { tokens: u32, columns: u32, firstRow: u32, rows: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> ids: array<i32>;
+var<storage, read> ids: array<i32>;
 #if VEC4
-#if F16 || BF16
-@group(0) @binding(1) var<storage, read> table: array<vec2u>;
+#if FORMAT != "f32"
+var<storage, read> table: array<vec2u>;
 #else
-@group(0) @binding(1) var<storage, read> table: array<vec4f>;
+var<storage, read> table: array<vec4f>;
 #endif
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+var<storage, read_write> y: array<vec4f>;
 #else
-#if F16 || BF16
-@group(0) @binding(1) var<storage, read> table: array<u32>;
+#if FORMAT != "f32"
+var<storage, read> table: array<u32>;
 #else
-@group(0) @binding(1) var<storage, read> table: array<f32>;
+var<storage, read> table: array<f32>;
 #endif
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+var<storage, read_write> y: array<f32>;
 #endif
 
 override WORKGROUP: u32 = 64;
 
 fn widen(word: u32) -> vec2f {
-#if F16
+#if FORMAT == "f16"
   return unpack2x16float(word);
 #else
   return unpackBf16(word);
@@ -39,7 +42,7 @@ fn widen(word: u32) -> vec2f {
 
 #if VEC4
 fn load(at: u32) -> vec4f {
-#if F16 || BF16
+#if FORMAT != "f32"
   let words = table[at];
   return vec4f(widen(words.x), widen(words.y));
 #else
@@ -48,7 +51,7 @@ fn load(at: u32) -> vec4f {
 }
 #else
 fn load(at: u32) -> f32 {
-#if F16 || BF16
+#if FORMAT != "f32"
   return widen(table[at >> 1u])[at & 1u];
 #else
   return table[at];

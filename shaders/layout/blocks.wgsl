@@ -1,7 +1,7 @@
 // Copies `size / width` blocks of `width` words between two strides:
 //   y[yStart + block * yStride + k] = x[xStart + block * xStride + k].
 // Slices, concatenations and their gradients are all this. With ZERO the blocks of y become zeros and there is no x.
-#include "common/grid.wgsl"
+#define ZERO // write zeros, read nothing
 
 struct Params { size: u32, width: u32, xStart: u32, xStride: u32, yStart: u32, yStride: u32 }
 #params Params
@@ -9,10 +9,10 @@ struct Params { size: u32, width: u32, xStart: u32, xStride: u32, yStart: u32, y
 #include "layout/word.wgsl"
 
 #if ZERO
-@group(0) @binding(0) var<storage, read_write> y: array<Word>;
+var<storage, read_write> y: array<Word>;
 #else
-@group(0) @binding(0) var<storage, read> x: array<Word>;
-@group(0) @binding(1) var<storage, read_write> y: array<Word>;
+var<storage, read> x: array<Word>;
+var<storage, read_write> y: array<Word>;
 #endif
 
 #include "elementwise/walk-rows.wgsl"

@@ -1,15 +1,16 @@
 // y[ids[t]] = rows[t] for t < count, in place: the other rows of y stay. With ZERO the named rows become zeros. Ids
 // must differ from each other; ids that this window of y, [firstRow, firstRow + rowCount), does not hold are skipped.
 // Grid: x over columns, y and z (folded) over t.
+#define ZERO // write zeros, read nothing
 struct Params { count: u32, columns: u32, firstRow: u32, rowCount: u32 }
 #params Params
 
 #include "layout/word.wgsl"
 
-@group(0) @binding(0) var<storage, read> ids: array<i32>;
-@group(0) @binding(1) var<storage, read_write> y: array<Word>;
+var<storage, read> ids: array<i32>;
+var<storage, read_write> y: array<Word>;
 #if !ZERO
-@group(0) @binding(2) var<storage, read> rows: array<Word>;
+var<storage, read> rows: array<Word>;
 #endif
 
 override WORKGROUP: u32 = 64;

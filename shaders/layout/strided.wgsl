@@ -1,7 +1,7 @@
 // Permutations that keep runs of elements together, and everything for which transpose.wgsl is too special:
 // y, of sizes d0..d3 and width (slowest first), takes its element at (i0..i4) from x[i0 * s0 + .. + i4 * s4]. Elements are 32-bit words (a pair of 16-bit elements is one), or four of them with VEC4;
 // sizes and strides are counted in those. RANK says how many of the five axes are used; the others, in front, are 1.
-#include "common/grid.wgsl"
+#define RANK 1..5 // how many of the five axes are used
 
 struct Params {
   size: u32,
@@ -12,8 +12,8 @@ struct Params {
 
 #include "layout/word.wgsl"
 
-@group(0) @binding(0) var<storage, read> x: array<Word>;
-@group(0) @binding(1) var<storage, read_write> y: array<Word>;
+var<storage, read> x: array<Word>;
+var<storage, read_write> y: array<Word>;
 
 #include "elementwise/walk-rows.wgsl"
 

@@ -3,8 +3,8 @@
 struct Params { rows: u32, columns: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+var<storage, read> x: array<u32>;
+var<storage, read_write> y: array<u32>;
 
 var<workgroup> tile: array<array<u32, 33>, 32>;
 

@@ -3,8 +3,8 @@
 struct Params { rows: u32, columns: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<u32>;
-@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+var<storage, read> x: array<u32>;
+var<storage, read_write> y: array<u32>;
 
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

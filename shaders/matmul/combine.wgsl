@@ -3,7 +3,7 @@
 #include "common/grid.wgsl"
 #include "matmul/epilogue.wgsl"
 
-@group(0) @binding(0) var<storage, read> parts: array<f32>;
+var<storage, read> parts: array<f32>;
 
 override WORKGROUP: u32 = 64;
 

@@ -1,26 +1,30 @@
 // What happens to a finished sum before it is stored: accumulation (ACCUMULATE), BIAS, one activation, RESIDUAL.
-// Declares y and the optional bindings behind the OPERANDS read-only ones.
+// Declares y, and bias and residual where there are any.
+#define ACCUMULATE                               // add beta times what y holds
+#define BIAS                                     // add a bias per column
+#define ACTIVATION "none" | "gelu" | "gelu-tanh" | "quick-gelu" | "silu" | "relu" // applied after the bias
+#define RESIDUAL                                 // add a matrix of the shape of y, last
 #include "matmul/problem.wgsl"
 #include "common/activation.wgsl"
 
-@group(0) @binding(${OPERANDS}) var<storage, read_write> y: array<f32>;
+var<storage, read_write> y: array<f32>;
 #if BIAS
-@group(0) @binding(${OPERANDS + 1}) var<storage, read> bias: array<f32>;
+var<storage, read> bias: array<f32>;
 #endif
 #if RESIDUAL
-@group(0) @binding(${OPERANDS + 1 + BIAS}) var<storage, read> residual: array<f32>;
+var<storage, read> residual: array<f32>;
 #endif
 
 fn activate(x: f32) -> f32 {
-#if GELU
+#if ACTIVATION == "gelu"
   return gelu(x);
-#elif GELU_TANH
+#elif ACTIVATION == "gelu-tanh"
   return geluTanh(x);
-#elif QUICK_GELU
+#elif ACTIVATION == "quick-gelu"
   return quickGelu(x);
-#elif SILU
+#elif ACTIVATION == "silu"
   return silu(x);
-#elif RELU
+#elif ACTIVATION == "relu"
   return select(x, 0.0, x < 0.0);
 #else
   return x;

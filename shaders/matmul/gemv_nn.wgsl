@@ -1,4 +1,4 @@
-// y = A B with few rows of A (ROWS, 1 to 16) and B a K x N matrix in f32, F16 or BF16. Bound by reading B, so every
+// y = A B with few rows of A (ROWS, 1 to 16) and B a K x N matrix in f32, f16 or bf16. Bound by reading B, so every
 // element is read once and used for all rows of A.
 //
 // A workgroup has LANES lanes along N, times SLICES slices of K that take turns; the slices are added up through workgroup
@@ -6,18 +6,25 @@
 // apart. GPUs use many slices and one group, so that loads are coalesced and many are in flight. Software adapters use one
 // slice (no barriers) and many groups: a long run of each row of B, which suits
 // their caches; with 16 groups, one step of K at a time reads twice as fast as four steps with 4 groups.
+#define FORMAT "f32" | "f16" | "bf16" // how B is stored
+#define ROWS 1..16                    // rows of A, of which some may lie past the end
+#define WIDTH 1 | 4                   // neighbouring columns per load
+#define LANES 16 | 32                 // lanes along N
+#define SLICES 1..8                   // slices of K
+#define GROUPS 1..16                  // groups of columns per lane
+#define UNROLL 1..4                   // steps of K per turn of the loop
 #include "matmul/epilogue.wgsl"
 #include "common/pack.wgsl"
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-#if WIDTH == 4 && (F16 || BF16)
-@group(0) @binding(1) var<storage, read> b: array<vec2u>;
+var<storage, read> a: array<f32>;
+#if WIDTH == 4 && FORMAT != "f32"
+var<storage, read> b: array<vec2u>;
 #elif WIDTH == 4
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
-#elif F16 || BF16
-@group(0) @binding(1) var<storage, read> b: array<u32>;
+var<storage, read> b: array<vec4f>;
+#elif FORMAT != "f32"
+var<storage, read> b: array<u32>;
 #else
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+var<storage, read> b: array<f32>;
 #endif
 
 const LANES = ${LANES}u;
@@ -33,7 +40,7 @@ var<workgroup> parts: array<Columns, LANES * SLICES>;
 #endif
 
 fn widen(word: u32) -> vec2f {
-#if F16
+#if FORMAT == "f16"
   return unpack2x16float(word);
 #else
   return unpackBf16(word);
@@ -41,12 +48,12 @@ fn widen(word: u32) -> vec2f {
 }
 
 fn loadB(at: u32) -> Columns {
-#if WIDTH == 4 && (F16 || BF16)
+#if WIDTH == 4 && FORMAT != "f32"
   let words = b[at / 4u];
   return vec4f(widen(words.x), widen(words.y));
 #elif WIDTH == 4
   return b[at / 4u];
-#elif F16 || BF16
+#elif FORMAT != "f32"
   let pair = widen(b[at / 2u]);
   return select(pair.x, pair.y, at % 2u == 1u);
 #else

@@ -1,9 +1,14 @@
-// y = A B^T with few rows of A (ROWS, 1 to 16) and B an N x K matrix of weights in f32, F16 or BF16: what a decode step
+// y = A B^T with few rows of A (ROWS, 1 to 16) and B an N x K matrix of weights in f32, f16 or bf16: what a decode step
 // does. It is bound by reading B, so every weight is read once, coalesced, and used for all rows of A.
 //
 // A team is a subgroup where there are subgroups, else the workgroup. Its lanes lie along K, WIDTH neighbouring elements
 // each (16 bytes of B where rows are aligned, else one element), and it computes COLUMNS elements of each row of y, adding
 // its lanes up at the end. Also the fastest way on software adapters when A has one row (a team is one subgroup there).
+#define FORMAT "f32" | "f16" | "bf16" // how B is stored
+#define ROWS 1..16                    // rows of A, of which some may lie past the end
+#define WIDTH 1 | 4 | 8               // neighbouring elements of a row of B per load: 4 of f32, 8 of 16-bit formats, or 1
+#define COLUMNS 1..8                  // elements of a row of y per team
+#define SUBGROUPS                     // a team is a subgroup
 #if SUBGROUPS
 enable subgroups;
 diagnostic(off, subgroup_uniformity);
@@ -17,22 +22,22 @@ override WORKGROUP: u32 = 128;
 #endif
 
 #if WIDTH > 1
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+var<storage, read> a: array<vec4f>;
 #else
-@group(0) @binding(0) var<storage, read> a: array<f32>;
+var<storage, read> a: array<f32>;
 #endif
 #if WIDTH == 8
-@group(0) @binding(1) var<storage, read> b: array<vec4u>;
+var<storage, read> b: array<vec4u>;
 #elif WIDTH == 4
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
-#elif F16 || BF16
-@group(0) @binding(1) var<storage, read> b: array<u32>;
+var<storage, read> b: array<vec4f>;
+#elif FORMAT != "f32"
+var<storage, read> b: array<u32>;
 #else
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+var<storage, read> b: array<f32>;
 #endif
 
 fn widen(word: u32) -> vec2f {
-#if F16
+#if FORMAT == "f16"
   return unpack2x16float(word);
 #else
   return unpackBf16(word);
@@ -88,7 +93,7 @@ fn main(
         let u = vec4f(widen(words.z), widen(words.w));
 #elif WIDTH == 4
         let w = b[place / 4u];
-#elif F16 || BF16
+#elif FORMAT != "f32"
         let pair = widen(b[place / 2u]);
         let w = select(pair.x, pair.y, place % 2u == 1u);
 #else

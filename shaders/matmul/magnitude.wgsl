@@ -4,8 +4,8 @@
 struct Params { first: u32, count: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> a: array<u32>;
-@group(0) @binding(1) var<storage, read_write> partials: array<u32>;
+var<storage, read> a: array<u32>;
+var<storage, read_write> partials: array<u32>;
 
 override WORKGROUP: u32 = 256;
 

@@ -1,30 +1,33 @@
 // The operands of the tiled variants: bindings a and b, and loads of four neighbouring elements.
 //
 // VEC_A, VEC_B: the row length, the base and the batch stride of that operand are multiples of 4, so it is loaded in
-// vec4s. B is f32, F16 or BF16 (two to a u32).
+// vec4s. Two 16-bit elements of B share a u32.
+#define FORMAT "f32" | "f16" | "bf16" // how B is stored
+#define VEC_A                         // A is loaded in vec4s
+#define VEC_B                         // B is loaded in vec4s
 #include "common/pack.wgsl"
 
 #if VEC_A
-@group(0) @binding(0) var<storage, read> a: array<vec4f>;
+var<storage, read> a: array<vec4f>;
 #else
-@group(0) @binding(0) var<storage, read> a: array<f32>;
+var<storage, read> a: array<f32>;
 #endif
-#if F16 || BF16
+#if FORMAT != "f32"
 #if VEC_B
-@group(0) @binding(1) var<storage, read> b: array<vec2u>;
+var<storage, read> b: array<vec2u>;
 #else
-@group(0) @binding(1) var<storage, read> b: array<u32>;
+var<storage, read> b: array<u32>;
 #endif
 #elif VEC_B
-@group(0) @binding(1) var<storage, read> b: array<vec4f>;
+var<storage, read> b: array<vec4f>;
 #else
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+var<storage, read> b: array<f32>;
 #endif
 
-#if !VEC_B && (F16 || BF16)
+#if !VEC_B && FORMAT != "f32"
 fn scalarB(at: u32) -> f32 {
   let word = b[at >> 1u];
-#if F16
+#if FORMAT == "f16"
   let pair = unpack2x16float(word);
 #else
   let pair = unpackBf16(word);
@@ -48,10 +51,10 @@ fn fourA(at: u32, count: u32) -> vec4f {
 }
 
 fn fourB(at: u32, count: u32) -> vec4f {
-#if VEC_B && F16
+#if VEC_B && FORMAT == "f16"
   let words = b[at >> 2u];
   return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
-#elif VEC_B && BF16
+#elif VEC_B && FORMAT == "bf16"
   let words = b[at >> 2u];
   return vec4f(unpackBf16(words.x), unpackBf16(words.y));
 #elif VEC_B

@@ -1,24 +1,27 @@
-// Rewrites B (K x N, or N x K with TRANSPOSE_B; f32, F16 or BF16) as f32 panels of 16 columns for matmul/wide.wgsl:
+// Rewrites B (K x N, or N x K with TRANSPOSE_B; f32, f16 or bf16) as f32 panels of 16 columns for matmul/wide.wgsl:
 // panels[z][n / 16][k][n % 16], with `depth` rows per panel (K rounded up), zeros outside. With
 // SPLIT each z is a slab of K rows, the last one ending at kEnd. Costs a load and a store per
 // element of B; the product then reads B consecutively, whatever its layout and dtype.
+#define FORMAT "f32" | "f16" | "bf16" // how B is stored
+#define TRANSPOSE_B                   // B is N x K
+#define SPLIT                         // the batch is slabs of one product
 #include "common/pack.wgsl"
 
 struct Params { N: u32, K: u32, ldb: u32, strideB: u32, baseB: u32, depth: u32, kEnd: u32 }
 #params Params
 
-#if F16 || BF16
-@group(0) @binding(0) var<storage, read> b: array<u32>;
+#if FORMAT != "f32"
+var<storage, read> b: array<u32>;
 #else
-@group(0) @binding(0) var<storage, read> b: array<f32>;
+var<storage, read> b: array<f32>;
 #endif
-@group(0) @binding(1) var<storage, read_write> panels: array<f32>;
+var<storage, read_write> panels: array<f32>;
 
 fn loadB(at: u32) -> f32 {
-#if F16
+#if FORMAT == "f16"
   let pair = unpack2x16float(b[at >> 1u]);
   return select(pair.x, pair.y, (at & 1u) == 1u);
-#elif BF16
+#elif FORMAT == "bf16"
   let word = b[at >> 1u];
   return bitcast<f32>(select(word << 16u, word & 0xffff0000u, (at & 1u) == 1u));
 #else

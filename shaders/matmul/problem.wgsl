@@ -6,6 +6,9 @@
 //
 // With SPLIT the batch is one product whose K is cut into slabs of `K`, the last one ending at `kEnd`: slab z starts
 // strideA and strideB further on and its sum goes to its own matrix of y, which matmul/combine.wgsl adds up.
+#define TRANSPOSE_A // A is K x M
+#define TRANSPOSE_B // B is N x K
+#define SPLIT       // the batch is slabs of one product
 struct Params {
   M: u32, N: u32, K: u32,
   lda: u32, ldb: u32, ldc: u32,

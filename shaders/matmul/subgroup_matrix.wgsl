@@ -6,14 +6,27 @@
 // read either order. Rows are padded by 8 elements against bank conflicts. The loads of the next step are issued before
 // the arithmetic of this one.
 //
-// f32 and BF16 values are rounded to f16, whose range is small: gradients lie below it and a few activations above. So A
+// f32 and bf16 values are rounded to f16, whose range is small: gradients lie below it and a few activations above. So A
 // is multiplied by a power of two on the way in, and sums by its inverse on the way out, such that the largest magnitude
 // in A (the largest of `magnitudes`, see matmul/magnitude.wgsl) comes to lie in [2^14, 2^15). What is 2^39 times smaller
 // becomes 0. In B, values beyond +-65504 become +-65504 (an infinity would poison whole rows) and those below 6e-8
-// become 0. NaN stays NaN. F16 weights are copied as they are.
+// become 0. NaN stays NaN. f16 weights are copied as they are.
 //
 // Fragments cannot be indexed, so results pass through a slot of workgroup memory per subgroup; with PLAIN (no epilogue,
 // rows of y that start at 16 bytes as matrix units want them) tiles that lie inside y are stored directly.
+#define SHAPE_M 8 | 16  // rows of a fragment of y
+#define SHAPE_N 8 | 16  // its columns
+#define SHAPE_K 8 | 16  // its depth
+#define GRID_M 1..8     // subgroups along M
+#define GRID_N 1..8     // subgroups along N
+#define FRAGS_M 1..8    // fragments of a subgroup along M
+#define FRAGS_N 1..8    // fragments of a subgroup along N
+#define DEPTH 16 | 32   // steps of K staged at a time
+#define SUBGROUP 1..128 // invocations per subgroup
+#define FIXED_SIZE      // the subgroup size must be asked for
+#define UNITS_A 1..     // vec4s of A that an invocation stages per step
+#define UNITS_B 1..     // likewise of B
+#define PLAIN           // no epilogue, and rows of y start at 16 bytes
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
@@ -25,14 +38,14 @@ diagnostic(off, subgroup_uniformity);
 #include "matmul/epilogue.wgsl"
 #include "matmul/operands.wgsl"
 
-@group(0) @binding(${OPERANDS + 1 + BIAS + RESIDUAL}) var<storage, read> magnitudes: array<u32>;
+var<storage, read> magnitudes: array<u32>;
 
-alias Left = subgroup_matrix_left<f16, ${K}, ${M}>;
-alias Right = subgroup_matrix_right<f16, ${N}, ${K}>;
-alias Result = subgroup_matrix_result<f32, ${N}, ${M}>;
+alias Left = subgroup_matrix_left<f16, ${SHAPE_K}, ${SHAPE_M}>;
+alias Right = subgroup_matrix_right<f16, ${SHAPE_N}, ${SHAPE_K}>;
+alias Result = subgroup_matrix_result<f32, ${SHAPE_N}, ${SHAPE_M}>;
 
-const TILE_M = ${GRID_M * FRAGS_M * M}u;
-const TILE_N = ${GRID_N * FRAGS_N * N}u;
+const TILE_M = ${GRID_M * FRAGS_M * SHAPE_M}u;
+const TILE_N = ${GRID_N * FRAGS_N * SHAPE_N}u;
 const DEPTH = ${DEPTH}u;
 const SUBGROUP = ${SUBGROUP}u;
 const THREADS = ${GRID_M * GRID_N * SUBGROUP}u;
@@ -50,7 +63,7 @@ const ROWS_B = TILE_N;
 const ROW_B = TILE_N + 8u;
 const ROWS_B = DEPTH;
 #endif
-const SLOT = ${M * N}u;
+const SLOT = ${SHAPE_M * SHAPE_N}u;
 
 // Staged as vec4s, so that a thread stores four values at once; offsets and strides of fragment loads then count vec4s.
 var<workgroup> tileA: array<vec4h, ROWS_A * ROW_A / 4u>;
@@ -75,7 +88,7 @@ fn toHalf(x: vec4f) -> vec4h {
 }
 
 // Four elements of B on their way: as stored where that is f16 already, else widened.
-#if F16 && VEC_B
+#if FORMAT == "f16" && VEC_B
 alias FourB = vec2u;
 fn fetchFourB(at: u32, count: u32, inside: bool) -> FourB {
   return select(vec2u(), b[at >> 2u], inside);
@@ -119,7 +132,7 @@ fn fetchB(z: u32, s: u32, n0: u32, k0: u32, K: u32) -> FourB {
 #if TRANSPOSE_B
   let k = min(k0 + at.y, K - 1u);
   let place = indexB(z, k, min(n0 + at.x, params.N - 1u));
-#if F16 && VEC_B
+#if FORMAT == "f16" && VEC_B
   // Aligned rows need not end at a multiple of four.
   let whole = fetchFourB(place, 4u, k0 + at.y < K);
   return vec2u(
@@ -150,8 +163,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let m0 = group.y * TILE_M;
   let n0 = group.x * TILE_N;
   let subgroup = thread / SUBGROUP;
-  let fragM = subgroup / ${GRID_N}u * ${FRAGS_M * M}u;
-  let fragN = subgroup % ${GRID_N}u * ${FRAGS_N * N}u;
+  let fragM = subgroup / ${GRID_N}u * ${FRAGS_M * SHAPE_M}u;
+  let fragN = subgroup % ${GRID_N}u * ${FRAGS_N * SHAPE_N}u;
 #for i in 0..FRAGS_M
 #for j in 0..FRAGS_N
   var c${i}_${j} = Result(0.0);
@@ -186,19 +199,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, k + DEPTH, K);
 #endfor
     }
-#for step in 0..DEPTH / K
+#for step in 0..DEPTH / SHAPE_K
 #for j in 0..FRAGS_N
 #if TRANSPOSE_B
-    let right${step}_${j} = subgroupMatrixLoad<Right, col_major>(&tileB, ((fragN + ${j * N}u) * ROW_B + ${step * K}u) / 4u, ROW_B / 4u);
+    let right${step}_${j} = subgroupMatrixLoad<Right, col_major>(&tileB, ((fragN + ${j * SHAPE_N}u) * ROW_B + ${step * SHAPE_K}u) / 4u, ROW_B / 4u);
 #else
-    let right${step}_${j} = subgroupMatrixLoad<Right, row_major>(&tileB, (${step * K}u * ROW_B + fragN + ${j * N}u) / 4u, ROW_B / 4u);
+    let right${step}_${j} = subgroupMatrixLoad<Right, row_major>(&tileB, (${step * SHAPE_K}u * ROW_B + fragN + ${j * SHAPE_N}u) / 4u, ROW_B / 4u);
 #endif
 #endfor
 #for i in 0..FRAGS_M
 #if TRANSPOSE_A
-    let left${step}_${i} = subgroupMatrixLoad<Left, col_major>(&tileA, (${step * K}u * ROW_A + fragM + ${i * M}u) / 4u, ROW_A / 4u);
+    let left${step}_${i} = subgroupMatrixLoad<Left, col_major>(&tileA, (${step * SHAPE_K}u * ROW_A + fragM + ${i * SHAPE_M}u) / 4u, ROW_A / 4u);
 #else
-    let left${step}_${i} = subgroupMatrixLoad<Left, row_major>(&tileA, ((fragM + ${i * M}u) * ROW_A + ${step * K}u) / 4u, ROW_A / 4u);
+    let left${step}_${i} = subgroupMatrixLoad<Left, row_major>(&tileA, ((fragM + ${i * SHAPE_M}u) * ROW_A + ${step * SHAPE_K}u) / 4u, ROW_A / 4u);
 #endif
 #for j in 0..FRAGS_N
     c${i}_${j} = subgroupMatrixMultiplyAccumulate(left${step}_${i}, right${step}_${j}, c${i}_${j});
@@ -210,7 +223,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   if (m0 + TILE_M <= params.M && n0 + TILE_N <= params.N) {
 #for i in 0..FRAGS_M
 #for j in 0..FRAGS_N
-    subgroupMatrixStore<row_major>(&y, indexC(z, m0 + fragM + ${i * M}u, n0 + fragN + ${j * N}u), subgroupMatrixScalarMultiply(c${i}_${j}, down), params.ldc);
+    subgroupMatrixStore<row_major>(&y, indexC(z, m0 + fragM + ${i * SHAPE_M}u, n0 + fragN + ${j * SHAPE_N}u), subgroupMatrixScalarMultiply(c${i}_${j}, down), params.ldc);
 #endfor
 #endfor
     return;
@@ -219,11 +232,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #for i in 0..FRAGS_M
 #for j in 0..FRAGS_N
   workgroupBarrier();
-  subgroupMatrixStore<row_major>(&slots, subgroup * SLOT, c${i}_${j}, ${N}u);
+  subgroupMatrixStore<row_major>(&slots, subgroup * SLOT, c${i}_${j}, ${SHAPE_N}u);
   workgroupBarrier();
   for (var e = thread % SUBGROUP; e < SLOT; e += SUBGROUP) {
-    let m = m0 + fragM + ${i * M}u + e / ${N}u;
-    let n = n0 + fragN + ${j * N}u + e % ${N}u;
+    let m = m0 + fragM + ${i * SHAPE_M}u + e / ${SHAPE_N}u;
+    let n = n0 + fragN + ${j * SHAPE_N}u + e % ${SHAPE_N}u;
     if (m < params.M && n < params.N) { emit(down * slots[subgroup * SLOT + e], indexC(z, m, n), n); }
   }
 #endfor

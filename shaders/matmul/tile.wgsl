@@ -7,6 +7,11 @@
 // next step are issued before the arithmetic of this one and hide behind it.
 //
 // Rows and columns outside the matrices are clamped on loading and skipped on storing; K is padded with zeros.
+#define TILE_M 32 | 64 | 128 // rows of y per workgroup
+#define TILE_N 32 | 64 | 128 // columns of y per workgroup
+#define DEPTH 16             // steps of K staged at a time
+#define PER 4 | 8            // rows and columns per thread
+#define FETCHES 1..          // 4 x 4 blocks that a thread stages per step
 #include "matmul/epilogue.wgsl"
 #include "matmul/operands.wgsl"
 

@@ -11,15 +11,22 @@
 // two ways to store.
 //
 // B is either packed by matmul/pack.wgsl (PACKED: [panel][K rounded up to UNROLL][16], zeros outside) or read in place, in
-// f32, F16 or BF16, K x N or N x K (TRANSPOSE_B). In place pays when there are few rows of A.
+// f32, f16 or bf16, K x N or N x K (TRANSPOSE_B). In place pays when there are few rows of A.
+#define FORMAT "f32" | "f16" | "bf16" // how B is stored; f32 where it is packed
+#define PACKED                        // B comes from matmul/pack.wgsl
+#define ROWS 1..16                    // rows per workgroup
+#define COLUMNS 1..16                 // columns per lane
+#define STEP 1 | 2 | 4                // columns of A that fill whole vectors
+#define UNROLL 16                     // steps of K per turn of the loop
+#define CHUNK 256 | 512               // steps of K staged at a time; a power of two
 #include "matmul/epilogue.wgsl"
 #include "common/pack.wgsl"
 
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-#if F16 || BF16
-@group(0) @binding(1) var<storage, read> b: array<u32>;
+var<storage, read> a: array<f32>;
+#if FORMAT != "f32"
+var<storage, read> b: array<u32>;
 #else
-@group(0) @binding(1) var<storage, read> b: array<f32>;
+var<storage, read> b: array<f32>;
 #endif
 
 const CHUNK = ${CHUNK}u;
@@ -31,10 +38,10 @@ var<workgroup> rows: array<vec4f, CHUNK * ROWS / 4u>;
 
 #if !PACKED
 fn loadB(at: u32) -> f32 {
-#if F16
+#if FORMAT == "f16"
   let pair = unpack2x16float(b[at >> 1u]);
   return select(pair.x, pair.y, (at & 1u) == 1u);
-#elif BF16
+#elif FORMAT == "bf16"
   let word = b[at >> 1u];
   return bitcast<f32>(select(word << 16u, word & 0xffff0000u, (at & 1u) == 1u));
 #else
@@ -92,13 +99,15 @@ fn main(
       var c${i}_${j} = 0.0;
 #endfor
 #endfor
+      // What y holds: the sums of earlier chunks, or what the caller accumulates in.
 #if ACCUMULATE
       let factor = select(1.0, params.beta, start == 0u);
-      {
+      const continued = true;
 #else
-      if (start > 0u) {
-        let factor = 1.0;
+      const factor = 1.0;
+      let continued = start > 0u;
 #endif
+      if (continued) {
 #for i in 0..ROWS
 #for j in 0..COLUMNS
         c${i}_${j} = factor * y[indexC(z, min(row + ${i}u, params.M - 1u), min(n${j}, params.N - 1u))];

@@ -2,9 +2,9 @@
 //   with normal = (x - mean) * rstd and p = g * weight:  dx = rstd * (p - mean(p) - normal * mean(p * normal)),
 // without the mean(p) term for RMSNorm. RESIDUAL adds `direct`, the gradient that reaches x by other ways.
 // One workgroup per row; HELD as in forward.wgsl.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define LAYER      // LayerNorm
+#define RESIDUAL   // add the gradient `direct`
+#define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
 #include "common/grid.wgsl"
 #include "common/packed-vector.wgsl"
 
@@ -12,16 +12,16 @@ enable subgroups;
 struct Params { rows: u32, units: u32, inverse: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read> g: array<V>;
-@group(0) @binding(2) var<storage, read> weight: array<Stored>;
-@group(0) @binding(3) var<storage, read> rstd: array<f32>;
-@group(0) @binding(4) var<storage, read_write> dx: array<V>;
+var<storage, read> x: array<V>;
+var<storage, read> g: array<V>;
+var<storage, read> weight: array<Stored>;
+var<storage, read> rstd: array<f32>;
+var<storage, read_write> dx: array<V>;
 #if LAYER
-@group(0) @binding(5) var<storage, read> mean: array<f32>;
+var<storage, read> mean: array<f32>;
 #endif
 #if RESIDUAL
-@group(0) @binding(${5 + LAYER}) var<storage, read> direct: array<V>;
+var<storage, read> direct: array<V>;
 #endif
 
 override WORKGROUP: u32 = 64;

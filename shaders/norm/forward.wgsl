@@ -3,9 +3,10 @@
 // RESIDUAL first adds: h = x + residual is written and takes the place of x. mean and rstd are kept for the backward.
 // One workgroup per row. HELD loads per lane keep the row in registers, which makes the two-pass variance cost no
 // second read; HELD = 0 is for rows too long for that and reads them again.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define LAYER      // LayerNorm
+#define BIAS       // add a bias
+#define RESIDUAL   // first add `residual`
+#define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
 #include "common/grid.wgsl"
 #include "common/packed-vector.wgsl"
 
@@ -13,19 +14,19 @@ enable subgroups;
 struct Params { rows: u32, units: u32, inverse: f32, eps: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read> weight: array<Stored>;
-@group(0) @binding(2) var<storage, read_write> y: array<V>;
-@group(0) @binding(3) var<storage, read_write> rstd: array<f32>;
+var<storage, read> x: array<V>;
+var<storage, read> weight: array<Stored>;
+var<storage, read_write> y: array<V>;
+var<storage, read_write> rstd: array<f32>;
 #if LAYER
-@group(0) @binding(4) var<storage, read_write> mean: array<f32>;
+var<storage, read_write> mean: array<f32>;
 #endif
 #if BIAS
-@group(0) @binding(${4 + LAYER}) var<storage, read> bias: array<Stored>;
+var<storage, read> bias: array<Stored>;
 #endif
 #if RESIDUAL
-@group(0) @binding(${4 + LAYER + BIAS}) var<storage, read> residual: array<V>;
-@group(0) @binding(${5 + LAYER + BIAS}) var<storage, read_write> h: array<V>;
+var<storage, read> residual: array<V>;
+var<storage, read_write> h: array<V>;
 #endif
 
 override WORKGROUP: u32 = 64;

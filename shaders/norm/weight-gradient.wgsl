@@ -2,6 +2,8 @@
 //   dweight[piece, column] = sum of g * (x - mean) * rstd,   dbias[piece, column] = sum of g.
 // An invocation owns one V of columns, so that nothing is shared and lanes read consecutive memory; a column sum over
 // the pieces finishes (src/kernels/norm.ts).
+#define LAYER // LayerNorm
+#define BIAS  // the gradient of the bias too
 #include "common/grid.wgsl"
 #include "common/vector.wgsl"
 
@@ -9,15 +11,15 @@
 struct Params { rows: u32, units: u32, tiles: u32, chunk: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read> g: array<V>;
-@group(0) @binding(2) var<storage, read> rstd: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dweight: array<V>;
+var<storage, read> x: array<V>;
+var<storage, read> g: array<V>;
+var<storage, read> rstd: array<f32>;
+var<storage, read_write> dweight: array<V>;
 #if LAYER
-@group(0) @binding(4) var<storage, read> mean: array<f32>;
+var<storage, read> mean: array<f32>;
 #endif
 #if BIAS
-@group(0) @binding(${4 + LAYER}) var<storage, read_write> dbias: array<V>;
+var<storage, read_write> dbias: array<V>;
 #endif
 
 override WORKGROUP: u32 = 64;

@@ -3,12 +3,17 @@
 //   p = (1 - lr decay) p - lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
 // The host computes the step-dependent factors in f64 and passes them as parameters of the launch.
 // CONTROL: `scale` comes from control[1] as well, and nothing is written if control[2] (see optimizer/norm.wgsl) is set.
-// F16 / BF16: p is the f32 master copy, and `stored` receives it rounded to the parameter's own dtype.
+// Where parameters are f16 or bf16, p is the f32 master copy, and `stored` receives it rounded to the parameter's own dtype.
 // SGD: p = (1 - lr decay) p - lr g; no m and v. Memory bound, so the arithmetic is free on a GPU.
 // VEC4 (size a multiple of 4) moves four elements per invocation; the plain variant moves a pair, so that a 16-bit copy
 // is written whole words at a time for any size.
 // One launch serves TENSORS parameters: a launch costs more than the update of a small tensor (biases, norms, LoRA).
 // Grid: x (and z, folded) over elements, as many as the largest tensor needs; y over tensors.
+#define TENSORS 1..3                  // parameters per launch
+#define STORED "f32" | "f16" | "bf16" // format of the parameters; but for f32, p is a master copy
+#define VEC4                          // four elements per invocation
+#define CONTROL                       // scale by, and obey, `control`
+#define SGD                           // no moments
 #include "common/pack.wgsl"
 
 struct Params {
@@ -32,27 +37,26 @@ alias Element = f32;
 alias Words = u32;
 #endif
 
-// SLOTS bindings per tensor: g, p, then m and v, then the 16-bit copy.
 #for i in 0..TENSORS
-@group(0) @binding(${SLOTS * i}) var<storage, read> g${i}: array<Element>;
-@group(0) @binding(${SLOTS * i + 1}) var<storage, read_write> p${i}: array<Element>;
+var<storage, read> g${i}: array<Element>;
+var<storage, read_write> p${i}: array<Element>;
 #if !SGD
-@group(0) @binding(${SLOTS * i + 2}) var<storage, read_write> m${i}: array<Element>;
-@group(0) @binding(${SLOTS * i + 3}) var<storage, read_write> v${i}: array<Element>;
+var<storage, read_write> m${i}: array<Element>;
+var<storage, read_write> v${i}: array<Element>;
 #endif
-#if F16 || BF16
-@group(0) @binding(${SLOTS * i + SLOTS - 1}) var<storage, read_write> stored${i}: array<Words>;
+#if STORED != "f32"
+var<storage, read_write> stored${i}: array<Words>;
 #endif
 #endfor
 #if CONTROL
-@group(0) @binding(${SLOTS * TENSORS}) var<storage, read> control: array<f32>;
+var<storage, read> control: array<f32>;
 #endif
 
 override WORKGROUP: u32 = 64;
 
-#if F16
+#if STORED == "f16"
 fn narrow(values: vec2f) -> u32 { return pack2x16float(values); }
-#elif BF16
+#elif STORED == "bf16"
 fn narrow(values: vec2f) -> u32 { return packBf16(values); }
 #endif
 
@@ -96,13 +100,13 @@ fn update${i}(at: u32, scale: f32) {
 #endif
 #if VEC4
   p${i}[at] = after;
-#if F16 || BF16
+#if STORED != "f32"
   stored${i}[at] = vec2u(narrow(after.xy), narrow(after.zw));
 #endif
 #else
   p${i}[first] = after.x;
   p${i}[second] = after.y;
-#if F16 || BF16
+#if STORED != "f32"
   stored${i}[at] = narrow(after);
 #endif
 #endif

@@ -7,8 +7,8 @@
 struct Params { count: u32, gradScale: f32, maxNorm: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> partials: array<u32>;
-@group(0) @binding(1) var<storage, read_write> control: array<f32>;
+var<storage, read> partials: array<u32>;
+var<storage, read_write> control: array<f32>;
 
 override WORKGROUP: u32 = 256;
 

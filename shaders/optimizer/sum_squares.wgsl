@@ -5,6 +5,7 @@
 // infinity. Partials are stored as bits for the same reason.
 // Grid: x over blocks of WORKGROUP * perLane elements (as many as the largest tensor needs), y over tensors. Partials of
 // this launch start at `base`; invocations past the end of their tensor write zero.
+#define TENSORS 1..8 // tensors per launch
 struct Params {
   base: u32, perLane: u32,
 #for i in 0..TENSORS
@@ -14,9 +15,9 @@ struct Params {
 #params Params
 
 #for i in 0..TENSORS
-@group(0) @binding(${i}) var<storage, read> g${i}: array<f32>;
+var<storage, read> g${i}: array<f32>;
 #endfor
-@group(0) @binding(${TENSORS}) var<storage, read_write> partials: array<u32>;
+var<storage, read_write> partials: array<u32>;
 
 override WORKGROUP: u32 = 64;
 

@@ -1,12 +1,11 @@
 // y = x / (1 - p) where a uniform number is at least p, else 0. The gradient is the same kernel on the gradient: the
 // mask is computed again from its address instead of being stored. `scale` is 1 / (1 - p).
-#include "common/grid.wgsl"
 
 struct Params { size: u32, first: u32, key0: u32, key1: u32, stream: u32, step: u32, p: f32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<Value>;
-@group(0) @binding(1) var<storage, read_write> y: array<Value>;
+var<storage, read> x: array<Value>;
+var<storage, read_write> y: array<Value>;
 
 #include "elementwise/walk.wgsl"
 #include "random/quad.wgsl"

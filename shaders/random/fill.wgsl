@@ -1,10 +1,10 @@
 // Fills y with random numbers: a + b * u for u uniform in [0, 1), or with NORMAL a + b * z for z standard normal.
-#include "common/grid.wgsl"
+#define NORMAL // standard normal numbers, not uniform ones
 
 struct Params { size: u32, first: u32, key0: u32, key1: u32, stream: u32, step: u32, a: f32, b: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read_write> y: array<Value>;
+var<storage, read_write> y: array<Value>;
 
 #include "elementwise/walk.wgsl"
 #include "random/quad.wgsl"

@@ -5,8 +5,8 @@
 struct Params { rows: u32, n: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<i32>;
+var<storage, read> x: array<f32>;
+var<storage, read_write> y: array<i32>;
 
 override WORKGROUP: u32 = 64;
 

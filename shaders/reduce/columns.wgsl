@@ -4,6 +4,9 @@
 // (bias gradients) are outer = 1; short rows are inner = 1, a row per invocation. Few columns still fill the machine
 // because the rows are cut into pieces, which a second launch reduces.
 // SUM or MAX; SUM multiplies by `scale`, and ACCUMULATE adds to what y holds.
+#define COLUMNS 1..16 // results per invocation
+#define UNROLL 1..8   // rows in flight
+#define ACCUMULATE    // add to what y holds
 #include "common/grid.wgsl"
 #include "reduce/operator.wgsl"
 
@@ -13,8 +16,8 @@ struct Params {
 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read_write> y: array<V>;
+var<storage, read> x: array<V>;
+var<storage, read_write> y: array<V>;
 
 override WORKGROUP: u32 = 64;
 

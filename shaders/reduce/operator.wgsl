@@ -1,6 +1,7 @@
 // The operator of the reductions: SUM, or MAX. WGSL's max may drop a NaN, so MAX carries them by hand: a NaN anywhere
 // makes the result NaN, as in PyTorch. `identity` gives what accumulators start from, given any element of their row;
 // `across` combines the components of a V.
+#define MAX // the largest, not the sum
 #include "common/vector.wgsl"
 
 #if MAX

@@ -2,9 +2,7 @@
 // long rows still fill the machine (a second launch then reduces the pieces). Lanes read consecutive elements.
 // SUM or MAX; SUM multiplies by `scale` (means), and ACCUMULATE adds to what y holds. For short rows columns.wgsl,
 // with one invocation per row, is better.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define ACCUMULATE // add to what y holds
 #include "common/grid.wgsl"
 #include "reduce/operator.wgsl"
 
@@ -12,8 +10,8 @@ enable subgroups;
 struct Params { count: u32, n: u32, chunk: u32, chunks: u32, xStart: u32, yStart: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+var<storage, read> x: array<V>;
+var<storage, read_write> y: array<f32>;
 
 override WORKGROUP: u32 = 64;
 

@@ -4,8 +4,8 @@
 struct Params { size: u32, n: u32, inner: u32, gStart: u32, dxStart: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read_write> dx: array<f32>;
+var<storage, read> g: array<f32>;
+var<storage, read_write> dx: array<f32>;
 
 override WORKGROUP: u32 = 64;
 

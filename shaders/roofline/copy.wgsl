@@ -1,11 +1,10 @@
 // Memory bandwidth: copies a buffer.
-#include "common/grid.wgsl"
 
 struct Params { size: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<Value>;
-@group(0) @binding(1) var<storage, read_write> y: array<Value>;
+var<storage, read> x: array<Value>;
+var<storage, read_write> y: array<Value>;
 
 #include "elementwise/walk.wgsl"
 

@@ -2,7 +2,7 @@
 struct Params { value: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read_write> sink: array<f32>;
+var<storage, read_write> sink: array<f32>;
 
 @compute @workgroup_size(1)
 fn main() {

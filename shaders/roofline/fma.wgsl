@@ -1,5 +1,6 @@
 // Peak arithmetic: 16 independent multiply-add chains per invocation, 16 steps per loop turn, no memory traffic but one
 // store that keeps the compiler honest. TYPE_F16 uses pairs of f16, which hardware with packed half math does at once.
+#define TYPE_F16 // pairs of f16 in place of f32
 #if TYPE_F16
 enable f16;
 #endif
@@ -7,7 +8,7 @@ enable f16;
 struct Params { turns: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read_write> sink: array<f32>;
+var<storage, read_write> sink: array<f32>;
 
 override WORKGROUP: u32 = 64;
 

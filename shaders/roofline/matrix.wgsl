@@ -1,5 +1,8 @@
 // Peak of the matrix units: each subgroup multiplies register-resident f16 matrices into 8 f32 accumulators.
 // M, N, K are one of the adapter's reported configurations (f16 operands, f32 results).
+#define SHAPE_M 1.. // rows of a result
+#define SHAPE_N 1.. // its columns
+#define SHAPE_K 1.. // depth of a product
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
@@ -8,19 +11,19 @@ diagnostic(off, chromium.subgroup_matrix_uniformity);
 struct Params { turns: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> operands: array<f16>;
-@group(0) @binding(1) var<storage, read_write> sink: array<f32>;
+var<storage, read> operands: array<f16>;
+var<storage, read_write> sink: array<f32>;
 
 override WORKGROUP: u32 = 128;
 
-alias Left = subgroup_matrix_left<f16, ${K}, ${M}>;
-alias Right = subgroup_matrix_right<f16, ${N}, ${K}>;
-alias Result = subgroup_matrix_result<f32, ${N}, ${M}>;
+alias Left = subgroup_matrix_left<f16, ${SHAPE_K}, ${SHAPE_M}>;
+alias Right = subgroup_matrix_right<f16, ${SHAPE_N}, ${SHAPE_K}>;
+alias Result = subgroup_matrix_result<f32, ${SHAPE_N}, ${SHAPE_M}>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3u) {
-  let left = subgroupMatrixLoad<Left, row_major>(&operands, 0u, ${K}u);
-  let right = subgroupMatrixLoad<Right, row_major>(&operands, 0u, ${N}u);
+  let left = subgroupMatrixLoad<Left, row_major>(&operands, 0u, ${SHAPE_K}u);
+  let right = subgroupMatrixLoad<Right, row_major>(&operands, 0u, ${SHAPE_N}u);
 #for c in 0..8
   var r${c} = Result(0.0);
 #endfor
@@ -30,6 +33,6 @@ fn main(@builtin(workgroup_id) group: vec3u) {
 #endfor
   }
 #for c in 0..8
-  subgroupMatrixStore<row_major>(&sink, group.x * 8u * ${M * N}u + ${c}u * ${M * N}u, r${c}, ${N}u);
+  subgroupMatrixStore<row_major>(&sink, group.x * 8u * ${SHAPE_M * SHAPE_N}u + ${c}u * ${SHAPE_M * SHAPE_N}u, r${c}, ${SHAPE_N}u);
 #endfor
 }

@@ -2,16 +2,15 @@
 // x[T, H, D] form a pair that is rotated by the angle whose cosine and sine stand in cosines, sines [T, D/2]:
 //   y[j] = x[j] * cos - direction * x[j + D/2] * sin,   y[j + D/2] = x[j + D/2] * cos + direction * x[j] * sin.
 // direction is 1, or -1 for the gradient (a rotation's transpose is the rotation back).
-#include "common/grid.wgsl"
 
 // `half` is D/2 in Values, `width` the pairs of a token, heads * half; `size` counts pairs.
 struct Params { size: u32, width: u32, half: u32, direction: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<Value>;
-@group(0) @binding(1) var<storage, read> cosines: array<Value>;
-@group(0) @binding(2) var<storage, read> sines: array<Value>;
-@group(0) @binding(3) var<storage, read_write> y: array<Value>;
+var<storage, read> x: array<Value>;
+var<storage, read> cosines: array<Value>;
+var<storage, read> sines: array<Value>;
+var<storage, read_write> y: array<Value>;
 
 #include "elementwise/walk-rows.wgsl"
 

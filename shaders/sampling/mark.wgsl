@@ -5,8 +5,8 @@
 struct Params { rows: u32, perRow: u32, words: u32, vocab: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> tokens: array<i32>;
-@group(0) @binding(1) var<storage, read_write> seen: array<atomic<u32>>;
+var<storage, read> tokens: array<i32>;
+var<storage, read_write> seen: array<atomic<u32>>;
 
 override WORKGROUP: u32 = 64;
 

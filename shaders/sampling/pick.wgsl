@@ -13,9 +13,9 @@
 // the lanes again, and the last few ids are walked one by one. A lane adds up its slab in blocks: added one by one, the
 // 38 thousand numbers of a lane (a vocabulary of 152 thousand, four lanes) lost 1.4e-4 of their sum to rounding, since most
 // of them are small against it; in blocks of 128 they lose 2e-7.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define PROCESSED // choose by `work`
+#define LIMITED   // only tokens within the limits of the row
+#define SEEN      // mark the token as seen
 #include "common/grid.wgsl"
 #include "random/philox.wgsl"
 #include "sampling/key.wgsl"
@@ -24,17 +24,17 @@ enable subgroups;
 struct Params { rows: u32, vocab: u32, words: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read_write> counters: array<vec4u>;
-@group(0) @binding(2) var<storage, read_write> tokens: array<i32>;
-@group(0) @binding(3) var<storage, read_write> logp: array<u32>;
-@group(0) @binding(4) var<storage, read_write> rawLogp: array<u32>;
-@group(0) @binding(5) var<storage, read> settings: array<Row>;
+var<storage, read> logits: array<f32>;
+var<storage, read_write> counters: array<vec4u>;
+var<storage, read_write> tokens: array<i32>;
+var<storage, read_write> logp: array<u32>;
+var<storage, read_write> rawLogp: array<u32>;
+var<storage, read> settings: array<Row>;
 #if PROCESSED
-@group(0) @binding(6) var<storage, read> work: array<f32>;
+var<storage, read> work: array<f32>;
 #endif
 #if SEEN
-@group(0) @binding(${6 + PROCESSED}) var<storage, read_write> seen: array<u32>;
+var<storage, read_write> seen: array<u32>;
 #endif
 
 override WORKGROUP: u32 = 64;

@@ -2,20 +2,22 @@
 // by it if positive, multiplied if negative) and then forbidden tokens. PENALTY and MASK say which apply; `seen` has a
 // row of bits per sequence, `forbidden` one row for all; the penalty is that of the row.
 // Grid: x over columns, four per invocation; y and z (folded) over rows.
+#define PENALTY // apply the repetition penalty
+#define MASK    // forbid tokens
 #include "sampling/key.wgsl"
 #include "sampling/row.wgsl"
 
 struct Params { rows: u32, vocab: u32, words: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read_write> work: array<f32>;
+var<storage, read> logits: array<f32>;
+var<storage, read_write> work: array<f32>;
 #if PENALTY
-@group(0) @binding(2) var<storage, read> seen: array<u32>;
-@group(0) @binding(3) var<storage, read> settings: array<Row>;
+var<storage, read> seen: array<u32>;
+var<storage, read> settings: array<Row>;
 #endif
 #if MASK
-@group(0) @binding(${2 + 2 * PENALTY}) var<storage, read> forbidden: array<u32>;
+var<storage, read> forbidden: array<u32>;
 #endif
 
 override WORKGROUP: u32 = 64;

@@ -11,9 +11,7 @@
 // weight is 1 for a rank, the probability for a mass; the same search over complemented ids finds the n-th of a tie.
 // One workgroup per row of logits[rows, vocab]; the row stays in cache between passes. SKIP branches around tokens below
 // the candidates, most of them after the first digits: a gain on GPUs, a loss on software drivers, which run both sides.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define SKIP // branch around tokens below the candidates
 #include "common/grid.wgsl"
 #include "sampling/key.wgsl"
 #include "sampling/row.wgsl"
@@ -21,9 +19,9 @@ enable subgroups;
 struct Params { rows: u32, vocab: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> settings: array<Row>;
-@group(0) @binding(2) var<storage, read_write> limited: array<Row>;
+var<storage, read> logits: array<f32>;
+var<storage, read> settings: array<Row>;
+var<storage, read_write> limited: array<Row>;
 
 override WORKGROUP: u32 = 64;
 
@@ -67,12 +65,14 @@ fn search(by: Search, base: u32, lane: u32) -> u32 {
       let digit${i} = select(0u, (key${i} - prefix) >> digitAt, key${i} >= prefix);
 #if SKIP
       if (digit${i} > 0u) {
-#endif
+        #for d in 1..16
+        sum${d} += select(0.0, weight${i}, digit${i} >= ${d}u);
+        #endfor
+      }
+#else
       #for d in 1..16
       sum${d} += select(0.0, weight${i}, digit${i} >= ${d}u);
       #endfor
-#if SKIP
-      }
 #endif
       #endfor
     }

@@ -4,17 +4,18 @@
 // The destination is a window of rows [firstRow, firstRow + rows); ids outside it, or negative, are skipped.
 // VEC4 (dim a multiple of 4) handles four columns per invocation.
 // Grid: x over columns, y and z (folded) over sorted positions.
+#define VEC4 // four columns per invocation
 struct Params { size: u32, columns: u32, firstRow: u32, rows: u32, alpha: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> ids: array<i32>;
-@group(0) @binding(1) var<storage, read> order: array<u32>;
+var<storage, read> ids: array<i32>;
+var<storage, read> order: array<u32>;
 #if VEC4
-@group(0) @binding(2) var<storage, read> x: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+var<storage, read> x: array<vec4f>;
+var<storage, read_write> y: array<vec4f>;
 #else
-@group(0) @binding(2) var<storage, read> x: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+var<storage, read> x: array<f32>;
+var<storage, read_write> y: array<f32>;
 #endif
 
 override WORKGROUP: u32 = 64;

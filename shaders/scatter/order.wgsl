@@ -6,8 +6,8 @@
 struct Params { size: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> ids: array<i32>;
-@group(0) @binding(1) var<storage, read_write> order: array<u32>;
+var<storage, read> ids: array<i32>;
+var<storage, read_write> order: array<u32>;
 
 override WORKGROUP: u32 = 64;
 

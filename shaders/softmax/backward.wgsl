@@ -1,8 +1,7 @@
 // Gradient of softmax from its result y[rows, n] and the gradient g of y: dx = y * (g - sum(g * y)); with LOG that of
 // log-softmax: dx = g - exp(y) * sum(g). One workgroup per row; HELD as in forward.wgsl.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define LOG        // of log-softmax
+#define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
 #include "common/grid.wgsl"
 #include "common/vector.wgsl"
 
@@ -10,9 +9,9 @@ enable subgroups;
 struct Params { rows: u32, units: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> y: array<V>;
-@group(0) @binding(1) var<storage, read> g: array<V>;
-@group(0) @binding(2) var<storage, read_write> dx: array<V>;
+var<storage, read> y: array<V>;
+var<storage, read> g: array<V>;
+var<storage, read_write> dx: array<V>;
 
 override WORKGROUP: u32 = 64;
 

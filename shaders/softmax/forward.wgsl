@@ -3,9 +3,8 @@
 // come from the cache). The held form is what both GPUs and software drivers like: on the latter a load costs as much as
 // a dozen multiply-adds, also when the line is cached.
 // A NaN, a +inf, or nothing but -inf in a row makes the row NaN, as in PyTorch.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define LOG        // log-softmax
+#define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
 #include "common/grid.wgsl"
 #include "common/vector.wgsl"
 
@@ -13,8 +12,8 @@ enable subgroups;
 struct Params { rows: u32, units: u32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> x: array<V>;
-@group(0) @binding(1) var<storage, read_write> y: array<V>;
+var<storage, read> x: array<V>;
+var<storage, read_write> y: array<V>;
 
 override WORKGROUP: u32 = 64;
 

@@ -4,18 +4,20 @@
 // LOGP and ENTROPY say which of the two weights there are. logits is [rows, columns], token ids from firstId on. Rows
 // without a target in the vocabulary take no part in the first term.
 // Grid: x over columns, sixteen per invocation; y and z (folded) over rows, so that a row's scalars are uniform.
+#define LOGP    // there is a weight w
+#define ENTROPY // there is a weight u
 struct Params { rows: u32, columns: u32, firstId: u32, vocab: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read_write> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> targets: array<i32>;
-@group(0) @binding(2) var<storage, read> lse: array<f32>;
+var<storage, read_write> logits: array<f32>;
+var<storage, read> targets: array<i32>;
+var<storage, read> lse: array<f32>;
 #if LOGP
-@group(0) @binding(3) var<storage, read> w: array<f32>;
+var<storage, read> w: array<f32>;
 #endif
 #if ENTROPY
-@group(0) @binding(${3 + LOGP}) var<storage, read> u: array<f32>;
-@group(0) @binding(${4 + LOGP}) var<storage, read> entropy: array<f32>;
+var<storage, read> u: array<f32>;
+var<storage, read> entropy: array<f32>;
 #endif
 
 override WORKGROUP: u32 = 64;

@@ -2,16 +2,14 @@
 // their number with MEAN, and result[1] = that number. Targets equal to `ignore` do not count; any other target outside
 // 0..vocab-1 is a mistake that the host could not see, and makes the loss NaN. So does MEAN when nothing counts, as in
 // PyTorch. One workgroup.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define MEAN // divide by the number of targets that count
 
 struct Params { size: u32, vocab: u32, ignore: i32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> logp: array<f32>;
-@group(0) @binding(1) var<storage, read> targets: array<i32>;
-@group(0) @binding(2) var<storage, read_write> result: array<u32>;
+var<storage, read> logp: array<f32>;
+var<storage, read> targets: array<i32>;
+var<storage, read_write> result: array<u32>;
 
 override WORKGROUP: u32 = 64;
 

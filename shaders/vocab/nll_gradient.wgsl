@@ -1,12 +1,13 @@
 // Gradient of vocab/nll.wgsl: dlogp[t] = -g / count (-g without MEAN) where the target counts, else 0. `result` is what
 // the forward wrote, `g` the gradient of its first element.
+#define MEAN // divide by the number of targets that count
 struct Params { size: u32, ignore: i32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> g: array<f32>;
-@group(0) @binding(1) var<storage, read> targets: array<i32>;
-@group(0) @binding(2) var<storage, read> result: array<f32>;
-@group(0) @binding(3) var<storage, read_write> dlogp: array<f32>;
+var<storage, read> g: array<f32>;
+var<storage, read> targets: array<i32>;
+var<storage, read> result: array<f32>;
+var<storage, read_write> dlogp: array<f32>;
 
 override WORKGROUP: u32 = 64;
 

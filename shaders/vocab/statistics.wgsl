@@ -11,22 +11,21 @@
 // chunk are read a second time for it, and only where the target is the largest of that chunk.
 // One workgroup per row. A lane takes sixteen elements at a time, so that the running sums are rescaled once per
 // sixteen; sixteen independent exponentials also suit software drivers, where a loop iteration is expensive.
-#if SUBGROUPS
-enable subgroups;
-#endif
+#define FIRST // the first chunk
+#define LAST  // the last chunk
 #include "common/grid.wgsl"
 
 struct Params { rows: u32, columns: u32, firstId: u32, scale: f32 }
 #params Params
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> targets: array<i32>;
-@group(0) @binding(2) var<storage, read_write> state: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> hit: array<f32>;
+var<storage, read> logits: array<f32>;
+var<storage, read> targets: array<i32>;
+var<storage, read_write> state: array<vec4f>;
+var<storage, read_write> hit: array<f32>;
 #if LAST
-@group(0) @binding(4) var<storage, read_write> logp: array<f32>;
-@group(0) @binding(5) var<storage, read_write> entropy: array<f32>;
-@group(0) @binding(6) var<storage, read_write> lse: array<f32>;
+var<storage, read_write> logp: array<f32>;
+var<storage, read_write> entropy: array<f32>;
+var<storage, read_write> lse: array<f32>;
 #endif
 
 override WORKGROUP: u32 = 64;

@@ -17,7 +17,8 @@ import { type BufferRange, type Pipeline, PipelineCache } from './pipelines.js';
 import { BufferPool, type MemoryReport, type PoolBuffer, type Purpose } from './pool.js';
 import { type ProfileEvent, Profiler } from './profile.js';
 import { Recording } from './recording.js';
-import type { Defines, ShaderSource } from './wgsl.js';
+import type { Defines } from './wgsl/defines.js';
+import type { ShaderSource } from './wgsl/source.js';
 
 /** How to open a device. */
 export interface OpenOptions {

@@ -9,7 +9,9 @@ import { check, OslerError } from './errors.js';
 import type { FaultWatch } from './faults.js';
 import type { PoolBuffer } from './pool.js';
 import { type ParamField, reflect } from './reflect.js';
-import { type Defines, type ParamsMode, type ShaderSource, specialise } from './wgsl.js';
+import type { Defines } from './wgsl/defines.js';
+import type { ShaderSource } from './wgsl/source.js';
+import { type ParamsMode, specialise } from './wgsl/specialise.js';
 
 /** A compiled, specialised kernel. */
 export interface Pipeline {
@@ -85,7 +87,7 @@ export class PipelineCache {
   /** The pipeline of `shaders/<path>.wgsl` specialised by text defines and override constants. */
   pipeline(path: string, defines: Defines, constants: Readonly<Record<string, number>>): Pipeline {
     let key = path;
-    for (const name in defines) key += `|${name}=${Number(defines[name])}`;
+    for (const name in defines) key += `|${name}=${defines[name]}`;
     for (const name in constants) key += `;${name}=${constants[name]}`;
     let found = this.#pipelines.get(key);
     if (!found) {

@@ -30,10 +30,6 @@ export function reflect(path: string, code: string): Reflection {
   for (const [, slot, access, name] of text.matchAll(binding)) {
     bindings[Number(slot)] = { name, access: access === 'read_write' ? 'read_write' : 'read' };
   }
-  for (let i = 0; i < bindings.length; i++) {
-    if (!bindings[i])
-      throw new OslerError('kernel', `shaders/${path}: @binding(${i}) is missing; number them from 0`);
-  }
   return { bindings, params: reflectParams(path, text) };
 }
 

@@ -12,23 +12,23 @@ import {
   windows,
 } from './support.js';
 
-/** The define that names each function in WGSL, and what its derivative is computed from: argument or result. */
+/** The functions, and what the derivative of each is computed from: argument or result. */
 export const UNARY = {
-  silu: { define: 'SILU', saves: 'x' },
+  silu: { saves: 'x' },
   /** The exact one, with the error function. */
-  gelu: { define: 'GELU', saves: 'x' },
-  geluTanh: { define: 'GELU_TANH', saves: 'x' },
-  quickGelu: { define: 'QUICK_GELU', saves: 'x' },
-  relu: { define: 'RELU', saves: 'y' },
-  sigmoid: { define: 'SIGMOID', saves: 'y' },
-  tanh: { define: 'TANH', saves: 'y' },
-  exp: { define: 'EXP', saves: 'y' },
-  log: { define: 'LOG', saves: 'x' },
-  sqrt: { define: 'SQRT', saves: 'y' },
-  square: { define: 'SQUARE', saves: 'x' },
-  reciprocal: { define: 'RECIPROCAL', saves: 'y' },
-  abs: { define: 'ABS', saves: 'x' },
-} as const satisfies Record<string, { define: string; saves: 'x' | 'y' }>;
+  gelu: { saves: 'x' },
+  geluTanh: { saves: 'x' },
+  quickGelu: { saves: 'x' },
+  relu: { saves: 'y' },
+  sigmoid: { saves: 'y' },
+  tanh: { saves: 'y' },
+  exp: { saves: 'y' },
+  log: { saves: 'x' },
+  sqrt: { saves: 'y' },
+  square: { saves: 'x' },
+  reciprocal: { saves: 'y' },
+  abs: { saves: 'x' },
+} as const satisfies Record<string, { saves: 'x' | 'y' }>;
 
 /** Name of a unary function. */
 export type UnaryOp = keyof typeof UNARY;
@@ -37,7 +37,7 @@ export type UnaryOp = keyof typeof UNARY;
 export function unary(op: UnaryOp, x: Tensor): Tensor {
   checkDtype(op, 'x', x, 'f32');
   const y = empty(x.gpu, x.shape);
-  launchElementwise(x.gpu, 'activation/forward', { x, y }, {}, { defines: { [UNARY[op].define]: true } });
+  launchElementwise(x.gpu, 'activation/forward', { x, y }, {}, { defines: { FUNCTION: op } });
   return y;
 }
 
@@ -47,7 +47,7 @@ export function unaryBackward(op: UnaryOp, saved: Tensor, gradient: Tensor): Ten
   checkSame(op, saved, gradient);
   const dx = empty(gpu, saved.shape);
   const tensors = { saved, g: gradient, dx };
-  launchElementwise(gpu, 'activation/backward', tensors, {}, { defines: { [UNARY[op].define]: true } });
+  launchElementwise(gpu, 'activation/backward', tensors, {}, { defines: { FUNCTION: op } });
   return dx;
 }
 
@@ -112,7 +112,7 @@ function launchSwiglu(
       {
         ...walkGrid(gpu, size),
         defines: {
-          SILU: true,
+          FUNCTION: 'silu',
           JOINT: joint,
           BACKWARD: backward,
           VEC4: value === 4,

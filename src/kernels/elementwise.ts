@@ -19,7 +19,7 @@ export function binary(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
   const gpu = checkDevice(op, a, b);
   checkDtype(op, 'a', a, 'f32');
   checkDtype(op, 'b', b, 'f32');
-  const defines = { [op.toUpperCase()]: true };
+  const defines = { OPERATOR: op };
   if (sameShape(a.shape, b.shape)) {
     const y = empty(gpu, a.shape);
     launchElementwise(gpu, 'elementwise/binary', { a, b, y }, {}, { defines });
@@ -149,7 +149,7 @@ export function cast(x: Tensor, dtype: DType, purpose: Purpose = 'activations'):
   checkDtype('cast', 'x', x, 'f32', 'f16', 'bf16');
   check(dtype !== 'i32' && dtype !== 'u32', 'dtype', () => `cast: ${x.dtype} to ${dtype} is not supported`);
   const y = empty(x.gpu, x.shape, { dtype, purpose });
-  const defines = { [`FROM_${x.dtype.toUpperCase()}`]: true, [`TO_${dtype.toUpperCase()}`]: true };
+  const defines = { FROM: x.dtype, TO: dtype };
   const window = (_: number, elements: number) => ({ elements });
   launchElementwise(x.gpu, 'elementwise/cast', { x, y }, {}, { defines, width: 2, window });
   return y;

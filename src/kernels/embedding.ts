@@ -48,8 +48,7 @@ export function embedding(table: Tensor, ids: TokenIds): Tensor {
           defines: {
             VEC4: vec4,
             FIRST: from.first === 0,
-            F16: table.dtype === 'f16',
-            BF16: table.dtype === 'bf16',
+            FORMAT: table.dtype,
           },
           constants: { WORKGROUP },
         },

@@ -68,7 +68,7 @@ function combine(p: Piece, parts: Tensor, slabs: number): void {
     { ...params(p, p.K), K: slabs },
     {
       groups: fold(p.gpu, ceilDiv(p.M * p.N, 64)),
-      defines: { ...epilogue(p), OPERANDS: 1 },
+      defines: epilogue(p),
       constants: { WORKGROUP: 64 },
     },
   );
@@ -105,11 +105,10 @@ function outputs(p: Piece): Record<string, Bindable> {
 
 function epilogue(p: Piece): Defines {
   return {
-    OPERANDS: 2,
     BIAS: p.bias !== null,
     RESIDUAL: p.residual !== null,
     ACCUMULATE: p.beta !== 0,
-    ...(p.activation && { [p.activation.toUpperCase().replace('-', '_')]: true }),
+    ACTIVATION: p.activation ?? 'none',
   };
 }
 
@@ -117,7 +116,7 @@ function layout(p: Piece): Defines {
   return {
     TRANSPOSE_A: p.transposeA,
     TRANSPOSE_B: p.transposeB,
-    ...(p.dtypeB !== 'f32' && { [p.dtypeB.toUpperCase()]: true }),
+    FORMAT: p.dtypeB,
   };
 }
 
@@ -217,9 +216,9 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
       ...defines,
       VEC_A: inSteps(p.a, 4),
       VEC_B: inSteps(p.b, 4),
-      M: config.M,
-      N: config.N,
-      K: config.K,
+      SHAPE_M: config.M,
+      SHAPE_N: config.N,
+      SHAPE_K: config.K,
       GRID_M: gridM,
       GRID_N: gridN,
       FRAGS_M: partM / config.M,
@@ -343,7 +342,10 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
       'matmul/pack',
       { b: p.b, panels: packed },
       { N, K: p.K, ldb: p.b.ld, strideB: p.b.stride, baseB, depth, kEnd },
-      { groups: [panels, ceilDiv(depth, 128), p.batch], defines: { ...layout(p), ...defines } },
+      {
+        groups: [panels, ceilDiv(depth, 128), p.batch],
+        defines: { FORMAT: p.dtypeB, TRANSPOSE_B: p.transposeB, ...defines },
+      },
     );
     const piece: Piece = {
       ...p,
@@ -352,7 +354,7 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
       y: { ...p.y, base: p.y.base + first },
       column: p.column + first,
     };
-    wideLaunch(piece, 16, 2, { TRANSPOSE_A: p.transposeA, ...defines, PACKED: true }, kEnd);
+    wideLaunch(piece, 16, 2, { FORMAT: 'f32', TRANSPOSE_A: p.transposeA, ...defines, PACKED: true }, kEnd);
     packed.dispose();
   }
 }

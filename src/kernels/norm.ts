@@ -57,7 +57,7 @@ export function normForward({ kind, x, weight, bias, residual, eps }: NormInputs
     columns: { rstd, ...(mean ? { mean } : {}) },
     shared: { weight, ...(bias ? { bias } : {}) },
     params: { inverse: 1 / n, eps },
-    defines: { LAYER: layer, BIAS: Boolean(bias), RESIDUAL: Boolean(residual), ...packed(weight) },
+    defines: { LAYER: layer, BIAS: Boolean(bias), RESIDUAL: Boolean(residual), FORMAT: weight.dtype },
   });
   return { y, rstd, mean, h };
 }
@@ -89,7 +89,7 @@ export function normInputGradient(
     columns: { rstd, ...(mean ? { mean } : {}) },
     shared: { weight },
     params: { inverse: 1 / n },
-    defines: { LAYER: mean !== null, RESIDUAL: Boolean(direct), ...packed(weight) },
+    defines: { LAYER: mean !== null, RESIDUAL: Boolean(direct), FORMAT: weight.dtype },
   });
   return dx;
 }
@@ -181,8 +181,4 @@ function checkParameters(kind: NormKind, x: Tensor, weight: Tensor, bias?: Tenso
   check(bias.dtype === weight.dtype, 'dtype', () => {
     return `${kind}: weight is ${weight.dtype} and bias is ${bias.dtype}; cast() one of them`;
   });
-}
-
-function packed(weight: Tensor): { PACKED_F16: boolean; PACKED_BF16: boolean } {
-  return { PACKED_F16: weight.dtype === 'f16', PACKED_BF16: weight.dtype === 'bf16' };
 }

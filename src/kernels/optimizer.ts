@@ -175,12 +175,10 @@ function launch(
       groups: [x, group.length, z],
       defines: {
         TENSORS: group.length,
-        SLOTS: Object.keys(group[0].tensors).length,
         VEC4: vec4,
         CONTROL: control !== undefined,
         SGD: op === 'sgd',
-        F16: stored === 'f16',
-        BF16: stored === 'bf16',
+        STORED: stored ?? 'f32',
       },
       constants: { WORKGROUP },
     },

@@ -80,7 +80,7 @@ export async function measureMatrix(gpu: Gpu): Promise<number | null> {
         { turns },
         {
           groups: [groups],
-          defines: { M, N, K },
+          defines: { SHAPE_M: M, SHAPE_N: N, SHAPE_K: K },
           constants: { WORKGROUP: workgroup },
         },
       );
