@@ -1,4 +1,4 @@
-// Products of tiles in workgroup memory, shared by the tile_*.wgsl kernels (hardware GPUs).
+// Products of tiles in workgroup memory, shared by the tile-*.wgsl kernels (hardware GPUs).
 //
 // A workgroup of 128 = 8 x 16 invocations owns OWN = 8 * RT rows (queries, or keys in the backward pass of keys) and
 // meets SEEN = 64 rows of the other side at a time. Invocation (ty, tx) holds the RT x 4 scores of own rows ty + 8 i with

@@ -1,6 +1,7 @@
-// Permutations that keep runs of elements together, and everything for which transpose.wgsl is too special:
-// y, of sizes d0..d3 and width (slowest first), takes its element at (i0..i4) from x[i0 * s0 + .. + i4 * s4]. Elements are 32-bit words (a pair of 16-bit elements is one), or four of them with VEC4;
-// sizes and strides are counted in those. RANK says how many of the five axes are used; the others, in front, are 1.
+// Permutations that keep runs of elements together, and everything for which the transpositions are too special: y, of
+// sizes d0..d3 and width (slowest first), takes its element at (i0..i4) from x[i0 * s0 + .. + i4 * s4]. Elements are 32-bit
+// words (a pair of 16-bit elements is one), or four of them with VEC4; sizes and strides are counted in those. RANK says
+// how many of the five axes are used; the others, in front, are 1.
 #define RANK 1..5 // how many of the five axes are used
 
 struct Params {

@@ -1,4 +1,4 @@
-// The largest magnitude in a stretch of f32 numbers, for matmul/subgroup_matrix.wgsl: one partial maximum per workgroup.
+// The largest magnitude in a stretch of f32 numbers, for matmul/subgroup-matrix.wgsl: one partial maximum per workgroup.
 // Works on bits, which order magnitudes as the numbers do. Infinities and NaN do not count. Neighbouring invocations
 // read neighbours, eight loads at a time.
 struct Params { first: u32, count: u32 }

@@ -46,7 +46,7 @@ export function gradientNorm(gradients: readonly Tensor[], options: NormOptions 
       bindings[`g${i}`] = part(piece.tensor, piece.first, piece.count);
       params[`size${i}`] = piece.count;
     }
-    gpu.launch('optimizer/sum_squares', bindings, params, {
+    gpu.launch('optimizer/sum-squares', bindings, params, {
       groups: [blocks, pieces.length],
       defines: { TENSORS: slots },
       constants: { WORKGROUP },

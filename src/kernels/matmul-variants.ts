@@ -207,7 +207,7 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
   // Matrix units store whole rows of a fragment, 16 bytes at a time.
   const plain = !p.bias && !p.residual && !p.activation && p.scale === 1 && p.beta === 0 && inSteps(p.y, 4);
   const magnitudes = magnitudesOf(p, kEnd);
-  gpu.launch('matmul/subgroup_matrix', { a: p.a, b: p.b, ...outputs(p), magnitudes }, params(p, kEnd), {
+  gpu.launch('matmul/subgroup-matrix', { a: p.a, b: p.b, ...outputs(p), magnitudes }, params(p, kEnd), {
     groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
     flops: flops(p),
     defines: {
@@ -268,7 +268,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
     const shape = single
       ? { LANES: 16, SLICES: 1, ...(rows > 1 ? { GROUPS: 2, UNROLL: 4 } : { GROUPS: 16, UNROLL: 1 }) }
       : { LANES: 32, SLICES: 8, GROUPS: 1, UNROLL: rows > 4 ? 2 : 4 };
-    gpu.launch('matmul/gemv_nn', bindings, params(p, kEnd), {
+    gpu.launch('matmul/gemv-nn', bindings, params(p, kEnd), {
       groups: [ceilDiv(p.N, shape.LANES * shape.GROUPS * width), 1, p.batch],
       defines: { ...common, ...shape, WIDTH: width },
     });
@@ -280,7 +280,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
   const columns = rows > 4 ? 2 : single && rows === 1 && lanes >= 8 ? 8 : 4;
   const teams = gpu.has.subgroups ? Math.max(1, lanes / (gpu.info.subgroupSize?.max ?? lanes)) : 1;
   const workgroups = ceilDiv(p.N, columns * teams);
-  gpu.launch('matmul/gemv_nt', bindings, params(p, kEnd), {
+  gpu.launch('matmul/gemv-nt', bindings, params(p, kEnd), {
     groups: [Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension), 1, p.batch],
     defines: { ...common, WIDTH: aligned ? most : 1, COLUMNS: columns, SUBGROUPS: gpu.has.subgroups },
     constants: { WORKGROUP: lanes },

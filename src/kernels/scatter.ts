@@ -48,7 +48,7 @@ export function scatterAddRows(
       const columns = vec4 ? dim / 4 : dim;
       const [y, z] = fold(gpu, source.count);
       gpu.launch(
-        'scatter/add_rows',
+        'scatter/add-rows',
         { ids: own, order, x, y: part(target, dest.first * dim, dest.count * dim) },
         {
           size: source.count,

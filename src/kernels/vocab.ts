@@ -226,7 +226,7 @@ export function negativeLogLikelihoodBackward(
 ): Tensor {
   const dlogp = empty(targets.gpu, targets.shape);
   targets.gpu.launch(
-    'vocab/nll_gradient',
+    'vocab/nll-gradient',
     { g: lossGrad, targets, result, dlogp },
     { size: targets.size, ignore: options.ignoreIndex },
     {

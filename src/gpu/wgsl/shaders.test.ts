@@ -11,6 +11,10 @@ const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((p
   path.endsWith('.wgsl'),
 );
 
+test('files are named in kebab case', () => {
+  expect(files.filter((path) => !/^[a-z0-9-]+\/[a-z0-9-]+\.wgsl$/.test(path))).toEqual([]);
+});
+
 test('a file starts by saying what it is', () => {
   expect(files.filter((path) => !/^\/\/ \S/.test(read(path)))).toEqual([]);
 });

@@ -110,7 +110,7 @@ function launchTiles(
   if (needs.kv) {
     const tiles = span.segments.keyTiles(size);
     gpu.launch(
-      'attention/tile_backward_keys',
+      'attention/tile-backward-keys',
       { ...inputs, ...bind(all, span, 'dk', 'dv'), table: tiles.table },
       { ...params, tiles: tiles.count },
       { groups: [tiles.count, kvHeads], defines, flops: 4 * flops },
@@ -119,7 +119,7 @@ function launchTiles(
   if (needs.q) {
     const tiles = span.segments.queryTiles(size);
     gpu.launch(
-      'attention/tile_backward_queries',
+      'attention/tile-backward-queries',
       { ...inputs, ...bind(all, span, 'dq'), tiles: tiles.table },
       params,
       { groups: [tiles.count, heads], defines, flops: 3 * flops },
@@ -164,14 +164,14 @@ function launchWide(
     for (let firstRow = 0; firstRow < count; firstRow += rowsAtOnce) {
       const endRow = Math.min(firstRow + rowsAtOnce, count);
       gpu.launch(
-        'attention/wide_backward_keys',
+        'attention/wide-backward-keys',
         { ...inputs, table: keyTiles.table, ds },
         { ...params, tiles: keyTiles.count, firstKvHead, firstRow, endRow },
         { groups: [keyTiles.count, portion], defines: { ROWS: keyRows, QUERIES: dim <= 32 ? 2 : 1, D4 } },
       );
       if (!needsQ) continue;
       gpu.launch(
-        'attention/wide_backward_queries',
+        'attention/wide-backward-queries',
         { k: inputs.k, ds, tiles: queryTiles.table, dq },
         { ...params, firstHead: firstKvHead * sharing, firstRow, endRow },
         { groups: [queryTiles.count, portion * sharing], defines: { ROWS: queryRows, KEYS: 4, D4 } },

@@ -62,7 +62,7 @@ export function kvAppend(cache: KvCache, k: Tensor, v: Tensor, slots: Tensor): v
   checkDtype(op, 'slots', slots, 'u32');
   const fours = (kvHeads * dim) / 4;
   gpu.launch(
-    'attention/cache_append',
+    'attention/cache-append',
     { k, v, slots, kCache: cache.k, vCache: cache.v },
     { rows, fours, capacity },
     {
@@ -116,7 +116,7 @@ export function decodeAttention(
   const out = empty(gpu, q.shape);
   const scale = chooseScale(op, options.scale, dim);
   gpu.launch(
-    wide ? 'attention/decode_wide' : 'attention/decode_tile',
+    wide ? 'attention/decode-wide' : 'attention/decode-tile',
     { q, kCache: cache.k, vCache: cache.v, sequences, parts, marks },
     { heads, kvHeads, queries, splits, blocks, scale },
     {
@@ -125,7 +125,7 @@ export function decodeAttention(
     },
   );
   gpu.launch(
-    'attention/decode_combine',
+    'attention/decode-combine',
     { parts, marks, out },
     { rows, count: partCount, fours: dim / 4 },
     { groups: fold(gpu, ceilDiv((rows * dim) / 4, 64)), constants: { WORKGROUP: 64 } },

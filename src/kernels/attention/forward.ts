@@ -39,7 +39,7 @@ export function attentionForward(
     const rows = (tensor: Tensor, width: number) => part(tensor, first * width, count * width);
     const tiles = own.queryTiles(size);
     gpu.launch(
-      wide ? 'attention/wide_forward' : 'attention/tile_forward',
+      wide ? 'attention/wide-forward' : 'attention/tile-forward',
       {
         q: rows(q, heads * dim),
         k: rows(k, kvHeads * dim),

@@ -1,4 +1,4 @@
-// Attention backward for software adapters, first half: dk, dv, and the score gradients ds that wide_backward_queries
+// Attention backward for software adapters, first half: dk, dv, and the score gradients ds that wide-backward-queries
 // turns into dq. Splitting the work so needs five products instead of the seven that recomputing would.
 //
 //   q, gradOut [T, H, D]; k, v, dk, dv [T, Hkv, D]; stats [T, H, 2] (attention/stats.wgsl); D = 4 * D4.
@@ -7,7 +7,7 @@
 //   behind it its place in the row's segment. The launch covers heads from firstHead and rows [firstRow, endRow), as many
 //   as the scratch holds; unless firstRow is 0, dk and dv continue from what earlier launches left in them.
 //
-// As in wide_forward, one workgroup is one vector of 16 lanes: a lane owns ROWS keys and keeps their k, v, dk, dv; the
+// As in wide-forward, one workgroup is one vector of 16 lanes: a lane owns ROWS keys and keeps their k, v, dk, dv; the
 // rows of q and gradOut are read at addresses equal for all lanes. Sums run over rows in order, for each query head of
 // the group in turn: no atomics, always the same result.
 #define D4 1..32      // head dimension / 4

@@ -1,7 +1,7 @@
 // Attention backward for software adapters, second half: dq = scale * ds k, with the score gradients ds that
-// wide_backward_keys left for the same heads and rows (its comment describes them).
+// wide-backward-keys left for the same heads and rows (its comment describes them).
 //
-//   k [T, Hkv, D]; dq [T, H, D]; D = 4 * D4; tiles as in wide_forward, 16 * ROWS rows each.
+//   k [T, Hkv, D]; dq [T, H, D]; D = 4 * D4; tiles as in wide-forward, 16 * ROWS rows each.
 //
 // A lane owns ROWS query rows; keys are read at addresses equal for all lanes.
 #define D4 1..32   // head dimension / 4

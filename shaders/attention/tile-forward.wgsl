@@ -1,5 +1,5 @@
 // Attention forward for hardware GPUs: out = softmax(scale * q k^T) v over what each row's segment lets it see, and the
-// log-sum-exp of each row's scores (natural logarithm) for the backward pass. wide_forward.wgsl has the same bindings.
+// log-sum-exp of each row's scores (natural logarithm) for the backward pass. wide-forward.wgsl has the same bindings.
 //
 //   q, out [T, H, D]; k, v [T, Hkv, D]; lse [T, H]; D = 4 * D4. Query head h reads key head h / (H / Hkv).
 //   tiles: two vec4u per tile (src/kernels/attention/segments.ts, queryTiles with 8 * RT rows).

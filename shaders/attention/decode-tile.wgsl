@@ -1,8 +1,8 @@
 // Attention of a few new tokens per sequence over a KV cache, for hardware GPUs: partial results of runs of keys, which
-// decode_combine.wgsl merges.
+// decode-combine.wgsl merges.
 //
 //   q [S * queries, H, D]; kCache, vCache [slots, Hkv, D] in the cache's format; D = 4 * D4.
-//   sequences: one vec4u per sequence (attention/decode_part.wgsl).
+//   sequences: one vec4u per sequence (attention/decode-part.wgsl).
 //   parts [S * queries * H, splits, D] unnormalised; marks [S * queries * H, splits, 2] (highest score in base 2, sum).
 //
 // One workgroup of 128 takes a sequence, a key head, a run of keys and up to ROWS of the query rows that share the key
@@ -11,7 +11,7 @@
 #define D4 1..32  // head dimension / 4
 #define ROWS 1..8 // query rows per workgroup
 #include "attention/cache.wgsl"
-#include "attention/decode_part.wgsl"
+#include "attention/decode-part.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, queries: u32, splits: u32, blocks: u32, scale: f32 }
 #params Params

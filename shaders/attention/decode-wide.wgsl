@@ -1,5 +1,5 @@
 // Attention of a few new tokens per sequence over a KV cache, for software adapters: partial results, which
-// decode_combine.wgsl merges. Bindings and shapes as in decode_tile.wgsl, with 16 * splits parts for each row.
+// decode-combine.wgsl merges. Bindings and shapes as in decode-tile.wgsl, with 16 * splits parts for each row.
 //
 // A workgroup is one vector of 16 lanes. A lane takes every sixteenth key of the run for ROWS query rows and makes a part
 // of its own: nothing crosses lanes, there is no workgroup memory and no barrier. Loads of keys and values differ between
@@ -7,7 +7,7 @@
 #define D4 1..32  // head dimension / 4
 #define ROWS 1..4 // query rows per lane
 #include "attention/cache.wgsl"
-#include "attention/decode_part.wgsl"
+#include "attention/decode-part.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, queries: u32, splits: u32, blocks: u32, scale: f32 }
 #params Params
