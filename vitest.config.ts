@@ -21,7 +21,7 @@ export default defineConfig({
     : [],
   test: {
     include: ['kernels-tests/**/*.test.ts', 'src/**/*.test.ts', 'scripts/**/*.test.ts'],
-    setupFiles: ['kernels-tests/support/after-file.ts'],
+    setupFiles: ['src/platform/node/install.ts', 'kernels-tests/support/after-file.ts'],
     // One thread and no isolation: all files share one GPU device and its pipeline cache. On the software
     // driver compiling a pipeline costs more than most tests do.
     pool: 'threads',

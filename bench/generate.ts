@@ -6,6 +6,7 @@
  *
  *     npm run build && node dist/bench/generate.js [--arch small] [--python python3] [--json]
  */
+import '#osler/platform/node/install.js';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

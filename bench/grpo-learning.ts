@@ -5,6 +5,7 @@
  *
  *     npm run build && node dist/bench/grpo-learning.js [--seeds 3] [--steps 140] [--control 1] [--json]
  */
+import '#osler/platform/node/install.js';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,7 +17,7 @@ import { makeGrpoTask, parseGrpoConfig } from '#osler/grpo/index.js';
 import { initModel } from '#osler/models/index.js';
 import { ensureDriver } from '#osler/platform/launcher/launch.js';
 import { openGpu } from '#osler/platform/launcher/open.js';
-import { importModule } from '#osler/platform/node/data-files.js';
+import { importModule } from '#osler/platform/node/import-module.js';
 import { makeSftTask, parseSftConfig } from '#osler/sft/index.js';
 import { launchTraining } from '#osler/train/launch.js';
 

@@ -4,6 +4,7 @@
  *
  *     npm run build && node dist/bench/grpo-phases.js [--arch small-qwen2-vl] [--python python3] [--json]
  */
+import '#osler/platform/node/install.js';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -4,6 +4,7 @@
  *
  *     npm run build && node dist/bench/grpo-step.js [--arch small] [--prompt 320] [--completion 80] [--generations 8] [--json]
  */
+import '#osler/platform/node/install.js';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -5,6 +5,7 @@
  *
  * Needs a Chromium (OSLER_CHROMIUM, or on the PATH). The run is made up in a temporary folder, or kept in FOLDER.
  */
+import '#osler/platform/node/install.js';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

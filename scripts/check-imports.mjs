@@ -45,7 +45,7 @@ const MAY_IMPORT = {
 };
 
 /** Folders that may use Node's modules and any package. */
-const NODE = ['platform', 'formats', 'cli'];
+const NODE = ['platform', 'cli'];
 /** Packages that run in a browser as well. */
 const PORTABLE = [
   'zod',

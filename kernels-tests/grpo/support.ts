@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Gpu } from '../../src/gpu/index.js';
 import { type GrpoConfig, makeGrpoTask, parseGrpoConfig } from '../../src/grpo/index.js';
 import { initModel } from '../../src/models/index.js';
-import { importModule } from '../../src/platform/node/data-files.js';
+import { importModule } from '../../src/platform/node/import-module.js';
 import type { TrainingListener, TrainingResult } from '../../src/train/events.js';
 import { launchTraining } from '../../src/train/launch.js';
 import { temporary } from '../train/support.js';

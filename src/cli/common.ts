@@ -2,7 +2,7 @@
 import type { Argv } from 'yargs';
 import { DataError } from '../data/errors.js';
 import { OslerError } from '../gpu/index.js';
-import { PlaceError, SafetensorsError } from '../platform/errors.js';
+import { FileError, PlaceError } from '../platform/errors.js';
 import { HubError } from '../platform/node/hub/error.js';
 import { TextError } from '../text/errors.js';
 import { ImageError } from '../vision/errors.js';
@@ -28,7 +28,7 @@ export function printJson(value: unknown): void {
 /** A mistake in how a command was called: exit code 2. */
 export class UsageError extends Error {}
 
-const BAD_INPUT = [UsageError, PlaceError, SafetensorsError, TextError, ImageError, DataError];
+const BAD_INPUT = [UsageError, PlaceError, FileError, TextError, ImageError, DataError];
 
 /** 2 for bad usage or bad input, 1 for a run that failed. */
 export function exitCodeOf(error: unknown): 1 | 2 {

@@ -16,9 +16,8 @@ import {
   type Schema,
   select,
 } from '../data/index.js';
-import { readProblem } from '../platform/errors.js';
-import { atomicWrite } from '../platform/node/atomic.js';
-import { makeFolder } from '../platform/node/make-folder.js';
+import { atomicWrite, makeFolder } from '../platform/files.js';
+import { readProblem } from '../platform/node/system-errors.js';
 import { leftOut } from '../train/counted.js';
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';

@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import type { GenerationRequest } from '../generate/index.js';
 import { promptsOf } from '../generate/inputs.js';
 import { Fixture } from '../models/parity/fixture.js';
-import { readProblem } from '../platform/errors.js';
+import { readProblem } from '../platform/node/system-errors.js';
 import { type Message, parseMessages } from '../text/index.js';
 import type { ImageTally } from '../vision/index.js';
 import { UsageError } from './common.js';

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
-import { importModule } from '../platform/node/data-files.js';
+import { importModule } from '../platform/node/import-module.js';
 import { configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
 
 /** The yargs command. */

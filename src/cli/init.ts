@@ -5,7 +5,7 @@ import type { StoredDtype } from '../models/core/config.js';
 import { parameterCount } from '../models/core/inventory.js';
 import type { JsonObject } from '../models/core/json-fields.js';
 import { ARCHITECTURES, initModel } from '../models/init/init.js';
-import { readProblem } from '../platform/errors.js';
+import { readProblem } from '../platform/node/system-errors.js';
 import { learnMerges } from '../text/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { COUNT_OR_NONE, numbers, SEED } from './numbers.js';

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `osler` command line: one file per command in this folder. */
+import '../platform/node/install.js';
 import yargs, { type CommandModule } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { bench } from './bench.js';

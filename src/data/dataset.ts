@@ -1,5 +1,5 @@
 /** From the bytes of a file, or a path on disk, to checked samples and a list of what was wrong. */
-import { isFolder, join, listFolder, readWholeFile, splitPath } from '../platform/node/data-files.js';
+import { isFolder, join, listFolder, readWholeFile, splitPath } from '../platform/files.js';
 import type { ParquetLimits } from '../platform/node/parquet.js';
 import { DataError } from './errors.js';
 import { isJsonArray, jsonArray, jsonLines } from './readers/containers.js';

@@ -2,8 +2,7 @@
 import { loadDataset, MODALITIES, type Modality, type Question, questionsOf, Random } from '../data/index.js';
 import type { PhantomOptions } from '../phantom/phantom.js';
 import { writePhantom } from '../phantom/write.js';
-import { atomicWrite } from '../platform/node/atomic.js';
-import { join } from '../platform/node/data-files.js';
+import { atomicWrite, join } from '../platform/files.js';
 import { carefulNote, mixedNotes, type Note, type Wording } from './readers.js';
 
 /**

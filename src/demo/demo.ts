@@ -5,11 +5,10 @@
  * was held out. A control goes on imitating the notes on the same pictures, for no less time.
  */
 import { check, type Gpu } from '../gpu/index.js';
-import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
+import { type ImportModule, makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
 import type { JsonObject } from '../models/core/json-fields.js';
 import { initModel } from '../models/init/init.js';
-import { atomicWrite } from '../platform/node/atomic.js';
-import { importModule, join, readWholeFile } from '../platform/node/data-files.js';
+import { atomicWrite, join, readWholeFile } from '../platform/files.js';
 import { loadPageAssets } from '../report/assets.js';
 import { writeReport } from '../report/write-report.js';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';
@@ -35,6 +34,8 @@ export interface DemoOptions {
   /** Every part of it, but of each only a little: what it measures means nothing. */
   readonly short: boolean;
   readonly console: Console;
+  /** Loads the recipe's rewards. */
+  readonly importModule: ImportModule;
 }
 
 /** A line of the demo's table. */
@@ -137,7 +138,8 @@ async function trainStage(
     ? await launchTraining({
         ...common,
         config: parseGrpoConfig(source),
-        makeTask: (setting) => makeGrpoTask(setting, { folder: options.recipes, importModule }),
+        makeTask: (setting) =>
+          makeGrpoTask(setting, { folder: options.recipes, importModule: options.importModule }),
       })
     : await launchTraining({ ...common, config: parseSftConfig(source), makeTask: makeSftTask });
   check(result.checkpoint, 'value', () => `${file} saves no checkpoint; set save_strategy`);

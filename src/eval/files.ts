@@ -2,9 +2,7 @@
 import { DataError } from '../data/errors.js';
 import { jsonLines } from '../data/readers/containers.js';
 import { JsonProblem, parseJsonObject } from '../formats/json.js';
-import { atomicWrite } from '../platform/node/atomic.js';
-import { isFolder, join, readWholeFile } from '../platform/node/data-files.js';
-import { makeFolder } from '../platform/node/make-folder.js';
+import { atomicWrite, isFolder, join, makeFolder, readWholeFile } from '../platform/files.js';
 import type { Evaluation } from './evaluate.js';
 import type { EvalSummary, Prediction } from './summary.js';
 

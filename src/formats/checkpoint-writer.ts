@@ -1,8 +1,5 @@
 /** Writing a checkpoint folder's weights in the Hugging Face layout: one file, or shards with an index. */
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type StagedFile, stageFile } from '../platform/node/atomic.js';
-import { makeFolder } from '../platform/node/make-folder.js';
+import { join, makeFolder, namesIn, removeAll, type StagedFile, stageFile } from '../platform/files.js';
 import { checkSources, type Metadata, safetensorsContent, sourceBytes, type TensorSource } from './writer.js';
 
 /** How {@link writeCheckpoint} lays out its files. */
@@ -31,7 +28,7 @@ const DEFAULT_SHARD_BYTES = 5_000_000_000;
  * `model-00001-of-0000N.safetensors` and `model.safetensors.index.json`.
  *
  * No file gets its name before all are complete; then weights of an earlier, differently sharded save go, since a reader
- * could take them for the new ones. To replace a folder's weights at one instant, write into `atomicReplaceDir`.
+ * could take them for the new ones. To replace a folder's weights at one instant, write into `replaceFolder`.
  */
 export async function writeCheckpoint(
   dir: string,
@@ -99,10 +96,10 @@ function encodeIndex(
 }
 
 async function removeStale(dir: string, base: string, keep: ReadonlySet<string>): Promise<void> {
-  for (const name of await readdir(dir)) {
+  for (const name of await namesIn(dir)) {
     if (keep.has(name) || !name.startsWith(base)) continue;
     if (/^(-\d{5}-of-\d{5})?\.safetensors$|^\.safetensors\.index\.json$/.test(name.slice(base.length))) {
-      await rm(join(dir, name));
+      await removeAll(join(dir, name));
     }
   }
 }

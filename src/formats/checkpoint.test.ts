@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, open, symlink, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SafetensorsError } from '../platform/errors.js';
+import { FileError } from '../platform/errors.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { writeCheckpoint } from './checkpoint-writer.js';
+import { SafetensorsError } from './errors.js';
 import { encode, pattern, put, source, useFolders } from './test-files.js';
 import { writeSafetensors } from './writer.js';
 
@@ -134,7 +135,7 @@ describe('reading', () => {
     await expect(checkpoint.read('a')).rejects.toThrow(/ends at byte 300; it was truncated while/);
     await checkpoint.close();
     await checkpoint.close();
-    await expect(checkpoint.read('a')).rejects.toThrow(SafetensorsError);
+    await expect(checkpoint.read('a')).rejects.toThrow(FileError);
   });
 });
 
@@ -202,7 +203,7 @@ describe('finding the checkpoint', () => {
     const dir = await folder();
     await make(dir);
     const failure = openCheckpoint(join(dir, 'nowhere'));
-    await expect(failure).rejects.toThrow(SafetensorsError);
+    await expect(failure).rejects.toThrow(FileError);
     await expect(failure).rejects.toThrow(message);
   });
 });

@@ -4,11 +4,12 @@
  * Host memory stays bounded: headers are kept, data passes through. `chunks` reuses one staging buffer, so a model goes
  * from file to GPU without a second copy of it in RAM.
  */
-import { constants } from 'node:buffer';
-import { dirname, join } from 'node:path';
-import { quote, SafetensorsError } from '../platform/errors.js';
+import { FileError } from '../platform/errors.js';
+import { join, splitPath } from '../platform/files.js';
+import { SafetensorsError } from './errors.js';
 import type { TensorInfo } from './header.js';
 import { locate } from './locate.js';
+import { quote } from './quote.js';
 import { SafetensorsFile } from './safetensors-file.js';
 import { checkShards, readShardIndex } from './shard-index.js';
 
@@ -51,11 +52,9 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 
 async function openShard(indexPath: string, shard: string): Promise<SafetensorsFile> {
   try {
-    return await SafetensorsFile.open(join(dirname(indexPath), shard));
+    return await SafetensorsFile.open(join(splitPath(indexPath).folder, shard));
   } catch (error) {
-    const code =
-      error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
-    if (code !== 'ENOENT') throw error;
+    if (!(error instanceof FileError && error.missing)) throw error;
     throw new SafetensorsError(indexPath, `names the shard ${quote(shard)}, which does not exist; fetch it`, {
       cause: error,
     });
@@ -124,16 +123,7 @@ export class Checkpoint {
     const { info } = this.#find(name);
     const { start, end } = options.range ?? { start: 0, end: info.bytes };
     checkRange(name, info, start, end);
-    if (end - start > constants.MAX_LENGTH) {
-      throw new SafetensorsError(
-        info.file,
-        `has ${end - start} bytes, too many for one array; read it in chunks`,
-        {
-          tensor: name,
-        },
-      );
-    }
-    const target = new Uint8Array(end - start);
+    const target = allocate(end - start, name, info);
     await this.readInto(name, target, start);
     return target;
   }
@@ -196,6 +186,16 @@ export class Checkpoint {
       });
     }
     return found;
+  }
+}
+
+/** An array may be shorter than the tensor is long: how much it holds, each JavaScript engine decides. */
+function allocate(bytes: number, name: string, { file }: TensorInfo): Uint8Array {
+  try {
+    return new Uint8Array(bytes);
+  } catch (error) {
+    const problem = `has ${bytes} bytes, too many for one array; read it in chunks`;
+    throw new SafetensorsError(file, problem, { tensor: name, cause: error });
   }
 }
 

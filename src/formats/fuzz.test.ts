@@ -3,9 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SafetensorsError } from '../platform/errors.js';
 import { openCheckpoint } from './checkpoint.js';
 import { DTYPES, dtypeBytes, elementCount } from './dtypes.js';
+import { SafetensorsError } from './errors.js';
 import { encode, pattern, useFolders } from './test-files.js';
 
 const folder = useFolders(afterEach);

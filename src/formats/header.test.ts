@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { SafetensorsError } from '../platform/errors.js';
 import { openCheckpoint } from './checkpoint.js';
+import { SafetensorsError } from './errors.js';
 import { encode, put, useFolders } from './test-files.js';
 
 const folder = useFolders(afterEach);

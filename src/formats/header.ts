@@ -5,9 +5,10 @@
  * checked against the file's true size, so later code may allocate by `bytes`.
  */
 
-import { describe, quote, SafetensorsError } from '../platform/errors.js';
 import { DTYPES, type Dtype, dtypeBytes, elementCount, isDtype } from './dtypes.js';
+import { SafetensorsError } from './errors.js';
 import { JsonProblem, parseJsonObject } from './json.js';
+import { describe, quote } from './quote.js';
 
 /** Longest header that the reference implementation accepts. */
 export const MAX_HEADER_BYTES = 100_000_000;

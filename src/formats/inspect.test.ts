@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
-import { SafetensorsError } from '../platform/errors.js';
 import { writeCheckpoint } from './checkpoint-writer.js';
+import { SafetensorsError } from './errors.js';
 import { inspect } from './inspect.js';
 import { source, useFolders } from './test-files.js';
 

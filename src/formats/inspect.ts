@@ -1,5 +1,5 @@
 /** What a checkpoint holds, from its headers alone. */
-import { basename } from 'node:path';
+import { splitPath } from '../platform/files.js';
 import { openCheckpoint } from './checkpoint.js';
 import { type Dtype, elementCount } from './dtypes.js';
 
@@ -47,7 +47,14 @@ export async function inspect(path: string): Promise<Inspection> {
   try {
     const tensors = checkpoint.names().map((name): InspectedTensor => {
       const { dtype, shape, bytes, file } = checkpoint.info(name);
-      return { name, dtype, shape, parameters: elementCount(shape) as number, bytes, file: basename(file) };
+      return {
+        name,
+        dtype,
+        shape,
+        parameters: elementCount(shape) as number,
+        bytes,
+        file: splitPath(file).name,
+      };
     });
     const files = checkpoint.files.map(
       (file): InspectedFile => ({ file: file.path, bytes: file.bytes, tensors: file.header.tensors.size }),

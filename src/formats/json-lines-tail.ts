@@ -1,6 +1,6 @@
 /** Reads a JSONL file that another process is still writing. */
-import { type FileHandle, open } from 'node:fs/promises';
-import { fromSystemError } from '../platform/errors.js';
+import { FileError } from '../platform/errors.js';
+import { type OpenFile, openFile } from '../platform/files.js';
 
 /** What one look at the file gave. */
 export interface TailRead {
@@ -43,38 +43,35 @@ export class JsonLinesTail {
    * @param finished the writer is done: a last line without a line break counts as well.
    */
   async read(finished = false): Promise<TailRead> {
-    let handle: FileHandle;
+    let opened: OpenFile;
     try {
-      handle = await open(this.file, 'r');
+      opened = await openFile(this.file);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw fromSystemError(this.file, error);
+      if (!(error instanceof FileError && error.missing)) throw error;
       const restarted = this.#position > 0;
       this.#reset();
       return { values: [], restarted };
     }
     try {
-      const { size } = await handle.stat();
-      const restarted = !(await this.#continues(handle, size));
+      const restarted = !(await this.#continues(opened));
       if (restarted) this.#reset();
       const values: unknown[] = [];
-      await this.#readTo(handle, size, values);
+      await this.#readTo(opened, values);
       if (finished && this.#rest.length > 0) {
         this.#parse(this.#rest, values);
         this.#rest = new Uint8Array();
       }
       return { values, restarted };
-    } catch (error) {
-      throw fromSystemError(this.file, error);
     } finally {
-      await handle.close();
+      await opened.close();
     }
   }
 
   /** Whether the file begins with what was read; a resumed run may have cut it and written other lines since. */
-  async #continues(handle: FileHandle, size: number): Promise<boolean> {
-    if (size < this.#position) return false;
+  async #continues(opened: OpenFile): Promise<boolean> {
+    if (opened.byteLength < this.#position) return false;
     const seam = new Uint8Array(this.#seam.length);
-    await handle.read(seam, 0, seam.length, this.#position - seam.length);
+    await opened.read(seam, this.#position - seam.length);
     return seam.every((byte, i) => byte === this.#seam[i]);
   }
 
@@ -85,15 +82,15 @@ export class JsonLinesTail {
     this.bad = 0;
   }
 
-  async #readTo(handle: FileHandle, size: number, values: unknown[]): Promise<void> {
+  async #readTo(opened: OpenFile, values: unknown[]): Promise<void> {
+    const size = opened.byteLength;
     const buffer = new Uint8Array(Math.min(CHUNK_BYTES, Math.max(0, size - this.#position)));
     while (this.#position < size) {
       const wanted = Math.min(buffer.length, size - this.#position);
-      const { bytesRead } = await handle.read(buffer, 0, wanted, this.#position);
-      if (bytesRead === 0) return;
-      const bytes = buffer.subarray(0, bytesRead);
+      const bytes = buffer.subarray(0, await opened.read(buffer.subarray(0, wanted), this.#position));
+      if (bytes.length === 0) return;
       this.#seam = joined(this.#seam, bytes).slice(-SEAM_BYTES);
-      this.#position += bytesRead;
+      this.#position += bytes.length;
       this.#take(bytes, values);
     }
   }

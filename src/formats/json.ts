@@ -1,6 +1,6 @@
 /** JSON from untrusted files: strict UTF-8, one object, no key twice. */
 
-import { quote } from '../platform/errors.js';
+import { quote } from './quote.js';
 
 /** What is wrong with a JSON text; the caller adds the file. */
 export class JsonProblem extends Error {}

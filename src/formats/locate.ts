@@ -1,7 +1,6 @@
 /** From the path a person gives to the safetensors file or index that it means. */
-import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fromSystemError, SafetensorsError } from '../platform/errors.js';
+import { join, listFolder } from '../platform/files.js';
+import { SafetensorsError } from './errors.js';
 
 /** A checkpoint on disk: one file, or an index with its shards. */
 export type Location = { readonly kind: 'file' | 'index'; readonly path: string };
@@ -15,14 +14,8 @@ const BASES = ['model', 'adapter_model'];
  * Finds the checkpoint that `path` means: a safetensors file, an index, or a folder with either.
  */
 export async function locate(path: string): Promise<Location> {
-  let entries: string[];
-  try {
-    const found = await stat(path);
-    if (!found.isDirectory()) return { kind: path.endsWith('.json') ? 'index' : 'file', path };
-    entries = (await readdir(path)).sort();
-  } catch (error) {
-    throw fromSystemError(path, error);
-  }
+  const entries = await listFolder(path);
+  if (entries === undefined) return { kind: path.endsWith('.json') ? 'index' : 'file', path };
   for (const base of BASES) {
     const single = `${base}.safetensors`;
     if (entries.includes(single)) return { kind: 'file', path: join(path, single) };

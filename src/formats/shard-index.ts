@@ -1,9 +1,10 @@
 /** `model.safetensors.index.json`: which shard holds which tensor. */
-import { basename } from 'node:path';
-import { describe, quote, SafetensorsError } from '../platform/errors.js';
+import { openFile, readExactly } from '../platform/files.js';
+import { SafetensorsError } from './errors.js';
 import { MAX_HEADER_BYTES } from './header.js';
 import { JsonProblem, parseJsonObject } from './json.js';
-import { openRegular, readExactly, type SafetensorsFile } from './safetensors-file.js';
+import { describe, quote } from './quote.js';
+import type { SafetensorsFile } from './safetensors-file.js';
 
 /** A checked index; shards are sorted by name. */
 export interface ShardIndex {
@@ -15,7 +16,8 @@ export interface ShardIndex {
 
 /** Reads and checks an index file. */
 export async function readShardIndex(path: string): Promise<ShardIndex> {
-  const { handle, bytes } = await openRegular(path);
+  const opened = await openFile(path);
+  const bytes = opened.byteLength;
   let text: Uint8Array;
   try {
     if (bytes > MAX_HEADER_BYTES) {
@@ -25,9 +27,9 @@ export async function readShardIndex(path: string): Promise<ShardIndex> {
       );
     }
     text = new Uint8Array(bytes);
-    await readExactly(handle, path, text, 0);
+    await readExactly(opened, path, text, 0);
   } finally {
-    await handle.close();
+    await opened.close();
   }
   try {
     return checkIndex(parseJsonObject(text), path);
@@ -65,7 +67,7 @@ function checkIndex(index: Record<string, unknown>, path: string): ShardIndex {
 
 /** Shard names come from whoever made the checkpoint and must not lead out of its folder, on any system. */
 function isPlainFileName(name: string): boolean {
-  return name.endsWith('.safetensors') && !/[/\\:\0]/.test(name) && basename(name) === name;
+  return name.endsWith('.safetensors') && !/[/\\:\0]/.test(name);
 }
 
 function totalSize(metadata: unknown): number | undefined {

@@ -2,10 +2,10 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SafetensorsError } from '../platform/errors.js';
 import { openCheckpoint } from './checkpoint.js';
 import { writeCheckpoint } from './checkpoint-writer.js';
 import { DTYPES } from './dtypes.js';
+import { SafetensorsError } from './errors.js';
 import { pattern, source, useFolders } from './test-files.js';
 import { type TensorSource, writeSafetensors } from './writer.js';
 

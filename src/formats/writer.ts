@@ -1,9 +1,10 @@
 /** Writing one safetensors file, tensor by tensor, from data that is made only when its turn comes. */
 
-import { describe, SafetensorsError } from '../platform/errors.js';
-import { atomicWrite, type FileContent, type FileWriter } from '../platform/node/atomic.js';
+import { atomicWrite, type FileContent, type FileWriter } from '../platform/files.js';
 import { asBytes, DTYPES, type Dtype, dtypeBytes, elementCount, isDtype } from './dtypes.js';
+import { SafetensorsError } from './errors.js';
 import { isIllFormed, LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY, shapeProblem } from './header.js';
+import { describe } from './quote.js';
 
 /** A tensor's data: all of it, or its pieces in order. Any typed array will do. */
 export type TensorData = ArrayBufferView | AsyncIterable<ArrayBufferView>;

@@ -3,7 +3,7 @@
 import { JsonProblem, parseJsonObject } from '../formats/json.js';
 import type { ModelConfig } from '../models/core/config.js';
 import { modelError } from '../models/core/errors.js';
-import { folderReader } from '../platform/node/folder.js';
+import { folderReader } from '../platform/files.js';
 
 /**
  * End ids of a checkpoint: those of `generation_config.json`, which for chat models names more than `config.json` does, and

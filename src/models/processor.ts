@@ -1,7 +1,6 @@
 /** What stands between records and a model: tokenizer, chat template, image settings, and the files they come from. */
 import { DataError, type ImageSource, imageFile, imageName, type SampleFields } from '../data/index.js';
-import { openFile } from '../platform/node/data-files.js';
-import { folderReader } from '../platform/node/folder.js';
+import { folderReader, readWholeFile } from '../platform/files.js';
 import { type ChatTemplate, loadChatTemplate, loadTokenizer, type Tokenizer } from '../text/index.js';
 import {
   DEFAULT_IMAGE_CONFIG,
@@ -88,12 +87,7 @@ async function open(sample: SampleFields, image: ImageSource): Promise<{ name: s
 
 async function readWhole(sample: SampleFields, file: string): Promise<Uint8Array> {
   try {
-    const opened = await openFile(file);
-    try {
-      return new Uint8Array(await opened.slice(0));
-    } finally {
-      await opened.close();
-    }
+    return await readWholeFile(file);
   } catch (error) {
     const { file: dataset = 'the dataset', line } = sample.source ?? {};
     const place = line === undefined ? { file: dataset } : { file: dataset, line };

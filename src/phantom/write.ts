@@ -2,10 +2,7 @@
 
 import type { Question } from '../data/question.js';
 import { questionLine } from '../data/write.js';
-import { atomicWrite } from '../platform/node/atomic.js';
-import { join } from '../platform/node/data-files.js';
-import { writeTextFiles } from '../platform/node/folder.js';
-import { makeFolder } from '../platform/node/make-folder.js';
+import { atomicWrite, join, makeFolder, writeTextFiles } from '../platform/files.js';
 import { type PhantomOptions, phantom } from './phantom.js';
 import { encodePng } from './picture.js';
 

@@ -1,5 +1,5 @@
 /** The page's script and style, as `npm run build` bundled them. */
-import { folderReader } from '../platform/node/folder.js';
+import { folderReader } from '../platform/files.js';
 import type { PageAssets } from './page-html.js';
 
 /** Loads the bundle from dist/, where it is whether this file runs from src/ or from dist/. */

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { readPredictions, readSummary } from '../eval/files.js';
 import type { Accuracy, EvalSummary, Prediction } from '../eval/summary.js';
-import { isFolder, listFolder } from '../platform/node/data-files.js';
+import { isFolder, listFolder } from '../platform/files.js';
 import { folderName, type ReportContent } from './content.js';
 import { evaluationFrom } from './evaluations.js';
 import { type CompletionLine, parseCompletion, traceGroup } from './records.js';

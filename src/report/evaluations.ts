@@ -1,7 +1,6 @@
 /** Evaluations that stand beside a run, in `RUN/eval/<name>/summary.json`. */
 import type { EvalSummary } from '../eval/summary.js';
-import { isFolder, join, listFolder } from '../platform/node/data-files.js';
-import { folderReader } from '../platform/node/folder.js';
+import { folderReader, isFolder, join, listFolder } from '../platform/files.js';
 import type { Evaluation } from './model.js';
 import { withoutPaths } from './scrub.js';
 

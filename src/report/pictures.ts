@@ -1,7 +1,7 @@
 /** Pictures of a report: small, and each only once. */
 
 import { toBase64 } from '../formats/base64.js';
-import { openFile } from '../platform/node/data-files.js';
+import { readWholeFile } from '../platform/files.js';
 import { decodeImage, encodeImage } from '../vision/index.js';
 
 /** Longest sides to choose from, largest first. */
@@ -28,13 +28,8 @@ export function pictureFinder(roots: readonly string[]): FindPicture {
   return async (path) => {
     const places = /^(?:\/|[A-Za-z]:[/\\])/.test(path) ? [path] : roots.map((root) => `${root}/${path}`);
     for (const place of places) {
-      const file = await openFile(place).catch(() => undefined);
-      if (file === undefined) continue;
-      try {
-        return new Uint8Array(await file.slice(0));
-      } finally {
-        await file.close();
-      }
+      const bytes = await readWholeFile(place).catch(() => undefined);
+      if (bytes !== undefined) return bytes;
     }
     return undefined;
   };

@@ -1,6 +1,6 @@
 /** What config.yaml of a run tells a reader of its report. */
 import { parse, stringify } from 'yaml';
-import { isFolder, join, splitPath } from '../platform/node/data-files.js';
+import { isFolder, join, splitPath } from '../platform/files.js';
 import { scrubbed, withoutPaths } from './scrub.js';
 
 /** A run's configuration, ready to be shown. */

@@ -2,8 +2,7 @@
 
 import { JsonLinesTail } from '../formats/json-lines-tail.js';
 import { OslerError } from '../gpu/index.js';
-import { isFolder, join, listFolder } from '../platform/node/data-files.js';
-import { folderReader } from '../platform/node/folder.js';
+import { folderReader, isFolder, join, listFolder } from '../platform/files.js';
 import { folderName, type ReportContent } from './content.js';
 import { readEvaluations } from './evaluations.js';
 import type { Evaluation, MetricRow, RunInfo, TraceGroup } from './model.js';

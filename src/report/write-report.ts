@@ -1,9 +1,7 @@
 /** Writes report.html of a run or of an evaluation. */
 
 import { toBase64 } from '../formats/base64.js';
-import { atomicWrite } from '../platform/node/atomic.js';
-import { join } from '../platform/node/data-files.js';
-import { fileDigest } from '../platform/node/digest.js';
+import { atomicWrite, fileDigest, join } from '../platform/files.js';
 import type { ReportContent } from './content.js';
 import { isEvaluation, readEvaluationContent } from './evaluation-content.js';
 import type { RunUpdate, TraceGroup } from './model.js';

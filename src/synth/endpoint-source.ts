@@ -1,7 +1,7 @@
 /** Candidates from an OpenAI-compatible endpoint, several requests at a time. */
 import { type ImageSource, imageFile, imageName, type Question, questionPrompt } from '../data/index.js';
 import { toBase64 } from '../formats/base64.js';
-import { readWholeFile } from '../platform/node/data-files.js';
+import { readWholeFile } from '../platform/files.js';
 import { decodeImage, encodeImage, imageFormat } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
 import { ChatClient, type ChatClientOptions, EndpointError } from './chat-client.js';

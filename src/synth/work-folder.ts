@@ -9,12 +9,17 @@
  */
 import { DataError, imageFile, imageKey, imageName, type Question, questionLine } from '../data/index.js';
 import { jsonLines } from '../data/readers/containers.js';
-import { atomicWrite } from '../platform/node/atomic.js';
-import { copyInto } from '../platform/node/copy.js';
-import { join } from '../platform/node/data-files.js';
-import { folderReader } from '../platform/node/folder.js';
-import { makeFolder } from '../platform/node/make-folder.js';
-import { AppendFile, keepLines, namesIn } from '../platform/node/run-files.js';
+import {
+  type AppendFile,
+  appendTo,
+  atomicWrite,
+  copyInto,
+  folderReader,
+  join,
+  keepLines,
+  makeFolder,
+  namesIn,
+} from '../platform/files.js';
 import type { Candidate } from './candidate.js';
 
 const HEAD = 'synth.json';
@@ -60,7 +65,7 @@ export class WorkFolder {
       if (value instanceof DataError) throw value;
       remember(candidates, asCandidate(value, { file, line }));
     }
-    return new WorkFolder(dir, candidates, await AppendFile.open(file));
+    return new WorkFolder(dir, candidates, await appendTo(file));
   }
 
   /** Keeps a candidate. */

@@ -4,8 +4,7 @@ import type { Model, StoredDtype } from '../models/index.js';
 import { saveAdapter, saveModel } from '../models/index.js';
 import type { Parameters } from '../nn/parameters.js';
 import type { AdamW } from '../optim/index.js';
-import { atomicReplaceDir } from '../platform/node/atomic.js';
-import { join } from '../platform/node/data-files.js';
+import { join, replaceFolder } from '../platform/files.js';
 import type { Tensor } from '../tensor/index.js';
 import { bestRule, type TrainingConfig } from './config/index.js';
 import { TrainingFailure } from './non-finite.js';
@@ -81,7 +80,7 @@ export class CheckpointKeeper {
     const { task, model, extra, optimizer, files } = this.#source;
     const dtype = STORED[model.embeddings.dtype];
     await this.#folder.sync();
-    await atomicReplaceDir(this.#folder.checkpoint(loop.step), async (dir) => {
+    await replaceFolder(this.#folder.checkpoint(loop.step), async (dir) => {
       if (model.adapter) await saveAdapter(model.adapter, dir, files);
       else await saveModel(dir, model.config, model.parameters.entries(), { dtype, files });
       if (this.#config.save_only_model) return;

@@ -1,7 +1,7 @@
 /** The samples that a run's config asks for. */
 
 import { DataError, type Dataset, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
-import { SafetensorsError } from '../platform/errors.js';
+import { FileError } from '../platform/errors.js';
 import { configError, type DataConfig } from './config/index.js';
 import { leftOut } from './counted.js';
 
@@ -49,7 +49,7 @@ async function readAs(field: string, path: string, config: DataConfig): Promise<
   try {
     return await loadDataset(path, { strict: config.strict_data });
   } catch (error) {
-    if (!(error instanceof SafetensorsError)) throw error;
+    if (!(error instanceof FileError)) throw error;
     throw configError(`${field}:`, error.message);
   }
 }

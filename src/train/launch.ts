@@ -4,7 +4,7 @@ import type { Gpu } from '../gpu/index.js';
 import { type Choices, tunerFor } from '../kernels/tuner.js';
 import { loadConfig, type ModelConfig } from '../models/index.js';
 import { loadProcessor, type Processor } from '../models/processor.js';
-import { folderReader } from '../platform/node/folder.js';
+import { folderReader } from '../platform/files.js';
 import {
   checkTrainingConfig,
   configError,

@@ -1,10 +1,17 @@
 /** The folder of a run: config, logs by step, checkpoints. */
 
 import { PlaceError } from '../platform/errors.js';
-import { atomicWrite, recoverDir } from '../platform/node/atomic.js';
-import { join } from '../platform/node/data-files.js';
-import { makeFolder } from '../platform/node/make-folder.js';
-import { AppendFile, keepLines, namesIn, removeAll } from '../platform/node/run-files.js';
+import {
+  type AppendFile,
+  appendTo,
+  atomicWrite,
+  join,
+  keepLines,
+  makeFolder,
+  namesIn,
+  recoverFolder,
+  removeAll,
+} from '../platform/files.js';
 import { configError } from './config/index.js';
 import type { Json } from './task.js';
 
@@ -45,7 +52,7 @@ export class RunFolder {
     if (lines.length === 0) return;
     let file = this.#logs.get(name);
     if (!file) {
-      file = await AppendFile.open(join(this.path, `${name}.jsonl`));
+      file = await appendTo(join(this.path, `${name}.jsonl`));
       this.#logs.set(name, file);
     }
     await file.append(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
@@ -113,8 +120,8 @@ export async function resumeRun(path: string): Promise<Resumed> {
   }
   const folder = new RunFolder(path);
   await usable(() => makeFolder(join(path, CHECKPOINTS)));
-  await recoverDir(path);
-  await recoverDir(join(path, CHECKPOINTS));
+  await recoverFolder(path);
+  await recoverFolder(join(path, CHECKPOINTS));
   const step = (await folder.checkpoints()).at(-1) ?? 0;
   for (const name of names.filter((file) => file.endsWith('.jsonl'))) {
     await keepLines(join(path, name), (line) => stepOf(line) <= step);

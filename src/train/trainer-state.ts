@@ -4,15 +4,12 @@
  */
 import { type Checkpoint, openCheckpoint } from '../formats/checkpoint.js';
 import { asBytes, type Dtype, viewAs } from '../formats/dtypes.js';
+import { SafetensorsError } from '../formats/errors.js';
 import { type TensorSource, writeSafetensors } from '../formats/writer.js';
 import { fill } from '../models/core/load-weights.js';
 import { tensorSource } from '../models/core/save.js';
 import type { AdamW } from '../optim/index.js';
-import { SafetensorsError } from '../platform/errors.js';
-import { join } from '../platform/node/data-files.js';
-import { folderReader, writeTextFiles } from '../platform/node/folder.js';
-import { makeFolder } from '../platform/node/make-folder.js';
-import { namesIn } from '../platform/node/run-files.js';
+import { folderReader, join, makeFolder, namesIn, writeTextFiles } from '../platform/files.js';
 import type { Tensor } from '../tensor/index.js';
 import type { HostTensor, Json, SavedTaskState, TaskState } from './task.js';
 

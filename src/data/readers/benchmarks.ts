@@ -1,5 +1,5 @@
 /** Records of medical benchmarks as they are published: MedXpertQA, MMMU and MMMU-Pro, VLMEvalKit's tables. */
-import { describe, quote } from '../../platform/errors.js';
+import { describe, quote } from '../../formats/quote.js';
 import { modalityName } from '../modalities.js';
 import { type ImageSource, letterAt, type Question } from '../question.js';
 import {

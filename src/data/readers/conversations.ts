@@ -1,5 +1,5 @@
 /** Hugging Face `messages`, and the ShareGPT `conversations` of LLaVA, VLM-R1 and GMAI-Reasoning10K. */
-import { describe } from '../../platform/errors.js';
+import { describe } from '../../formats/quote.js';
 import { TextError } from '../../text/errors.js';
 import { type Message, type MessagePart, parseMessages } from '../../text/messages.js';
 import type { Conversation } from '../conversation.js';

@@ -1,5 +1,5 @@
 /** Checked access to the fields of a record. */
-import { describe, quote } from '../../platform/errors.js';
+import { describe, quote } from '../../formats/quote.js';
 import { DataError, type Place } from '../errors.js';
 import { pathProblem } from '../images.js';
 import { type ImageSource, letterAt } from '../question.js';

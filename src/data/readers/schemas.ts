@@ -1,5 +1,5 @@
 /** One function per published record format: from an unchecked record to a question or conversation. */
-import { quote } from '../../platform/errors.js';
+import { quote } from '../../formats/quote.js';
 import type { Conversation } from '../conversation.js';
 import { fromFileName, modalityName } from '../modalities.js';
 import { letters, parseProblem, problemText, QUESTION_FIELDS, type Question } from '../question.js';

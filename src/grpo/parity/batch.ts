@@ -1,9 +1,9 @@
 /** Reading fixtures of kind `grpo`. */
 import { z } from 'zod';
+import { SafetensorsError } from '../../formats/errors.js';
 import { gridPatches, patchValues } from '../../models/core/grid.js';
 import type { Model } from '../../models/index.js';
 import { type Fixture, readSequences } from '../../models/parity/fixture.js';
-import { SafetensorsError } from '../../platform/errors.js';
 import type { LossSequence } from '../loss/policy-loss.js';
 import {
   IMPORTANCE_LEVELS,

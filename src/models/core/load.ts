@@ -3,7 +3,7 @@
 import { openCheckpoint } from '../../formats/checkpoint.js';
 import { JsonProblem, parseJsonObject } from '../../formats/json.js';
 import type { Gpu } from '../../gpu/index.js';
-import { folderReader } from '../../platform/node/folder.js';
+import { folderReader } from '../../platform/files.js';
 import { type ModelConfig, parseConfig } from './config.js';
 import { modelError } from './errors.js';
 import { parameterSpecs } from './inventory.js';

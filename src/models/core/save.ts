@@ -3,7 +3,7 @@ import { writeCheckpoint } from '../../formats/checkpoint-writer.js';
 import { asBytes, type FloatDtype, fromF32 } from '../../formats/dtypes.js';
 import type { TensorSource } from '../../formats/writer.js';
 import { part } from '../../kernels/support.js';
-import { writeTextFiles } from '../../platform/node/folder.js';
+import { writeTextFiles } from '../../platform/files.js';
 import { decode, elementBytes, type HostArray, type Tensor } from '../../tensor/index.js';
 import type { ModelConfig, StoredDtype } from './config.js';
 

@@ -1,6 +1,6 @@
 /** Writing a randomly initialised checkpoint: weights, config, tokenizer and what else a model folder has. */
 import { writeCheckpoint } from '../../formats/checkpoint-writer.js';
-import { writeTextFiles } from '../../platform/node/folder.js';
+import { writeTextFiles } from '../../platform/files.js';
 import { buildByteTokenizer } from '../../text/byte-tokenizer.js';
 import type { Merge } from '../../text/learn-merges.js';
 import { type ModelConfig, parseConfig, type StoredDtype } from '../core/config.js';

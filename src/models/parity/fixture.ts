@@ -1,7 +1,7 @@
 /** Parity fixtures: inputs, and what the reference implementation makes of them, in one safetensors file. */
 import { type Checkpoint, openCheckpoint } from '../../formats/checkpoint.js';
 import { type FloatDtype, isFloatDtype, toF32, viewAs } from '../../formats/dtypes.js';
-import { SafetensorsError } from '../../platform/errors.js';
+import { SafetensorsError } from '../../formats/errors.js';
 import { type Grid, gridTokens } from '../core/grid.js';
 import type { Model } from '../core/model.js';
 import { type PackedBatch, packSequences, type Sequence } from '../core/packing.js';

@@ -1,5 +1,5 @@
 /** Running a parity fixture against a model. */
-import { SafetensorsError } from '../../platform/errors.js';
+import { SafetensorsError } from '../../formats/errors.js';
 import type { Model, PassOptions } from '../core/model.js';
 import type { TensorReport } from './difference.js';
 import type { Fixture } from './fixture.js';

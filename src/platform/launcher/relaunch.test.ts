@@ -32,7 +32,7 @@ function ending(child: ChildProcess): Promise<number | NodeJS.Signals | null> {
 /** The first line that the relaunched program prints. */
 function line(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    child.stdout?.once('data', (data) => resolve(String(data).trim()));
+    child.stdout?.once('data', (data) => resolve(String(data).split('\n')[0]));
   });
 }
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { useFolders } from '../../formats/test-files.js';
-import { atomicReplaceDir, atomicWrite, recoverDir, stageFile } from './atomic.js';
+import { atomicWrite, recoverFolder, replaceFolder, stageFile } from '../files.js';
 
 const folder = useFolders(afterEach);
 const text = (path: string) => readFile(path, 'utf8');
@@ -63,7 +63,7 @@ describe('atomicWrite', () => {
   });
 });
 
-describe('atomicReplaceDir', () => {
+describe('replaceFolder', () => {
   const fill = (value: string) => async (dir: string) => {
     await mkdir(join(dir, 'sub'));
     await writeFile(join(dir, 'sub', 'v'), value);
@@ -73,9 +73,9 @@ describe('atomicReplaceDir', () => {
   it('creates, replaces, and leaves nothing else', async () => {
     const dir = await folder();
     const target = join(dir, 'parents', 'too', 'step-1');
-    await atomicReplaceDir(target, fill('1'));
+    await replaceFolder(target, fill('1'));
     await writeFile(join(target, 'extra'), '');
-    await atomicReplaceDir(target, fill('2'));
+    await replaceFolder(target, fill('2'));
     expect(await value(target)).toBe('2');
     expect(await readdir(target)).toEqual(['sub']);
     expect(await readdir(join(dir, 'parents', 'too'))).toEqual(['step-1']);
@@ -84,8 +84,8 @@ describe('atomicReplaceDir', () => {
   it('keeps the old folder when filling fails', async () => {
     const dir = await folder();
     const target = join(dir, 'd');
-    await atomicReplaceDir(target, fill('1'));
-    const failing = atomicReplaceDir(target, async (temporary) => {
+    await replaceFolder(target, fill('1'));
+    const failing = replaceFolder(target, async (temporary) => {
       await fill('2')(temporary);
       throw new Error('stop');
     });
@@ -99,24 +99,24 @@ describe('atomicReplaceDir', () => {
     const target = join(dir, 'd');
     const old = join(dir, '.d.osler-old');
     // Killed while filling.
-    await atomicReplaceDir(target, fill('1'));
+    await replaceFolder(target, fill('1'));
     await mkdir(join(dir, '.d.osler-tmp-0123456789ab'));
     await writeFile(join(dir, '.x.osler-tmp-0123456789ab'), 'half a file');
-    await recoverDir(dir);
+    await recoverFolder(dir);
     expect(await readdir(dir)).toEqual(['d']);
     // Killed between the two renames.
     await rename(target, old);
-    await recoverDir(dir);
+    await recoverFolder(dir);
     expect(await value(target)).toBe('1');
     // The same, found by the next writer.
     await rename(target, old);
-    await atomicReplaceDir(target, async (temporary) => {
+    await replaceFolder(target, async (temporary) => {
       expect(await value(target)).toBe('1');
       await fill('2')(temporary);
     });
     // Killed before the old folder was deleted.
     await mkdir(old);
-    await recoverDir(dir);
+    await recoverFolder(dir);
     expect(await readdir(dir)).toEqual(['d']);
     expect(await value(target)).toBe('2');
   });
@@ -126,7 +126,7 @@ describe('atomicReplaceDir', () => {
     for (const name of ['.gitignore', '.d.tmp', 'd.osler-old', '.osler-old', '.a.osler-tmp-xyz']) {
       await writeFile(join(dir, name), '');
     }
-    await recoverDir(dir);
+    await recoverFolder(dir);
     expect(await readdir(dir)).toHaveLength(5);
   });
 });

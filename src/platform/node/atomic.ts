@@ -2,30 +2,13 @@
  * Files and folders that are seen whole or not at all, whenever the process is killed or the power fails.
  *
  * Content goes to a temporary neighbour, is flushed to disk, and takes the final name by rename. Temporaries begin with a
- * dot and contain `.osler-`; {@link recoverDir} clears what a killed process left.
+ * dot and contain `.osler-`; {@link recover} clears what a killed process left.
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { unwritable } from '../errors.js';
-
-/** What {@link atomicWrite} writes: the content, or a function that writes it piece by piece. */
-export type FileContent = string | Uint8Array | ((file: FileWriter) => Promise<void>);
-
-/** Appends to a file. */
-export interface FileWriter {
-  write(bytes: Uint8Array): Promise<void>;
-}
-
-/** A file that is complete on disk under a temporary name. */
-export interface StagedFile {
-  /** The name that {@link StagedFile.commit} gives it. */
-  readonly path: string;
-  /** Gives the file its name, replacing what had it. */
-  commit(): Promise<void>;
-  /** Deletes it; harmless after a commit. */
-  discard(): Promise<void>;
-}
+import type { FileContent, StagedFile } from '../ports.js';
+import { unwritable } from './system-errors.js';
 
 const TEMPORARY = /^\.(.+)\.osler-(?:tmp-[0-9a-f]+|old)$/;
 const OLD_SUFFIX = '.osler-old';
@@ -36,20 +19,8 @@ function temporaryFor(path: string): string {
   return join(dirname(path), `.${basename(path)}.osler-tmp-${randomBytes(6).toString('hex')}`);
 }
 
-/** Writes a file so that its name never shows half of it; the folder must exist. */
-export async function atomicWrite(path: string, content: FileContent): Promise<void> {
-  const staged = await stageFile(path, content);
-  try {
-    await staged.commit();
-  } finally {
-    await staged.discard();
-  }
-}
-
-/**
- * The first half of {@link atomicWrite}: for several files that must all be complete before the first gets its name.
- */
-export async function stageFile(path: string, content: FileContent): Promise<StagedFile> {
+/** Writes a file under a hidden name, from where it takes the place of `path` in one step. */
+export async function stage(path: string, content: FileContent): Promise<StagedFile> {
   const target = resolve(path);
   const temporary = temporaryFor(target);
   try {
@@ -59,7 +30,6 @@ export async function stageFile(path: string, content: FileContent): Promise<Sta
     throw named(target, error);
   }
   return {
-    path: target,
     async commit() {
       try {
         await rename(temporary, target);
@@ -100,12 +70,12 @@ function named(path: string, error: unknown): unknown {
  * Replaces a folder with a new one that `fill` writes, all or nothing.
  *
  * A name that was free goes from absent to complete in one step. To replace a folder takes two renames, since no portable
- * call swaps folders; a crash between them leaves the old folder under a hidden name, from where {@link recoverDir} (and
- * the next `atomicReplaceDir`) puts it back. One process at a time may replace a folder.
+ * call swaps folders; a crash between them leaves the old folder under a hidden name, from where {@link recover} (and
+ * the next call) puts it back. One process at a time may replace a folder.
  *
  * @param fill writes the new content into the empty folder it is given.
  */
-export async function atomicReplaceDir(path: string, fill: (dir: string) => Promise<void>): Promise<void> {
+export async function replaceFolder(path: string, fill: (dir: string) => Promise<void>): Promise<void> {
   const target = resolve(path);
   const old = join(dirname(target), `.${basename(target)}${OLD_SUFFIX}`);
   const temporary = temporaryFor(target);
@@ -134,7 +104,7 @@ export async function atomicReplaceDir(path: string, fill: (dir: string) => Prom
  * Clears what killed writers left in a folder: folders they had moved aside come back if their successor never arrived, and
  * temporaries are deleted. Call it where no writer is active, such as at the start of a resumed run.
  */
-export async function recoverDir(dir: string): Promise<void> {
+export async function recover(dir: string): Promise<void> {
   for (const name of await readdir(dir)) {
     const original = TEMPORARY.exec(name)?.[1];
     if (original === undefined) continue;

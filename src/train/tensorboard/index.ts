@@ -2,9 +2,7 @@
  * Event files for TensorBoard. The format is a page of code, and the libraries that write it from JavaScript bring all of
  * TensorFlow.
  */
-import { join } from '../../platform/node/data-files.js';
-import { makeFolder } from '../../platform/node/make-folder.js';
-import { AppendFile } from '../../platform/node/run-files.js';
+import { type AppendFile, appendTo, join, makeFolder } from '../../platform/files.js';
 import type { RunStart, StepEvent, TrainingListener } from '../events.js';
 import { ProtoWriter } from '../protobuf.js';
 import { frame } from './record.js';
@@ -32,7 +30,7 @@ export class TensorBoard implements TrainingListener {
     const time = this.#now();
     // One file per process; TensorBoard reads them in the order of their names.
     const name = `events.out.tfevents.${Math.floor(time)}.osler.${Math.floor((time % 1) * 1e6)}.v2`;
-    this.#file = await AppendFile.open(join(this.#dir, name));
+    this.#file = await appendTo(join(this.#dir, name));
     await this.#write((event) => event.text(EVENT.fileVersion, 'brain.Event:2'));
     if (doneSteps === 0) return;
     // Tells readers to forget later steps of an earlier file: they are taken again.

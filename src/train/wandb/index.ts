@@ -2,9 +2,7 @@
  * Runs for Weights & Biases, written as its client writes them without a network: `wandb sync RUN/wandb/offline-run-*` sends
  * them. Its JavaScript client cannot do that: it needs the service from the first line on.
  */
-import { join } from '../../platform/node/data-files.js';
-import { folderReader, writeTextFiles } from '../../platform/node/folder.js';
-import { makeFolder } from '../../platform/node/make-folder.js';
+import { folderReader, join, makeFolder, writeTextFiles } from '../../platform/files.js';
 import type { RunStart, StepEvent, TrainingListener } from '../events.js';
 import { ProtoWriter } from '../protobuf.js';
 import { WandbLog } from './log-file.js';

@@ -2,7 +2,7 @@
  * The file that Weights & Biases keeps of a run: a header, then records in LevelDB's log format, with the checksum of zip.
  * Blocks have 32 KiB; a record that does not fit the rest of its block goes on in the next.
  */
-import { AppendFile } from '../../platform/node/run-files.js';
+import { type AppendFile, appendTo } from '../../platform/files.js';
 import { crc32Ieee } from '../checksums.js';
 
 const BLOCK = 32768;
@@ -26,7 +26,7 @@ export class WandbLog {
 
   /** Makes the file. */
   static async create(path: string): Promise<WandbLog> {
-    const file = await AppendFile.open(path);
+    const file = await appendTo(path);
     await file.append(FILE_HEADER);
     return new WandbLog(file);
   }

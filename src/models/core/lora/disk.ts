@@ -2,7 +2,7 @@
 import { type Checkpoint, openCheckpoint } from '../../../formats/checkpoint.js';
 import { writeCheckpoint } from '../../../formats/checkpoint-writer.js';
 import { isFloatDtype, toF32 } from '../../../formats/dtypes.js';
-import { writeTextFiles } from '../../../platform/node/folder.js';
+import { writeTextFiles } from '../../../platform/files.js';
 import { fromHost, type Tensor } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
 import { readJson } from '../load.js';

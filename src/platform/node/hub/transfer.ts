@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeFolder } from '../make-folder.js';
+import { nodeFiles } from '../files.js';
 
 /** What a file must turn out to be. */
 export interface Expected {
@@ -33,7 +33,7 @@ export async function transferFile(transfer: Transfer): Promise<number> {
     onBytes?.(expected.bytes);
     return 0;
   }
-  await makeFolder(dirname(path));
+  await nodeFiles.makeFolder(dirname(path));
   const part = `${path}.part`;
   const before = await sizeOf(part);
   try {

@@ -1,0 +1,170 @@
+/** Files as the engine uses them: the current platform's port, and what can be said in its terms. */
+import { platform } from './current.js';
+import { FileError } from './errors.js';
+import type { AppendFile, FileContent, OpenFile, StagedFile } from './ports.js';
+
+export type { AppendFile, FileContent, FileWriter, OpenFile, StagedFile } from './ports.js';
+
+/** A path below a folder. */
+export function join(folder: string, ...names: string[]): string {
+  return platform().files.join(folder, ...names);
+}
+
+/** The folder of a file, and the file's name in it. */
+export function splitPath(file: string): { folder: string; name: string } {
+  return platform().files.split(file);
+}
+
+/** Whether a path leads to a folder. */
+export async function isFolder(path: string): Promise<boolean> {
+  return (await platform().files.kind(path)) === 'folder';
+}
+
+/** The names in a folder in order, or undefined when the path is a file. */
+export async function listFolder(path: string): Promise<string[] | undefined> {
+  const kind = await platform().files.kind(path);
+  return kind === 'file' || kind === 'other' ? undefined : platform().files.list(path);
+}
+
+/** The names in a folder in order; none where there is no such folder. */
+export async function namesIn(path: string): Promise<string[]> {
+  return (await isFolder(path)) ? platform().files.list(path) : [];
+}
+
+/** Opens a file for reading. */
+export function openFile(file: string): Promise<OpenFile> {
+  return platform().files.open(file);
+}
+
+/** Fills `target` from byte `position`; a file that ends before is an error. */
+export async function readExactly(
+  opened: OpenFile,
+  file: string,
+  target: Uint8Array,
+  position: number,
+): Promise<void> {
+  const got = await opened.read(target, position);
+  if (got === target.byteLength) return;
+  throw new FileError(file, `ends at byte ${position + got}; it was truncated while it was being read`);
+}
+
+/** All bytes of a file. */
+export async function readWholeFile(file: string): Promise<Uint8Array<ArrayBuffer>> {
+  const opened = await openFile(file);
+  try {
+    const bytes = new Uint8Array(opened.byteLength);
+    await readExactly(opened, file, bytes, 0);
+    return bytes;
+  } finally {
+    await opened.close();
+  }
+}
+
+/** All bytes of a file, or undefined when it does not exist. */
+export async function readIfThere(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await readWholeFile(file);
+  } catch (error) {
+    if (error instanceof FileError && error.missing) return undefined;
+    throw error;
+  }
+}
+
+/** Reads a file of one folder by name; undefined when it does not exist. */
+export type FolderReader = (name: string) => Promise<Uint8Array | undefined>;
+
+/** A reader of a folder's files. */
+export function folderReader(folder: string): FolderReader {
+  return (name) => readIfThere(join(folder, name));
+}
+
+/** Makes a folder and those above it, where they are missing. */
+export function makeFolder(path: string): Promise<void> {
+  return platform().files.makeFolder(path);
+}
+
+/** Writes a file so that its name never shows half of it; the folder must exist. */
+export async function atomicWrite(path: string, content: FileContent): Promise<void> {
+  const staged = await stageFile(path, content);
+  try {
+    await staged.commit();
+  } finally {
+    await staged.discard();
+  }
+}
+
+/** The first half of {@link atomicWrite}: for several files that must all be complete before the first gets its name. */
+export function stageFile(path: string, content: FileContent): Promise<StagedFile> {
+  return platform().files.stage(path, content);
+}
+
+/** Writes small text files into a folder, each atomically; the folder is made where it is missing. */
+export async function writeTextFiles(folder: string, files: Readonly<Record<string, string>>): Promise<void> {
+  await makeFolder(folder);
+  for (const [name, text] of Object.entries(files)) await atomicWrite(join(folder, name), text);
+}
+
+/** Replaces a folder with a new one that `fill` writes, all or nothing; one writer at a time. */
+export function replaceFolder(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
+  return platform().files.replaceFolder(path, fill);
+}
+
+/** Clears what killed writers left in a folder: call it where no writer is active. */
+export function recoverFolder(folder: string): Promise<void> {
+  return platform().files.recover(folder);
+}
+
+/** Opens a file at its end, or makes it. */
+export function appendTo(path: string): Promise<AppendFile> {
+  return platform().files.append(path);
+}
+
+/** Cuts a file of lines before the first line that shall not stay, or that a killed writer left incomplete. */
+export async function keepLines(path: string, keep: (line: string) => boolean): Promise<void> {
+  const bytes = await readIfThere(path);
+  if (bytes === undefined) return;
+  const text = new TextDecoder();
+  let end = 0;
+  for (let next = bytes.indexOf(10); next >= 0; next = bytes.indexOf(10, end)) {
+    if (!keep(text.decode(bytes.subarray(end, next)))) break;
+    end = next + 1;
+  }
+  if (end < bytes.length) await platform().files.truncate(path, end);
+}
+
+/** Deletes a file or a folder with all that is in it; what does not exist is deleted already. */
+export function removeAll(path: string): Promise<void> {
+  return platform().files.remove(path);
+}
+
+/** Bytes of a copy that are in memory at a time. */
+const COPY_BYTES = 1 << 20;
+
+/** Copies a file, making the folders that it shall be in. */
+export async function copyInto(file: string, target: string): Promise<void> {
+  if (join(file) === join(target)) return;
+  await makeFolder(splitPath(target).folder);
+  const source = await openFile(file);
+  try {
+    await atomicWrite(target, async (writer) => {
+      const piece = new Uint8Array(Math.min(COPY_BYTES, source.byteLength));
+      for (let done = 0; done < source.byteLength; done += piece.length) {
+        const bytes = piece.subarray(0, source.byteLength - done);
+        await readExactly(source, file, bytes, done);
+        await writer.write(bytes);
+      }
+    });
+  } finally {
+    await source.close();
+  }
+}
+
+/** SHA-256 of a file, as hexadecimal; undefined when it does not exist. */
+export async function fileDigest(file: string): Promise<string | undefined> {
+  try {
+    return await platform().files.digest(file);
+  } catch (error) {
+    if (error instanceof FileError && error.missing) return undefined;
+    throw error;
+  }
+}
