@@ -13,15 +13,15 @@ export const root = fileURLToPath(new URL('../../', import.meta.url));
 
 const at = (...parts) => path.join(root, ...parts);
 
-/** Installs dependencies when node_modules is absent or does not hold what package-lock.json asks for. */
-export function ensureInstalled() {
-  const missing = missingPackage();
+/** Installs a folder's dependencies when node_modules is absent or does not hold what package-lock.json asks for. */
+export function ensureInstalled(folder = root) {
+  const missing = missingPackage(folder);
   if (!missing) return;
   console.error(`osler: installing dependencies (${missing})`);
   const npm = process.env.npm_execpath;
   const [command, args] = npm?.endsWith('.js') ? [process.execPath, [npm, 'ci']] : ['npm', ['ci']];
   const run = spawnSync(command, args, {
-    cwd: root,
+    cwd: folder,
     stdio: ['ignore', 2, 2],
     shell: process.platform === 'win32' && command === 'npm',
   });
@@ -32,11 +32,13 @@ export function ensureInstalled() {
 }
 
 /** Compares the lock file with npm's own record of what it installed; returns what differs, if anything does. */
-function missingPackage() {
-  const wanted = JSON.parse(fs.readFileSync(at('package-lock.json'), 'utf8')).packages;
+function missingPackage(folder) {
+  const wanted = JSON.parse(fs.readFileSync(path.join(folder, 'package-lock.json'), 'utf8')).packages;
   let installed;
   try {
-    installed = JSON.parse(fs.readFileSync(at('node_modules', '.package-lock.json'), 'utf8')).packages;
+    installed = JSON.parse(
+      fs.readFileSync(path.join(folder, 'node_modules', '.package-lock.json'), 'utf8'),
+    ).packages;
   } catch {
     return 'node_modules is absent';
   }

@@ -8,9 +8,12 @@ export {
   type BackwardFunction,
   differentiable,
   gradEnabled,
+  type InputGradient,
   noGrad,
+  type OpRecord,
   withGrad,
 } from './graph.js';
+export type { Operand } from './methods.js';
 export * from './ops/index.js';
 
 import './methods.js';

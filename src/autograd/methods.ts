@@ -7,7 +7,8 @@ import { type DType, type Shape, Tensor } from '../tensor/index.js';
 import { type BackwardOptions, backward } from './backward.js';
 import * as ops from './ops/index.js';
 
-type Operand = Tensor | number;
+/** What stands beside a tensor in arithmetic. */
+export type Operand = Tensor | number;
 const UNARY = {
   abs: ops.abs,
   exp: ops.exp,
@@ -27,19 +28,31 @@ const UNARY = {
 
 /** The methods that this module adds. */
 interface Methods extends Record<keyof typeof UNARY, () => Tensor> {
+  /** Sum, element by element; axes of length 1 are repeated. */
   add(other: Operand): Tensor;
+  /** Difference. */
   sub(other: Operand): Tensor;
+  /** Product, element by element. */
   mul(other: Operand): Tensor;
+  /** Quotient. */
   div(other: Operand): Tensor;
+  /** Matrix product over the last two axes. */
   matmul(other: Tensor): Tensor;
   /** `x weight^T + bias`, weight [out, in]. */
   linear(weight: Tensor, bias?: Tensor): Tensor;
+  /** Sum of all elements, or along an axis. */
   sum(options?: ops.ReduceOptions): Tensor;
+  /** Mean of all elements, or along an axis. */
   mean(options?: ops.ReduceOptions): Tensor;
+  /** The same elements in another shape; no copy. */
   reshape(shape: Shape): Tensor;
+  /** Swaps two axes, by default the last two. */
   transpose(a?: number, b?: number): Tensor;
+  /** Axes in another order. */
   permute(axes: readonly number[]): Tensor;
+  /** A part of one axis. */
   narrow(axis: number, start: number, length: number): Tensor;
+  /** The same values as another dtype. */
   cast(dtype: DType): Tensor;
   /** Adds gradients of this tensor to `grad` of all leaves. */
   backward(options?: BackwardOptions): void;

@@ -1,5 +1,12 @@
 /** The device layer: adapter choice, memory pool, pipelines, command batches, profiling. Runs in Node and browsers. */
-export { type AdapterInfo, type MatrixConfig, requestAdapter, TIERS, type Tier } from './adapter.js';
+export {
+  type AdapterInfo,
+  type Candidate,
+  type MatrixConfig,
+  requestAdapter,
+  TIERS,
+  type Tier,
+} from './adapter.js';
 export { check, type ErrorCode, OslerError } from './errors.js';
 export { type Bindable, Gpu, type LaunchOptions, type OpenOptions } from './gpu.js';
 export type { BufferRange } from './pipelines.js';

@@ -49,7 +49,7 @@ export class Recording {
     this.#commands.length = 0;
   }
 
-  /** Called by the device for each command while recording. */
+  /** @internal Called by the device for each command while recording. */
   add(command: Command): void {
     this.#commands.push(command);
     for (const buffer of command.buffers) {
@@ -59,17 +59,17 @@ export class Recording {
     }
   }
 
-  /** Called by the device for each allocation while recording. */
+  /** @internal Called by the device for each allocation while recording. */
   allocated(buffer: PoolBuffer): void {
     this.#own.add(buffer);
   }
 
-  /** Called by the device when the host writes to a buffer while recording: a replay will not write it again. */
+  /** @internal Called by the device when the host writes to a buffer while recording: a replay will not write it again. */
   written(buffer: PoolBuffer): void {
     this.#own.delete(buffer);
   }
 
-  /** Called by the device when an owner lets go of a buffer while recording. */
+  /** @internal Called by the device when an owner lets go of a buffer while recording. */
   freed(buffer: PoolBuffer): void {
     if (this.#own.has(buffer) && this.#pinned.has(buffer)) this.#idle.push(buffer);
     this.#own.delete(buffer);

@@ -30,7 +30,7 @@ export interface VocabProblem {
   readonly scratchBytes?: number;
 }
 
-/** What {@link tokenStatistics} gives, each f32 [T]. */
+/** Statistics of tokens under a model, each f32 [T]. */
 export interface TokenStatistics {
   readonly logp: Tensor;
   readonly entropy: Tensor;

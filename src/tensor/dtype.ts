@@ -2,7 +2,8 @@
 import { check } from '../gpu/index.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.js';
 
-const DTYPES = ['f32', 'f16', 'bf16', 'i32', 'u32'] as const;
+/** All element types. */
+export const DTYPES = ['f32', 'f16', 'bf16', 'i32', 'u32'] as const;
 
 /** Element types of tensors. Arithmetic is always f32; f16 and bf16 are storage formats. */
 export type DType = (typeof DTYPES)[number];

@@ -1,6 +1,6 @@
 /** Tensors over GPU memory: shapes, dtypes, creation, read-back, scoped lifetime. */
 export { type CreateOptions, empty, fromHost, type NestedNumbers, tensor, zeros } from './create.js';
-export { type DType, decode, elementBytes, encode, type HostArray } from './dtype.js';
+export { DTYPES, type DType, decode, elementBytes, encode, type HostArray } from './dtype.js';
 export { scope } from './scope.js';
 export { broadcastShape, checkShape, inferShape, numel, type Shape, sameShape, showShape } from './shape.js';
-export { type GradLink, Storage, Tensor } from './tensor.js';
+export { type GradLink, Storage, Tensor, type TensorInit } from './tensor.js';

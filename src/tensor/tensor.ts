@@ -6,6 +6,7 @@ import { checkShape, numel, type Shape, showShape } from './shape.js';
 
 /** Autograd's link from a tensor to the operation that made it; told when a handle of the tensor goes away. */
 export interface GradLink {
+  /** The tensor that holds this link is gone, or what was computed from it. */
   dropped(): void;
 }
 

@@ -1,5 +1,21 @@
-/** Every differentiable op, one file per kernel family. */
+/** Every differentiable op, one file per kernel family, with the types of what they take and give. */
 
+export type { Span, Tiles } from '../../kernels/attention/segments.js';
+export {
+  type AttentionOptions,
+  type AttentionVariant,
+  type Segment,
+  Segments,
+  type SharedPrefixGroup,
+} from '../../kernels/attention.js';
+export type { TokenIds } from '../../kernels/embedding.js';
+export type { RowIds } from '../../kernels/layout-rows.js';
+export type { MatmulOptions } from '../../kernels/matmul.js';
+export type { Activation } from '../../kernels/matmul-problem.js';
+export type { MatmulChoice } from '../../kernels/matmul-variants.js';
+export type { RandomAddress, RandomStream } from '../../kernels/random.js';
+export { type RotaryTable, rotaryAngles, rotaryTable } from '../../kernels/rotary.js';
+export type { TokenStatistics } from '../../kernels/vocab.js';
 export * from './activation.js';
 export * from './attention.js';
 export * from './elementwise.js';
