@@ -56,7 +56,6 @@ const PORTABLE = [
   'hyparquet',
   'hyparquet-compressors',
   'hyparquet-writer',
-  'jpeg-lossless-decoder-js',
   '@cornerstonejs/codec-charls',
   '@cornerstonejs/codec-openjpeg',
   'preact',

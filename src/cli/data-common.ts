@@ -16,9 +16,9 @@ import {
   type Schema,
   select,
 } from '../data/index.js';
+import { leftOut } from '../formats/counted.js';
 import { atomicWrite, makeFolder } from '../platform/files.js';
 import { readProblem } from '../platform/node/system-errors.js';
-import { leftOut } from '../train/counted.js';
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';

@@ -2,7 +2,7 @@
 
 import type { CommandModule } from 'yargs';
 import { Random, shuffleOptions } from '../data/index.js';
-import { counted } from '../train/counted.js';
+import { counted } from '../formats/counted.js';
 import { printJson, UsageError } from './common.js';
 import {
   assertNew,

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type Leakage, leakage, type Question, splitByImage, withoutLeaked } from '../data/index.js';
-import { counted } from '../train/counted.js';
+import { counted } from '../formats/counted.js';
 import { printJson, UsageError } from './common.js';
 import {
   assertNew,

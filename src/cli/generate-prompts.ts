@@ -1,9 +1,9 @@
 /** What `osler generate` continues: a prompt from the command line, lines of a file, or tensors. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
+import { TensorFile } from '../formats/tensor-file.js';
 import type { GenerationRequest } from '../generate/index.js';
 import { promptsOf } from '../generate/inputs.js';
-import { Fixture } from '../models/parity/fixture.js';
 import { readProblem } from '../platform/node/system-errors.js';
 import { type Message, parseMessages } from '../text/index.js';
 import type { ImageTally } from '../vision/index.js';
@@ -36,12 +36,12 @@ export async function* promptsFrom(
   tally: ImageTally,
 ): AsyncGenerator<NamedPrompt, void, undefined> {
   if (source.inputs !== undefined) {
-    const fixture = await Fixture.open(source.inputs);
+    const file = await TensorFile.open(source.inputs);
     try {
-      const requests = await promptsOf(fixture, session.model);
+      const requests = await promptsOf(file, session.model);
       for (const [index, request] of requests.entries()) yield { index, request };
     } finally {
-      await fixture.close();
+      await file.close();
     }
   } else if (source.input !== undefined) yield* lines(source.input, source, session, tally);
   else {

@@ -1,10 +1,10 @@
 /** `osler generate`: completions of prompts. */
 
 import type { Argv, CommandModule } from 'yargs';
+import { counted } from '../formats/counted.js';
 import type { Completion, TokenEvent } from '../generate/index.js';
 import type { SamplingOptions } from '../kernels/sampling.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
-import { counted } from '../train/counted.js';
 import { ImageTally } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type NamedPrompt, type PromptSource, promptsFrom } from './generate-prompts.js';

@@ -1,8 +1,8 @@
 /** `osler inspect`: what is in a safetensors file or checkpoint. */
 
 import type { CommandModule } from 'yargs';
+import { counted } from '../formats/counted.js';
 import { type Inspection, inspect as inspectPath } from '../formats/inspect.js';
-import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 
 interface Args extends CommonArgs {

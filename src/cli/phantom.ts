@@ -3,10 +3,10 @@
 import { readdir } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import { MODALITIES, type Modality, QUESTION_TYPES, type QuestionType } from '../data/modalities.js';
+import { counted } from '../formats/counted.js';
 import type { Wording } from '../phantom/ask.js';
 import { DIFFICULTIES, type Difficulty } from '../phantom/phantom.js';
 import { writePhantom } from '../phantom/write.js';
-import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';
 

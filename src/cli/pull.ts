@@ -1,8 +1,8 @@
 /** `osler pull`: a model from the Hugging Face hub. */
 
 import type { CommandModule } from 'yargs';
+import { counted } from '../formats/counted.js';
 import { type PullProgress, pullModel } from '../platform/node/hub/pull.js';
-import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 
 interface Args extends CommonArgs {

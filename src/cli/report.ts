@@ -1,9 +1,9 @@
 /** `osler report`: a run or an evaluation as one HTML file. */
 
 import type { CommandModule } from 'yargs';
+import { counted } from '../formats/counted.js';
 import { loadPageAssets } from '../report/assets.js';
 import { type WrittenReport, writeReport } from '../report/write-report.js';
-import { counted } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { numbers } from './numbers.js';
 

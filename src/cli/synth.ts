@@ -2,6 +2,7 @@
 
 import type { Argv, CommandModule } from 'yargs';
 import { loadDataset, promptTemplate, type Question, questionsOf, select } from '../data/index.js';
+import { counted, leftOut } from '../formats/counted.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import {
   type CandidateSource,
@@ -13,7 +14,6 @@ import {
   type SynthSummary,
   synthesize,
 } from '../synth/index.js';
-import { counted, leftOut } from '../train/counted.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';

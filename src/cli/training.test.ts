@@ -1,7 +1,7 @@
 /** What the end of a training run tells. */
 import { expect, it } from 'vitest';
+import { counted, leftOut } from '../formats/counted.js';
 import { parseSftConfig } from '../sft/index.js';
-import { counted, leftOut } from '../train/counted.js';
 import { evaluateHint } from './training.js';
 
 function config(text: string) {

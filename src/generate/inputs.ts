@@ -1,15 +1,16 @@
-/** Prompts from a file of tensors, as parity fixtures have them: no tokenizer is needed. */
+/** Prompts from a file of tensors: no tokenizer is needed. */
+import type { TensorFile } from '../formats/tensor-file.js';
 import { gridPatches, patchValues } from '../models/core/grid.js';
 import type { Model } from '../models/core/model.js';
-import { type Fixture, readSequences } from '../models/parity/fixture.js';
+import { readSequences } from '../models/inputs.js';
 import type { GenerationRequest } from './request.js';
 
 /** The prompts of `input_ids`, without padding on either side, with their share of `pixel_values`. */
 export async function promptsOf(
-  fixture: Fixture,
+  file: TensorFile,
   model: Model,
 ): Promise<Pick<GenerationRequest, 'ids' | 'images'>[]> {
-  const { sequences, pixels } = await readSequences(fixture, model);
+  const { sequences, pixels } = await readSequences(file, model);
   const width = model.config.vision ? patchValues(model.config.vision) : 0;
   let patch = 0;
   return sequences.map(({ ids, images: grids = [] }) => {

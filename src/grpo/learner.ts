@@ -16,7 +16,7 @@ import {
 } from './pass.js';
 import { valueLoss } from './ppo.js';
 import type { Prompt } from './prompts.js';
-import type { LearnedCompletion, LearnedGroup } from './rollout.js';
+import { countTokens, type LearnedCompletion, type LearnedGroup } from './rollout.js';
 import { SamplerDifference } from './sampler-difference.js';
 
 /** A group's prompt, as a pass takes it. */
@@ -92,7 +92,7 @@ export class Learner {
     };
     const statistics = new LossStatistics(settings);
     const difference = new SamplerDifference();
-    const values = { loss: 0, clipped: 0, tokens: countOf(share.groups) };
+    const values = { loss: 0, clipped: 0, tokens: countTokens(share.groups) };
     const batches = microBatches(share.groups, plan.microBatch);
     let [loss, policy, tokens] = [0, 0, 0];
     let anyGradient = false;
@@ -201,10 +201,6 @@ function lossSequence(
     advantage: completion.advantage,
     mask: null,
   };
-}
-
-function countOf(groups: readonly LearnedGroup[]): number {
-  return groups.reduce((n, { completions }) => completions.reduce((m, { ids }) => m + ids.length, n), 0);
 }
 
 function allZero(lists: readonly ArrayLike<number>[]): boolean {

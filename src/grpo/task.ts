@@ -1,11 +1,11 @@
 /** GRPO and PPO as a task of the training loop. */
 
 import { DataError, type Question, questionsOf } from '../data/index.js';
+import { counted, leftOut } from '../formats/counted.js';
 import { Generator, loadStopIds } from '../generate/index.js';
 import type { Model } from '../models/index.js';
 import type { SampleImages } from '../models/processor.js';
 import { Parameters } from '../nn/parameters.js';
-import { counted, leftOut } from '../train/counted.js';
 import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
 import type {

@@ -2,10 +2,10 @@
 
 import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../autograd/index.js';
 import { DataError } from '../data/index.js';
+import { counted } from '../formats/counted.js';
 import { gridPatches } from '../models/core/grid.js';
 import type { EncodedImages, Model } from '../models/index.js';
 import { fromHost, type Tensor } from '../tensor/index.js';
-import { counted } from '../train/counted.js';
 import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
 import type {

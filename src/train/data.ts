@@ -1,9 +1,9 @@
 /** The samples that a run's config asks for. */
 
 import { DataError, type Dataset, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
+import { leftOut } from '../formats/counted.js';
 import { FileError } from '../platform/errors.js';
 import { configError, type DataConfig } from './config/index.js';
-import { leftOut } from './counted.js';
 
 /** Samples to learn from and samples that are held out. */
 export interface TrainingData {

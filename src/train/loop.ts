@@ -1,5 +1,6 @@
 /** The loop that all trainers share; `task.ts` says what it asks of a task. */
 
+import { counted } from '../formats/counted.js';
 import type { Gpu } from '../gpu/index.js';
 import type { Model } from '../models/index.js';
 import { AdamW, type Schedule, schedule } from '../optim/index.js';
@@ -7,7 +8,6 @@ import { scope } from '../tensor/index.js';
 import { CheckpointKeeper } from './checkpoints.js';
 import { Clock } from './clock.js';
 import { type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
-import { counted } from './counted.js';
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
 import { NonFiniteSteps } from './non-finite.js';
 import { EXTRA, parameterGroups } from './parts.js';

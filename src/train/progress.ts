@@ -1,5 +1,5 @@
 /** Progress on a console: one changing line on a terminal, plain lines elsewhere. */
-import { counted } from './counted.js';
+import { counted } from '../formats/counted.js';
 import type { RunStart, StepEvent, TrainingListener, TrainingResult } from './events.js';
 import { gib } from './memory/index.js';
 

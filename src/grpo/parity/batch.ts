@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { SafetensorsError } from '../../formats/errors.js';
 import { gridPatches, patchValues } from '../../models/core/grid.js';
 import type { Model } from '../../models/index.js';
-import { type Fixture, readSequences } from '../../models/parity/fixture.js';
+import { readSequences } from '../../models/inputs.js';
+import type { Fixture } from '../../models/parity/fixture.js';
 import type { LossSequence } from '../loss/policy-loss.js';
 import {
   IMPORTANCE_LEVELS,

@@ -31,7 +31,7 @@ const rewardSchema = z.strictObject({
   name: z.enum(REWARD_NAMES),
   /** `accuracy` and `format`: as Med-R1's code has it, or as a careful reader. */
   mode,
-  /** `format`: the order that is wanted; that of `prompt_style` by default. */
+  /** `format`: the order that is wanted; that of `answer_style` by default. */
   style: z.enum(['think', 'no-think', 'think-after']).nullable().default(null),
   /** `length`: lengths that give the full reward, in tokens. */
   min_tokens: z.int().nonnegative().default(0),
@@ -174,7 +174,7 @@ function styleOf(
   if (wanted === 'custom' || wanted === 'zero-shot') {
     return refuse(
       'style',
-      `is missing, and prompt_style ${wanted} asks for no tags; name one of think, no-think, think-after`,
+      `is missing, and answer_style ${wanted} asks for no tags; name one of think, no-think, think-after`,
     );
   }
   if (wanted === 'think-after' && config.mode === ('paper' satisfies RewardMode)) {

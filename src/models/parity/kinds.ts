@@ -5,8 +5,9 @@ import { scope, type Tensor } from '../../tensor/index.js';
 import type { DeviceBatch } from '../core/batch.js';
 import { adapterParameterName } from '../core/lora/disk.js';
 import type { EncodedImages, Model, PassOptions } from '../core/model.js';
+import { type ModelInputs, readInputs } from '../inputs.js';
 import { Difference, type TensorReport } from './difference.js';
-import { type Fixture, type FixtureInputs, readInputs } from './fixture.js';
+import type { Fixture } from './fixture.js';
 
 /** Runs one kind of fixture; a kind that needs a trainer registers with the command. */
 export type ParityKind = (model: Model, fixture: Fixture, options: PassOptions) => Promise<TensorReport[]>;
@@ -61,7 +62,7 @@ interface Pass {
 
 async function withPass<T>(
   model: Model,
-  inputs: FixtureInputs,
+  inputs: ModelInputs,
   options: PassOptions,
   body: (pass: Pass) => Promise<T>,
 ): Promise<T> {
@@ -79,7 +80,7 @@ async function withPass<T>(
 async function compareLogits(
   model: Model,
   fixture: Fixture,
-  inputs: FixtureInputs,
+  inputs: ModelInputs,
   hidden: Tensor,
 ): Promise<TensorReport[]> {
   if (!fixture.has('logits')) return [];
@@ -112,7 +113,7 @@ async function compareLogits(
 /** The packed rows whose next token counts, and these tokens. */
 async function countedRows(
   fixture: Fixture,
-  inputs: FixtureInputs,
+  inputs: ModelInputs,
 ): Promise<{ rows: number[]; labels: number[] }> {
   const { values } = await fixture.integers('labels');
   fixture.checkShape('labels', [inputs.rows, inputs.columns]);
