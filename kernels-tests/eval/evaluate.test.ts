@@ -35,7 +35,12 @@ afterAll(async () => {
 
 it('asks every question and gives the same answers again', async () => {
   const options = { style: 'no-think', maxNewTokens: 6 } as const;
-  const first = await evaluateModel(examinee, questions, options);
+  const drawn: number[] = [];
+  const first = await evaluateModel(examinee, questions, {
+    ...options,
+    onAnswer: (_question, _prompt, { tokenIds }) => void drawn.push(tokenIds.length),
+  });
+  expect(drawn).toEqual(first.predictions.map(({ token_count }) => token_count));
   expect(first.predictions.map(({ id }) => id)).toEqual(questions.map(({ id }) => id));
   for (const prediction of first.predictions) {
     expect(prediction.token_count).toBeLessThanOrEqual(6);

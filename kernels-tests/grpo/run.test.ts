@@ -107,6 +107,7 @@ it('logs what TRL logs, and every completion with what it is worth', async () =>
     eval_strategy: 'steps',
     eval_steps: 5,
     scale_rewards: false,
+    rewards: [...(settings.rewards as object[]), { name: 'length', min_tokens: 6, max_tokens: 6, weight: 0 }],
   };
   await runGrpo(gpu, dir, { ...settings, ...extra, output_dir: run });
   const metrics = await logOf(run, 'metrics');
@@ -128,6 +129,8 @@ it('logs what TRL logs, and every completion with what it is worth', async () =>
     0,
   );
   expect(metrics[4]['eval/accuracy']).toBeTypeOf('number');
+  // Of the ids that were drawn: the text of random ids encodes to another number of them.
+  expect(metrics[4]['eval/rewards/length/mean']).toBe(1);
   const lines = await logOf(run, 'completions');
   expect(lines).toHaveLength(5 * 8);
   const groups = new Map<unknown, Record<string, unknown>[]>();

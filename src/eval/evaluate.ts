@@ -6,7 +6,7 @@ import {
   type Question,
   questionPrompt,
 } from '../data/index.js';
-import type { GenerationRequest, Generator } from '../generate/index.js';
+import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
 import { check } from '../gpu/index.js';
 import type { Processor } from '../models/processor.js';
 import { encodePrompt } from '../text/index.js';
@@ -42,6 +42,8 @@ export interface EvaluateOptions {
   readonly maxNewTokens?: number;
   readonly seed?: number;
   readonly onProgress?: (progress: EvaluateProgress) => void;
+  /** Told of each completion as it was drawn, with the text of its prompt; in the order of the predictions. */
+  readonly onAnswer?: (question: Question, prompt: string, completion: Completion) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -81,7 +83,9 @@ export async function evaluateModel(
     const results = await examinee.generator.generate(chunk.map(({ request }) => request));
     for (const [i, completions] of results.entries()) {
       const { question, text } = chunk[i] as Prepared;
-      for (const { sample, tokenIds, text: completion, finishReason } of completions) {
+      for (const drawn of completions) {
+        const { sample, tokenIds, text: completion, finishReason } = drawn;
+        options.onAnswer?.(question, text, drawn);
         const answered = {
           prompt: text,
           sample,

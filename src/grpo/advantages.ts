@@ -83,7 +83,8 @@ export function standardDeviation(values: readonly number[]): number {
   return Math.sqrt(squares / (known.length - 1));
 }
 
-function weightedSum(row: readonly (number | null)[], weights: readonly number[]): number {
+/** A completion's rewards with their weights, added; NaN where none applies. */
+export function weightedSum(row: readonly (number | null)[], weights: readonly number[]): number {
   if (row.every((value) => value === null)) return Number.NaN;
   return row.reduce<number>((sum, value, k) => sum + (value ?? 0) * weights[k], 0);
 }

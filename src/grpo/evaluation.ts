@@ -2,9 +2,10 @@
 import type { Question } from '../data/index.js';
 import { type Examinee, evaluateModel } from '../eval/evaluate.js';
 import type { Metrics } from '../train/task.js';
-import { meanOf } from './advantages.js';
+import { meanOf, weightedSum } from './advantages.js';
 import type { GrpoConfig } from './config.js';
-import { type Reward, scoreAll } from './rewards/index.js';
+import { type Reward, type RewardSample, scoreAll } from './rewards/index.js';
+import { isTruncated } from './rollout.js';
 
 /** Metrics of held-out questions. */
 export async function evaluatePolicy(
@@ -14,31 +15,37 @@ export async function evaluatePolicy(
   config: GrpoConfig,
   step: number,
 ): Promise<Metrics> {
-  const { predictions, tables } = await evaluateModel(examinee, questions, {
+  const samples: RewardSample[] = [];
+  const { tables } = await evaluateModel(examinee, questions, {
     style: config.answer_style,
     phase: 'train',
     ...(config.prompt_template === null ? {} : { template: config.prompt_template }),
     ...(config.system_prompt === null ? {} : { system: config.system_prompt }),
     maxNewTokens: config.max_completion_length,
+    onAnswer: (question, prompt, completion) => {
+      samples.push({
+        prompt,
+        completion: completion.text ?? '',
+        completionIds: completion.tokenIds,
+        truncated: isTruncated(completion),
+        record: question,
+        sample: completion.sample,
+        step,
+      });
+    },
   });
-  const { tokenizer } = examinee.processor;
-  const scores = await scoreAll(
-    rewards,
-    predictions.map((prediction, i) => ({
-      prompt: prediction.prompt,
-      completion: prediction.completion,
-      completionIds: tokenizer.encode(prediction.completion),
-      truncated: prediction.finish_reason !== 'stop',
-      record: questions[i],
-      sample: 0,
-      step,
-    })),
-  );
+  const scores = await scoreAll(rewards, samples);
+  const weights = rewards.map(({ weight }) => weight);
   const out: Record<string, number> = {
     accuracy: tables.robust.accuracy,
     accuracy_paper: tables.paper.accuracy,
     reward: meanOf(
-      scores.map((row) => row.reduce((sum, { value }, k) => sum + (value ?? 0) * rewards[k].weight, 0)),
+      scores.map((row) =>
+        weightedSum(
+          row.map(({ value }) => value),
+          weights,
+        ),
+      ),
     ),
     'completions/mean_length': tables.lengths.mean,
     'completions/clipped_ratio': tables.tags.truncated,

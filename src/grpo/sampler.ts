@@ -2,7 +2,7 @@
 import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
 import type { SampleImages } from '../models/processor.js';
 import type { StepContext } from '../train/task.js';
-import { type Advantages, computeAdvantages, isFlat } from './advantages.js';
+import { type Advantages, computeAdvantages, isFlat, weightedSum } from './advantages.js';
 import type { BatchPlan } from './batches.js';
 import type { GrpoConfig } from './config.js';
 import type { Prompt, PromptSet } from './prompts.js';
@@ -37,6 +37,7 @@ export async function drawRound(
   place: number,
 ): Promise<Round> {
   const { config, plan } = setting;
+  const weights = setting.rewards.map(({ weight }) => weight);
   const kept: ScoredGroup[] = [];
   const flat: ScoredGroup[] = [];
   let next = place;
@@ -46,29 +47,26 @@ export async function drawRound(
     const groups = await drawGroups(setting, context, next, count, next - place);
     next += count;
     for (const group of groups) {
-      const list = config.dynamic_sampling && isFlat(totals(group, setting.rewards)) ? flat : kept;
+      const list =
+        config.dynamic_sampling && isFlat(valuesOf(group).map((row) => weightedSum(row, weights)))
+          ? flat
+          : kept;
       list.push(group);
     }
   }
   // Where resampling did not find enough, groups that teach nothing fill the round.
   const missing = plan.roundPrompts - kept.length;
   const groups = [...kept, ...flat.slice(0, missing)];
-  const values = groups.flatMap(({ completions }) =>
-    completions.map(({ rewards }) => rewards.map(({ value }) => value)),
-  );
-  const advantages = computeAdvantages(
-    values,
-    setting.rewards.map(({ weight }) => weight),
-    plan.groupSize,
-    { scaleRewards: config.scale_rewards, aggregation: config.multi_objective_aggregation },
-  );
+  const advantages = computeAdvantages(groups.flatMap(valuesOf), weights, plan.groupSize, {
+    scaleRewards: config.scale_rewards,
+    aggregation: config.multi_objective_aggregation,
+  });
   return { groups, advantages, next, discarded: flat.length - Math.min(missing, flat.length) };
 }
 
-function totals({ completions }: ScoredGroup, rewards: readonly Reward[]): number[] {
-  return completions.map((completion) =>
-    completion.rewards.reduce((sum, { value }, k) => sum + (value ?? 0) * rewards[k].weight, 0),
-  );
+/** Values of rewards by completion, then by reward. */
+function valuesOf({ completions }: ScoredGroup): (number | null)[][] {
+  return completions.map(({ rewards }) => rewards.map(({ value }) => value));
 }
 
 /** Completions of some prompts, with rewards. `drawn` prompts of the round came before: random streams go on from there. */
