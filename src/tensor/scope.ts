@@ -2,21 +2,26 @@
  * Scoped memory: tensors made inside a scope are freed when it ends, unless they are returned, kept, or saved by the
  * autograd tape (which holds its own handles).
  */
-import type { Tensor } from './tensor.js';
+
+/** What a scope must know of a tensor. */
+interface Scoped {
+  readonly isTensor: true;
+  dispose(): void;
+}
 
 interface Scope {
-  readonly tensors: Set<Tensor>;
+  readonly tensors: Set<Scoped>;
 }
 
 const stack: Scope[] = [];
 
 /** Called by the tensor constructor. */
-export function enter(tensor: Tensor): void {
+export function enter(tensor: Scoped): void {
   stack[stack.length - 1]?.tensors.add(tensor);
 }
 
 /** Called when a tensor is disposed or kept. */
-export function leave(tensor: Tensor): void {
+export function leave(tensor: Scoped): void {
   for (let i = stack.length - 1; i >= 0; i--) {
     if (stack[i].tensors.delete(tensor)) return;
   }
@@ -63,9 +68,9 @@ function close(own: Scope, result: unknown): void {
   for (const tensor of [...own.tensors]) tensor.dispose();
 }
 
-function tensorsIn(value: unknown, found: Tensor[] = []): Tensor[] {
+function tensorsIn(value: unknown, found: Scoped[] = []): Scoped[] {
   if (typeof value !== 'object' || value === null) return found;
-  if ('isTensor' in value) found.push(value as Tensor);
+  if ('isTensor' in value) found.push(value as Scoped);
   else if (Array.isArray(value)) for (const item of value) tensorsIn(item, found);
   else if (Object.getPrototypeOf(value) === Object.prototype) {
     for (const item of Object.values(value)) tensorsIn(item, found);

@@ -1,5 +1,4 @@
 /** The whole page: bar, head, sections. */
-import type { ComponentChildren } from 'preact';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ConfigSection } from './config.js';
 import { CurvesSection } from './curves.js';
@@ -78,28 +77,5 @@ export function App({ state, live }: { state: RunState; live: LiveState | undefi
         Made by Osler for research. Not a medical device; nothing here is advice on the care of a patient.
       </footer>
     </>
-  );
-}
-
-/** What each section is given. */
-export interface View {
-  readonly state: RunState;
-  /** Changes when the run does. */
-  readonly version: number;
-}
-
-/** A section with its heading. */
-export function Section(props: {
-  readonly id: string;
-  readonly title: string;
-  readonly lead?: string;
-  readonly children: ComponentChildren;
-}) {
-  return (
-    <section id={props.id} aria-labelledby={`${props.id}-title`}>
-      <h2 id={`${props.id}-title`}>{props.title}</h2>
-      {props.lead && <p class="lead">{props.lead}</p>}
-      {props.children}
-    </section>
   );
 }

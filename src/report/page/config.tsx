@@ -1,5 +1,5 @@
 /** Configuration and provenance. */
-import { Section, type View } from './app.js';
+import { Section, type View } from './section.js';
 
 /** How the run was set up, in full, and where it came from. */
 export function ConfigSection({ state }: View) {

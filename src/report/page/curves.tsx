@@ -1,8 +1,8 @@
 /** Metrics of a run as charts. */
 import { useMemo, useState } from 'preact/hooks';
-import { Section, type View } from './app.js';
 import { Chart } from './chart.js';
 import type { TraceFilter } from './filter.js';
+import { Section, type View } from './section.js';
 import { panelsOf } from './series.js';
 
 /** Charts with one cursor; a click shows the traces of a step. */

@@ -1,9 +1,9 @@
 /** Title of the run and the numbers that sum it up. */
 import { useMemo } from 'preact/hooks';
-import type { View } from './app.js';
 import { counted, duration, percent, short, signed } from './format.js';
 import { defaultPair, scoreSources, scoreTable } from './matrix.js';
 import type { RunState } from './run-state.js';
+import type { View } from './section.js';
 import { endsOf, smoothed } from './series.js';
 
 interface Tile {

@@ -1,7 +1,7 @@
 /** Signs that something in a run went wrong. */
 import { useMemo } from 'preact/hooks';
-import { Section, type View } from './app.js';
 import { healthChecks } from './health.js';
+import { Section, type View } from './section.js';
 
 const MARKS = { good: '✓', attention: '!', bad: '✗', plain: '·' } as const;
 const WORDS = {

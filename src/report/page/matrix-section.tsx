@@ -1,7 +1,6 @@
 /** The table of modality and question type, before and after. */
 import { useMemo, useState } from 'preact/hooks';
 import { MODALITIES, QUESTION_TYPES } from '../../data/modalities.js';
-import { Section, type View } from './app.js';
 import type { TraceFilter } from './filter.js';
 import { percent, signed } from './format.js';
 import {
@@ -17,6 +16,7 @@ import {
   UNNAMED,
 } from './matrix.js';
 import type { RunState } from './run-state.js';
+import { Section, type View } from './section.js';
 
 /** Change, in points, that has the full tint. */
 const FULL_TINT = 40;

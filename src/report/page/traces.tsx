@@ -1,9 +1,9 @@
 /** The browser of reasoning traces. */
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { Section, type View } from './app.js';
 import { filterTraces, searchTerms, type TraceFilter } from './filter.js';
 import { FilterBar, SEARCH_ID } from './filter-bar.js';
 import { counted } from './format.js';
+import { Section, type View } from './section.js';
 import { TraceDetail } from './trace-detail.js';
 import { TraceList } from './trace-list.js';
 

@@ -3,6 +3,7 @@
  * `scale * B A dropout(x)` to what the layers give.
  */
 import { add, affine, dropout, matmul, noGrad } from '../../../autograd/index.js';
+import type { Gpu } from '../../../gpu/index.js';
 import { cast } from '../../../kernels/elementwise.js';
 import { randomWords } from '../../../kernels/random.js';
 import type { Linear } from '../../../nn/linear.js';
@@ -10,10 +11,21 @@ import { Parameters } from '../../../nn/parameters.js';
 import { fromHost, scope, type Tensor, zeros } from '../../../tensor/index.js';
 import { fillUniform, nameHash } from '../../init/random-words.js';
 import { modelError } from '../errors.js';
-import type { Model } from '../model.js';
 import { isVision, memoryName } from '../names.js';
 import { LORA_DEFAULTS, type LoraConfig } from './config.js';
 import { scaling, targets } from './targets.js';
+
+/** What a model must have to take an adapter. */
+export interface Adaptable {
+  readonly gpu: Gpu;
+  readonly config: { readonly vision: object | null };
+  /** Its own weights. */
+  readonly parameters: Parameters;
+  /** Linear layers by path. */
+  readonly linears: ReadonlyMap<string, Linear>;
+  /** The adapter that is attached, if any. */
+  adapter: Adapter | null;
+}
 
 /** Options of {@link createAdapter}. */
 export interface CreateAdapterOptions {
@@ -40,7 +52,7 @@ export interface DropoutStep {
 
 /** An adapter, attached to its model until it is merged or disposed. */
 export class Adapter {
-  readonly model: Model;
+  readonly model: Adaptable;
   readonly config: LoraConfig;
   /** `<path>.lora_A.weight` and `<path>.lora_B.weight`, f32, trainable. */
   readonly parameters = new Parameters();
@@ -49,7 +61,7 @@ export class Adapter {
   readonly #modules: Linear[] = [];
 
   /** Attaches to a model that has no adapter. */
-  constructor(model: Model, config: LoraConfig) {
+  constructor(model: Adaptable, config: LoraConfig) {
     if (model.adapter) throw modelError('the model', 'has an adapter already; merge or dispose it first');
     this.model = model;
     this.config = config;
@@ -125,7 +137,7 @@ export class Adapter {
 
 /** A new adapter: A random as PEFT draws it (Kaiming uniform), B zero, so that the model is unchanged at first. */
 export function createAdapter(
-  model: Model,
+  model: Adaptable,
   settings: Partial<LoraConfig>,
   options: CreateAdapterOptions,
 ): Adapter {
@@ -168,7 +180,7 @@ export function createAdapter(
 /** What PEFT must be told so that it, too, leaves the tower alone. */
 const EXCLUDE_VISION = '.*\\.?visual\\..*';
 
-function guarded(config: LoraConfig, model: Model, options: CreateAdapterOptions): LoraConfig {
+function guarded(config: LoraConfig, model: Adaptable, options: CreateAdapterOptions): LoraConfig {
   const { targets: wanted, exclude } = config;
   const named = typeof wanted === 'string' && wanted.includes('visual');
   if (!model.config.vision || options.adaptVision || named) return config;

@@ -10,7 +10,7 @@ import { fill } from '../load-weights.js';
 import type { Model } from '../model.js';
 import { canonicalName, memoryName } from '../names.js';
 import { tensorSource } from '../save.js';
-import { Adapter } from './adapter.js';
+import { type Adaptable, Adapter } from './adapter.js';
 import { loraConfigJson, parseLoraConfig } from './config.js';
 
 const PREFIX = 'base_model.model.';
@@ -73,7 +73,7 @@ async function attachAll(adapter: Adapter, file: Checkpoint): Promise<void> {
 }
 
 /** Adapters are small: a matrix at a time in host memory is fine. */
-async function read(model: Model, file: Checkpoint, name: string): Promise<Tensor> {
+async function read(model: Adaptable, file: Checkpoint, name: string): Promise<Tensor> {
   const { dtype, shape } = file.info(name);
   if (!isFloatDtype(dtype))
     throw modelError(`${file.path}: "${name}"`, `has dtype ${dtype}; expected a float`);
