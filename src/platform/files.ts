@@ -1,9 +1,9 @@
 /** Files as the engine uses them: the current platform's port, and what can be said in its terms. */
 import { platform } from './current.js';
 import { FileError } from './errors.js';
-import type { AppendFile, FileContent, OpenFile, StagedFile } from './ports.js';
+import type { AppendFile, FileContent, FileLock, OpenFile, StagedFile } from './ports.js';
 
-export type { AppendFile, FileContent, FileWriter, OpenFile, StagedFile } from './ports.js';
+export type { AppendFile, FileContent, FileLock, FileWriter, OpenFile, StagedFile } from './ports.js';
 
 /** A path below a folder. */
 export function join(folder: string, ...names: string[]): string {
@@ -167,4 +167,9 @@ export async function fileDigest(file: string): Promise<string | undefined> {
     if (error instanceof FileError && error.missing) return undefined;
     throw error;
   }
+}
+
+/** Makes a file that says who works in its folder; throws a {@link FileError} that names the holder where it is held. */
+export function lockFile(path: string): Promise<FileLock> {
+  return platform().files.lock(path);
 }

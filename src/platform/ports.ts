@@ -46,6 +46,8 @@ export interface Files {
   remove(path: string): Promise<void>;
   /** SHA-256 of a file of any size, as hexadecimal. */
   digest(path: string): Promise<string>;
+  /** Makes a file that says who works in its folder, where none is or its maker is dead; else a `FileError` names the holder. */
+  lock(path: string): Promise<FileLock>;
 }
 
 /** An open file, read in pieces. */
@@ -72,6 +74,11 @@ export interface StagedFile {
   commit(): Promise<void>;
   /** Deletes it; harmless after a commit. */
   discard(): Promise<void>;
+}
+
+/** A lock that is held until it is released, or its process ends. */
+export interface FileLock {
+  release(): Promise<void>;
 }
 
 /** A file that is only appended to. */

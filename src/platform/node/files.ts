@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { FileError } from '../errors.js';
 import type { AppendFile, FileKind, Files, OpenFile } from '../ports.js';
 import { recover, replaceFolder, stage } from './atomic.js';
+import { lock } from './lock.js';
 import { unreadable, unwritable } from './system-errors.js';
 
 /** Most bytes asked of one system call: Node refuses 2 GiB and more. */
@@ -29,6 +30,7 @@ export const nodeFiles: Files = {
   recover: (folder) => reading(folder, recover(folder)),
   remove: (file) => writing(file, rm(file, { recursive: true, force: true })),
   digest: (file) => reading(file, digest(file)),
+  lock,
 };
 
 /** Waits for work on a path, and puts what it throws into words. */
