@@ -1,5 +1,5 @@
 /** The loop's promises to tasks: weights and state of their own, records, steps that are not finite. */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { affine, backward, mul, sum } from '../../src/autograd/index.js';
@@ -125,9 +125,10 @@ async function go(
     save_strategy: 'no',
     ...settings,
   });
+  if (!options.resume) await rm(run, { recursive: true, force: true });
   const { folder, step } = options.resume
-    ? await resumeRun(run)
-    : { folder: await createRun(run, true), step: 0 };
+    ? await resumeRun(run, () => {})
+    : { folder: await createRun(run, false), step: 0 };
   const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};
   const model = await loadPolicy(gpu, config, checkpoint);
   const stop = new AbortController();
@@ -229,5 +230,7 @@ it('ends a run with too many of them in a row, and says what is wrong', async ()
   await expect(failure).rejects.toThrow(
     /^2 steps in a row were skipped, the last one step 4: the gradient of extra\.value is not finite .*last checkpoint is intact/,
   );
-  expect(await (await resumeRun(run)).folder.checkpoints()).toEqual([2]);
+  const { folder } = await resumeRun(run, () => {});
+  expect(await folder.checkpoints()).toEqual([2]);
+  await folder.close();
 });

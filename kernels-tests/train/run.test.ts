@@ -1,10 +1,22 @@
 /** Whole runs: determinism, interruption, resume, what is kept, what is refused. */
-import { appendFile, chmod, cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  cp,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/common.js';
 import type { Gpu } from '../../src/gpu/index.js';
 import type { TrainingListener } from '../../src/train/events.js';
+import { verifyCheckpoint } from '../../src/train/manifest.js';
 import { testGpu } from '../support/gpu.js';
 import { computedMetrics, removeFolders, runSft, temporary, workspace } from './support.js';
 
@@ -164,6 +176,104 @@ it('a checkpoint that cannot be written leaves the one before it', async () => {
   const rest = await runSft(gpu, { ...settings, output_dir: run }, { resume: true });
   expect(rest.outcome).toBe('finished');
   expect((await computedMetrics(run)).length).toBe(6);
+});
+
+describe('a checkpoint whose files are not what they were', () => {
+  const flip = async (file: string) => {
+    const bytes = await readFile(file);
+    bytes[bytes.length - 5] ^= 16;
+    await writeFile(file, bytes);
+  };
+
+  it('is passed over by a resume, which ends as if nothing had happened', async () => {
+    const [whole, run] = [join(dir, 'whole'), join(dir, 'run')];
+    await runSft(gpu, { ...settings, output_dir: whole });
+    const { signal, listeners } = stopAfter(5);
+    await runSft(gpu, { ...settings, output_dir: run }, { signal, listeners });
+    const last = join(run, 'checkpoints', 'step-000005');
+    expect((await verifyCheckpoint(last)).kind).toBe('intact');
+    await flip(join(last, 'model.safetensors'));
+    await truncate(join(last, 'trainer-state', 'state.json'), 20);
+    expect(await verifyCheckpoint(last)).toEqual({
+      kind: 'damaged',
+      problems: ['model.safetensors', 'trainer-state/state.json'].map(
+        (name) => `${name} is not as it was written`,
+      ),
+    });
+    const lines: string[] = [];
+    await runSft(gpu, { ...settings, output_dir: run }, { resume: true, lines });
+    expect(lines.join('')).toMatch(
+      /step-000005 is damaged \(model\.safetensors is not as it was written; .*passed over/,
+    );
+    await expectEqualRuns(whole, run, 'step-000006');
+  });
+
+  it('ends a resume where there is no other', async () => {
+    const run = join(dir, 'run');
+    await runSft(gpu, { ...settings, output_dir: run, max_steps: 1 });
+    const checkpoint = join(run, 'checkpoints', 'step-000001');
+    const resume = () => runSft(gpu, { ...settings, output_dir: run, max_steps: 2 }, { resume: true });
+    const state = join(checkpoint, 'trainer-state', 'state.json');
+    const text = await readFile(state, 'utf8');
+    await flip(join(checkpoint, 'trainer-state', 'optimizer.safetensors'));
+    await expect(resume()).rejects.toThrow(/whose checkpoints are all damaged; restore one/);
+    // Written before there were manifests: what is in the files is all that can be checked.
+    await rm(join(checkpoint, 'manifest.json'));
+    for (const [changed, problem] of [
+      [text.slice(0, 40), /state\.json is damaged \(.*resume from another checkpoint/],
+      [text.replace('"step": 1', '"step": "x"'), /state\.json is damaged \("loop\.step": .*/],
+      [
+        text.replace('"step": 1', '"step": 1000000000'),
+        /state\.json is of step 1000000000, in the checkpoint of step 1/,
+      ],
+      [text.replace('"version": 1', '"version": 9'), /state\.json has version 9; this Osler reads 1/],
+    ] as const) {
+      await writeFile(state, changed);
+      const refused = await resume().catch((error: unknown) => error);
+      expect((refused as Error).message).toMatch(problem);
+      expect(exitCodeOf(refused)).toBe(2);
+    }
+    await writeFile(state, text);
+    await writeFile(join(run, 'kernels.json'), '{"mat');
+    await expect(resume()).rejects.toThrow(/kernels\.json is damaged/);
+  });
+});
+
+it('two processes never work in one folder', async () => {
+  const run = join(dir, 'run');
+  let second: Promise<unknown> | undefined;
+  const listeners: TrainingListener[] = [
+    {
+      onStep: async ({ step }) => {
+        if (step !== 3) return;
+        second = Promise.allSettled([
+          runSft(gpu, { ...settings, output_dir: run }, { resume: true }),
+          runSft(gpu, { ...settings, output_dir: run, overwrite_output_dir: true }),
+        ]);
+        await second;
+      },
+    },
+  ];
+  const first = await runSft(gpu, { ...settings, output_dir: run }, { listeners });
+  expect(first.outcome).toBe('finished');
+  for (const outcome of (await second) as PromiseSettledResult<unknown>[]) {
+    expect(String((outcome as PromiseRejectedResult).reason)).toMatch(
+      /"output_dir" cannot be used: .*run\.lock is held by process \d+, which works in this folder/,
+    );
+  }
+  expect(await readdir(run)).not.toContain('run.lock');
+});
+
+it('overwrites runs, and nothing that only looks like one', async () => {
+  const run = join(dir, 'run');
+  await mkdir(join(run, 'checkpoints'), { recursive: true });
+  await writeFile(join(run, 'checkpoints', 'mine.txt'), 'of years');
+  const again = { ...settings, output_dir: run, overwrite_output_dir: true, max_steps: 1 };
+  await expect(runSft(gpu, again)).rejects.toThrow(/has checkpoints but no config\.yaml of a run/);
+  expect(await readdir(join(run, 'checkpoints'))).toEqual(['mine.txt']);
+  await rm(join(run, 'checkpoints'), { recursive: true });
+  await runSft(gpu, again);
+  expect((await runSft(gpu, again)).outcome).toBe('finished');
 });
 
 it('refuses folders that hold a run, or none, or cannot be written', async () => {

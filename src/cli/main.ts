@@ -23,6 +23,7 @@ import { serve } from './serve.js';
 import { sft } from './sft.js';
 import { synth } from './synth.js';
 import { usageMessage } from './usage.js';
+import { verify } from './verify.js';
 import { watch } from './watch.js';
 
 /** In the order of `osler --help`: from first looks to looking at results. */
@@ -32,6 +33,7 @@ const COMMANDS = [
   init,
   pull,
   inspect,
+  verify,
   parity,
   generate,
   serve,

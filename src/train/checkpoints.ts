@@ -7,6 +7,7 @@ import type { AdamW } from '../optim/index.js';
 import { join, replaceFolder } from '../platform/files.js';
 import type { Tensor } from '../tensor/index.js';
 import { bestRule, type TrainingConfig } from './config/index.js';
+import { writeManifest } from './manifest.js';
 import { TrainingFailure } from './non-finite.js';
 import { EXTRA } from './parts.js';
 import type { RunFolder } from './run-folder.js';
@@ -83,9 +84,11 @@ export class CheckpointKeeper {
     await replaceFolder(this.#folder.checkpoint(loop.step), async (dir) => {
       if (model.adapter) await saveAdapter(model.adapter, dir, files);
       else await saveModel(dir, model.config, model.parameters.entries(), { dtype, files });
-      if (this.#config.save_only_model) return;
-      const exact = exactWeights(model, dtype, extra);
-      await writeTrainerState(join(dir, 'trainer-state'), { task, loop, taskState, optimizer, exact });
+      if (!this.#config.save_only_model) {
+        const exact = exactWeights(model, dtype, extra);
+        await writeTrainerState(join(dir, 'trainer-state'), { task, loop, taskState, optimizer, exact });
+      }
+      await writeManifest(dir, { step: loop.step, task, gpu: model.gpu });
     });
   }
 

@@ -4,7 +4,8 @@ import type { Gpu } from '../gpu/index.js';
 import { type Choices, tunerFor } from '../kernels/tuner.js';
 import { loadConfig, type ModelConfig } from '../models/index.js';
 import { loadProcessor, type Processor } from '../models/processor.js';
-import { folderReader } from '../platform/files.js';
+import { FileError } from '../platform/errors.js';
+import { folderReader, join } from '../platform/files.js';
 import {
   checkTrainingConfig,
   configError,
@@ -71,17 +72,26 @@ export async function launchTraining<Config extends TrainingConfig>(
   const bytes = config.device_memory_gib === null ? options.deviceBytes : config.device_memory_gib * 2 ** 30;
   checkPlan(plan, { largestBuffer: gpu.limits.maxBufferSize, ...(bytes === undefined ? {} : { bytes }) });
 
-  const { folder, step } = await openFolder(options);
+  const { folder, step } = await openFolder(options, note);
+  try {
+    return await runIn(options, { folder, step, task, processor, note });
+  } finally {
+    await folder.close();
+  }
+}
+
+interface Prepared extends Resumed {
+  readonly task: TrainingTask;
+  readonly processor: Processor;
+  note(line: string): void;
+}
+
+async function runIn<Config extends TrainingConfig>(
+  { gpu, config, console, listeners = [], signal }: LaunchOptions<Config>,
+  { folder, step, task, processor, note }: Prepared,
+): Promise<TrainingResult> {
   await folder.write(CONFIG_FILE, stringify(config));
   await pinKernels(gpu, folder, step > 0);
-  const listeners = [
-    new Progress(console, config.logging_steps),
-    ...(config.report_to.includes('tensorboard') ? [new TensorBoard(folder.path)] : []),
-    ...(config.report_to.includes('wandb')
-      ? [new WandbOffline({ runDir: folder.path, name: config.run_name })]
-      : []),
-    ...(options.listeners ?? []),
-  ];
   const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};
   const model = await loadPolicy(gpu, config, checkpoint);
   try {
@@ -94,15 +104,25 @@ export async function launchTraining<Config extends TrainingConfig>(
       folder,
       resumeStep: step,
       files: processor.files,
-      listeners,
-      ...(options.signal ? { signal: options.signal } : {}),
+      listeners: [
+        new Progress(console, config.logging_steps),
+        ...(config.report_to.includes('tensorboard') ? [new TensorBoard(folder.path)] : []),
+        ...(config.report_to.includes('wandb')
+          ? [new WandbOffline({ runDir: folder.path, name: config.run_name })]
+          : []),
+        ...listeners,
+      ],
+      ...(signal ? { signal } : {}),
     });
   } finally {
     model.dispose();
   }
 }
 
-async function openFolder<Config extends TrainingConfig>(options: LaunchOptions<Config>): Promise<Resumed> {
+async function openFolder<Config extends TrainingConfig>(
+  options: LaunchOptions<Config>,
+  note: (line: string) => void,
+): Promise<Resumed> {
   const { config, resume } = options;
   if (!resume) return { folder: await createRun(config.output_dir, config.overwrite_output_dir), step: 0 };
   const bytes = await folderReader(config.output_dir)(CONFIG_FILE);
@@ -111,14 +131,27 @@ async function openFolder<Config extends TrainingConfig>(options: LaunchOptions<
       config,
       parseYamlFile(`${config.output_dir}/${CONFIG_FILE}`, new TextDecoder().decode(bytes)),
     );
-  return resumeRun(config.output_dir);
+  return resumeRun(config.output_dir, note);
 }
 
 /** Settles which variants of the kernels the run uses; a resumed run takes those of the interrupted one. */
 async function pinKernels(gpu: Gpu, folder: RunFolder, resumed: boolean): Promise<void> {
   const bytes = resumed ? await folderReader(folder.path)(KERNELS_FILE) : undefined;
-  const recorded = bytes && (JSON.parse(new TextDecoder().decode(bytes)) as Choices);
+  const recorded = bytes && parseChoices(bytes, join(folder.path, KERNELS_FILE));
   await folder.write(KERNELS_FILE, `${JSON.stringify(tunerFor(gpu).pin(recorded), null, 2)}\n`);
+}
+
+function parseChoices(bytes: Uint8Array, file: string): Choices {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Choices;
+  } catch {
+    // Said below.
+  }
+  throw new FileError(
+    file,
+    'is damaged; without the choices in it the run would round otherwise, so restore it from a copy',
+  );
 }
 
 /** A resumed run must compute what the interrupted one would have. */

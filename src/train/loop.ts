@@ -267,7 +267,7 @@ class Loop {
     const { model, task } = this.#options;
     const saved = await SavedTrainerState.open(checkpoint);
     try {
-      saved.checkTask(task.name);
+      saved.check(task.name, this.#options.resumeStep);
       const extra = (name: string) => task.extraParameters?.find(name.slice(EXTRA.length));
       await saved.restore(this.#optimizer as AdamW, (name) =>
         name.startsWith(EXTRA) ? extra(name) : model.findParameter(name),

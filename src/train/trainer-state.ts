@@ -2,6 +2,7 @@
  * `trainer-state/` of a checkpoint: all that a resumed run needs besides the weights. `state.json` has numbers and the
  * task's state, `optimizer.safetensors` the moments and the exact weights, `task.safetensors` the task's arrays.
  */
+import { z } from 'zod';
 import { type Checkpoint, openCheckpoint } from '../formats/checkpoint.js';
 import { asBytes, type Dtype, viewAs } from '../formats/dtypes.js';
 import { SafetensorsError } from '../formats/errors.js';
@@ -9,6 +10,7 @@ import { type TensorSource, writeSafetensors } from '../formats/writer.js';
 import { fill } from '../models/core/load-weights.js';
 import { tensorSource } from '../models/core/save.js';
 import type { AdamW } from '../optim/index.js';
+import { FileError } from '../platform/errors.js';
 import { folderReader, join, makeFolder, namesIn, writeTextFiles } from '../platform/files.js';
 import type { Tensor } from '../tensor/index.js';
 import type { HostTensor, Json, SavedTaskState, TaskState } from './task.js';
@@ -45,12 +47,38 @@ export interface TrainerState {
   readonly exact: Iterable<readonly [string, Tensor]>;
 }
 
-interface StateFile {
-  readonly version: number;
-  readonly task: string;
-  readonly loop: LoopState;
-  readonly optimizer_steps: Readonly<Record<string, number>>;
-  readonly task_state: Json;
+const whole = z.int().nonnegative();
+const STATE_FILE = z.object({
+  version: z.literal(VERSION),
+  task: z.string(),
+  loop: z.object({
+    step: z.int().positive(),
+    totalSteps: z.int().positive(),
+    numTokens: whole,
+    nonfiniteSteps: whole,
+    nonfiniteInARow: whole,
+    best: z.object({ step: whole, metric: z.string(), value: z.number() }).nullable(),
+  }),
+  optimizer_steps: z.record(z.string(), whole),
+  task_state: z.json(),
+});
+
+type StateFile = Omit<z.output<typeof STATE_FILE>, 'task_state'> & { readonly task_state: Json };
+
+function parseState(bytes: Uint8Array, file: string): StateFile {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw new FileError(file, `is damaged (${(error as Error).message}); resume from another checkpoint`);
+  }
+  const version = (json as { version?: unknown } | null)?.version;
+  if (version !== undefined && version !== VERSION)
+    throw new FileError(file, `has version ${String(version)}; this Osler reads ${VERSION}`);
+  const parsed = STATE_FILE.safeParse(json);
+  if (parsed.success) return parsed.data as StateFile;
+  const [{ path, message }] = parsed.error.issues;
+  throw new FileError(file, `is damaged ("${path.join('.')}": ${message}); resume from another checkpoint`);
 }
 
 /** Writes the folder. */
@@ -125,20 +153,20 @@ export class SavedTrainerState {
         'has no trainer-state, so that no run can go on from it; was it written with save_only_model? Name it as model_name_or_path of a new run instead',
       );
     }
-    const file = JSON.parse(new TextDecoder().decode(bytes)) as StateFile;
-    if (file.version !== VERSION) {
-      throw new SafetensorsError(
-        `${dir}/state.json`,
-        `has version ${file.version}; this Osler reads ${VERSION}`,
-      );
-    }
+    const file = parseState(bytes, join(dir, 'state.json'));
     const optimizer = await openCheckpoint(join(dir, OPTIMIZER));
     const task = (await namesIn(dir)).includes(TASK) ? await openCheckpoint(join(dir, TASK)) : null;
     return new SavedTrainerState(dir, file, optimizer, task);
   }
 
-  /** Refuses a checkpoint of another kind of training. */
-  checkTask(name: string): void {
+  /** Refuses a checkpoint of another kind of training, or of another step than its folder says. */
+  check(name: string, step: number): void {
+    if (this.#file.loop.step !== step) {
+      throw new FileError(
+        join(this.dir, 'state.json'),
+        `is of step ${this.#file.loop.step}, in the checkpoint of step ${step}; resume from another checkpoint`,
+      );
+    }
     if (this.#file.task === name) return;
     throw new SafetensorsError(
       this.dir,
