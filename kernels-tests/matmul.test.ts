@@ -126,18 +126,41 @@ test.for(['base', 'subgroups'] as const)('gemv, tier %s', async (tier, { skip })
 });
 
 test.for([
-  ['NN', 'f16', {}],
-  ['NT', 'f16', { transposeB: true }],
-  ['NT', 'bf16', { transposeB: true }],
-  ['TN', 'f32', { transposeA: true }],
-] as const)('matrix units, %s, B in %s', async ([_, dtype, layout], { skip }) => {
+  ['NN', 'f16', 'f16', {}],
+  ['NT', 'f16', 'f32', { transposeB: true }],
+  ['NT', 'bf16', 'f32', { transposeB: true }],
+  ['NN', 'bf16', 'f32', {}],
+  ['TN', 'f32', 'f16', { transposeA: true }],
+] as const)('matrix units, %s, B in %s, precision %s', async ([_, dtype, precision, layout], { skip }) => {
   skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
   const device = await testGpu('subgroup-matrix');
-  const options: MatmulOptions = { choice: { variant: 'matrix', tile: 32 }, precision: 'f16' };
-  await expectProduct(device, { M: 32, N: 64, K: 48, dtype, ...layout }, options, 1e-4, 'f16');
-  await expectProduct(device, { M: 33, N: 37, K: 41, dtype, ...layout }, options, 1e-4, 'f16');
-  // Whole tiles whose rows do not start at 16 bytes.
-  await expectProduct(device, { M: 32, N: 67, K: 32, dtype, ...layout }, options, 1e-4, 'f16');
+  const options: MatmulOptions = { choice: { variant: 'matrix', tile: 32 }, precision };
+  // Where operands may be rounded, the reference rounds them too.
+  for (const [M, N, K] of [
+    [32, 64, 48],
+    [33, 37, 41],
+    // Whole tiles whose rows do not start at 16 bytes.
+    [32, 67, 32],
+  ]) {
+    await expectProduct(device, { M, N, K, dtype, ...layout }, options, 1e-6, precision);
+  }
+});
+
+test('matrix units hold bf16 weights of any usual size', async ({ skip }) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix');
+  const c = { M: 32, N: 64, K: 48, dtype: 'bf16', transposeB: true } as const;
+  for (const size of [1e-4, 1000]) {
+    const { a, valuesA, valuesB } = inputs(device, c);
+    const scaled = rounded(
+      valuesB.map((x) => x * size),
+      'bf16',
+    );
+    const b = fromHost(device, encode(scaled, 'bf16'), [c.N, c.K], 'bf16');
+    const y = matmul(a, b, { transposeB: true, choice: { variant: 'matrix', tile: 32 } });
+    await expectClose(y, product(valuesA, scaled, c), 1e-6);
+    for (const t of [a, b, y]) t.dispose();
+  }
 });
 
 test.for([
@@ -155,7 +178,7 @@ test.for([
   const scaled = tensor(device, values, a.shape);
   const choice: MatmulChoice = { variant: 'matrix', tile: 32, splits: c.splits };
   const y = matmul(scaled, b, { transposeA: c.transposeA, transposeB: c.transposeB, choice });
-  await expectClose(y, product(values, valuesB, c), 1e-3);
+  await expectClose(y, product(values, valuesB, c), 1e-6);
   for (const t of [a, b, scaled, y]) t.dispose();
 });
 

@@ -100,11 +100,15 @@ function run(on: Gpu, s: Setting, scratchBytes?: number) {
 }
 
 async function expectAgreement(on: Gpu, s: Setting, scratchBytes?: number): Promise<void> {
+  // Matrix units round gradients of activations to f16.
+  const rounded = on.has.subgroupMatrix && !on.info.software && s.dtype !== 'f32';
+  const limits = { logp: 1e-5, entropy: 1e-5, lse: 1e-5, dh: rounded ? 5e-4 : 1e-5, dw: 1e-5 };
   const expected = reference(s);
   const actual = run(on, s, scratchBytes);
   for (const name of ['logp', 'entropy', 'lse', 'dh', 'dw'] as const) {
     const error = relativeError(await actual[name].data(), expected[name]);
-    expect(error, `${name} of ${JSON.stringify([s.T, s.D, s.V, s.dtype])}`).toBeLessThan(1e-5);
+    const label = `${name} of ${JSON.stringify([s.T, s.D, s.V, s.dtype])}, tier ${on.tier}`;
+    expect(error, label).toBeLessThan(limits[name]);
     actual[name].dispose();
   }
   expect(Array.from(await actual.hit.data())).toEqual(Array.from(expected.hit));

@@ -3,7 +3,14 @@ import type { Gpu } from '../gpu/index.js';
 import { type DType, empty, type Tensor } from '../tensor/index.js';
 import { full } from './elementwise.js';
 import { type Piece, pieces } from './matmul-problem.js';
-import { GEMV_ROWS, type MatmulChoice, matrixSupported, runPiece, tileSupported } from './matmul-variants.js';
+import {
+  GEMV_ROWS,
+  type MatmulChoice,
+  matrixSupported,
+  partsOfA,
+  runPiece,
+  tileSupported,
+} from './matmul-variants.js';
 import { ceilDiv } from './support.js';
 import { bucket, type Task, tunerFor } from './tuner.js';
 
@@ -16,7 +23,7 @@ interface Spec {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly dtypeB: DType;
-  readonly rounding: boolean;
+  readonly precision: Piece['precision'];
 }
 
 /** The way to compute a piece. */
@@ -30,7 +37,7 @@ export function choose(p: Piece): MatmulChoice {
     transposeA: p.transposeA,
     transposeB: p.transposeB,
     dtypeB: p.dtypeB,
-    rounding: p.dtypeB !== 'f32' || p.precision === 'f16',
+    precision: p.precision,
   };
   const layout = spec.transposeA ? 'TN' : spec.transposeB ? 'NT' : 'NN';
   const key = `matmul/${layout}/${p.dtypeB}${p.precision === 'f16' ? '-f16' : ''}/${spec.batch}x${spec.M}x${spec.N}x${spec.K}`;
@@ -62,11 +69,16 @@ export function rule(gpu: Gpu, s: Spec): MatmulChoice {
   if (M <= GEMV_ROWS && !s.transposeA) {
     return { variant: 'gemv', splits: transposeB ? 1 : splitsFor(s, ceilDiv(N, 128)) };
   }
-  const matrix = s.rounding && matrixSupported(gpu, 64);
+  const matrix = onMatrixUnits(gpu, s, 64);
   const tiles = (size: number) => ceilDiv(M, size) * ceilDiv(N, size) * s.batch;
-  const large = matrix ? matrixSupported(gpu, 128) : tileSupported(gpu, 128);
-  const tile = large && tiles(128) >= 64 ? 128 : 64;
+  const large = matrix ? onMatrixUnits(gpu, s, 128) : tileSupported(gpu, 128);
+  const tile = matrix && M <= 32 ? 32 : large && tiles(128) >= 64 ? 128 : 64;
   return { variant: matrix ? 'matrix' : 'tile', tile, splits: splitsFor(s, tiles(tile)) };
+}
+
+/** Whether matrix units may compute a product: f32 operands of B would have to be rounded. */
+function onMatrixUnits(gpu: Gpu, { dtypeB, precision }: Spec, tile: 32 | 64 | 128): boolean {
+  return (dtypeB !== 'f32' || precision === 'f16') && matrixSupported(gpu, tile, partsOfA(precision));
 }
 
 /** Cuts K where the workgroups alone would leave most of a GPU idle. */
@@ -97,7 +109,7 @@ function candidates(gpu: Gpu, s: Spec): MatmulChoice[] {
     const workgroups = ceilDiv(s.M, tile) * ceilDiv(s.N, tile) * s.batch;
     for (const splits of [1, splitsFor(s, workgroups)]) {
       if (tileSupported(gpu, tile)) add({ variant: 'tile', tile, splits });
-      if (s.rounding && matrixSupported(gpu, tile)) add({ variant: 'matrix', tile, splits });
+      if (onMatrixUnits(gpu, s, tile)) add({ variant: 'matrix', tile, splits });
     }
   }
   return list;
@@ -132,7 +144,7 @@ function scratch(gpu: Gpu, s: Spec): { run(choice: MatmulChoice): void; dispose(
       scale: 1,
       beta: 0,
       activation: null,
-      precision: s.rounding ? 'f16' : 'f32',
+      precision: s.precision,
     }),
   ];
   return {

@@ -167,6 +167,16 @@ const MATRIX_TILES = {
   128: { gridM: 2, gridN: 4, partM: 64, partN: 32 },
 } as const;
 
+/** Steps of K that `matrix` stages at a time. */
+function matrixDepth(size: 32 | 64 | 128): number {
+  return size === 32 ? 16 : 32;
+}
+
+/** In how many f16 numbers the matrix variant holds an element of A. */
+export function partsOfA(precision: Piece['precision']): 1 | 2 {
+  return precision === 'f32' ? 2 : 1;
+}
+
 /** The largest matrix shape that the adapter multiplies from f16 into f32, as far as it divides the tiles. */
 function matrixConfig(gpu: Gpu): MatrixConfig | undefined {
   return gpu.info.matrixConfigs
@@ -176,15 +186,17 @@ function matrixConfig(gpu: Gpu): MatrixConfig | undefined {
     .sort((x, y) => y.M * y.N * y.K - x.M * x.N * x.K)[0];
 }
 
-/** Whether this device can run the matrix variant with a tile size. */
-export function matrixSupported(gpu: Gpu, size: 32 | 64 | 128): boolean {
+/** Whether this device can run the matrix variant with a tile size and an A in `parts` f16 numbers. */
+export function matrixSupported(gpu: Gpu, size: 32 | 64 | 128, parts: 1 | 2): boolean {
   const config = matrixConfig(gpu);
   const subgroup = gpu.info.subgroupSize;
   if (!gpu.has.subgroupMatrix || !config || !subgroup) return false;
   const { gridM, gridN } = MATRIX_TILES[size];
   const sameSize = subgroup.min === subgroup.max;
-  // Both operands padded by 8 columns at most, and a fragment of f32 per subgroup.
-  const bytes = 2 * 2 * 32 * (size + 8) + 2 * 2 * 8 * size + 4 * gridM * gridN * config.M * config.N;
+  // Operands padded by 8 columns or rows, whichever is more, and a fragment of f32 per subgroup.
+  const depth = matrixDepth(size);
+  const tile = 2 * (size * depth + 8 * Math.max(size, depth));
+  const bytes = (parts + 1) * tile + 4 * gridM * gridN * config.M * config.N;
   return (
     (sameSize || gpu.device.features.has('subgroup-size-control' as GPUFeatureName)) &&
     gridM * gridN * subgroup.max <= gpu.limits.maxComputeInvocationsPerWorkgroup &&
@@ -198,10 +210,11 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
   const { gridM, gridN, partM, partN } = MATRIX_TILES[size];
   const config = matrixConfig(gpu);
   const subgroup = gpu.info.subgroupSize;
-  check(matrixSupported(gpu, size) && config && subgroup, 'adapter', () => {
+  const parts = partsOfA(p.precision);
+  check(matrixSupported(gpu, size, parts) && config && subgroup, 'adapter', () => {
     return `matmul: the matrix variant with tiles of ${size} does not run on this device in tier ${gpu.tier}`;
   });
-  const depth = size === 32 ? 16 : 32;
+  const depth = matrixDepth(size);
   const threads = gridM * gridN * subgroup.max;
   const units = ceilDiv((size * depth) / 4, threads);
   // Matrix units store whole rows of a fragment, 16 bytes at a time.
@@ -229,6 +242,7 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
       UNITS_A: units,
       UNITS_B: units,
       PLAIN: plain,
+      PRECISE: parts === 2,
     },
   });
   magnitudes.dispose();

@@ -1,6 +1,7 @@
 /**
  * Matrix products: y = act(scale * A B + beta * y + bias) + residual, batched, any sizes, A or B transposed, B stored in
- * f32, f16 or bf16. Arithmetic and sums are f32.
+ * f32, f16 or bf16. Arithmetic and sums are f32, or as good (see shaders/matmul/subgroup-matrix.wgsl), unless a caller
+ * allows less.
  */
 import { check, type Purpose } from '../gpu/index.js';
 import { empty, numel, type Shape, sameShape, showShape, type Tensor } from '../tensor/index.js';
@@ -32,8 +33,9 @@ export interface MatmulOptions {
   /** Factor of what `into` held; 1 by default, 0 overwrites it. */
   readonly beta?: number;
   /**
-   * 'f16' allows f32 operands to be rounded to f16 (sums stay f32) where matrix units make that faster: relative errors of
-   * about 1e-3, and values of B beyond 65504 saturate (A is scaled to fit). B in f16 or bf16 allows it anyway.
+   * 'f16' allows f32 operands to be rounded to f16 (sums stay f32) where matrix units make that faster: a relative L2 error
+   * of at most 5e-4, and values of B beyond 65504 saturate (A is scaled to fit). 'f32', the default, keeps the accuracy of
+   * f32: matrix units are used only where B is in f16 or bf16, with A in two parts.
    */
   readonly precision?: 'f32' | 'f16';
   /** Accounting of a new result; `activations` by default. */
@@ -94,6 +96,15 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
   if (ownBias !== bias) ownBias?.dispose();
   if (ownResidual !== residual) ownResidual?.dispose();
   return y;
+}
+
+/**
+ * The `precision` of a gradient that flows back through a factor. Through f16 or bf16 weights it may be rounded to f16, which
+ * halves the arithmetic on matrix units: gradients are noisy, and nobody compares them digit by digit as the
+ * log-probabilities of forward passes are compared with the sampler's.
+ */
+export function gradientPrecision(factor: Tensor): 'f32' | 'f16' {
+  return factor.dtype === 'f32' ? 'f32' : 'f16';
 }
 
 interface Dimensions {

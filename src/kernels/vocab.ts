@@ -1,10 +1,14 @@
 /**
  * The output layer and the log-softmax over the vocabulary, fused chunk by chunk: logits for a few thousand tokens of
  * the vocabulary at a time, never all of them. The backward pass computes each chunk of logits again.
+ *
+ * Log-probabilities are as exact on matrix units as elsewhere (relative L2 error below 1e-5 in every tier): logits are
+ * products with the accuracy of f32, as the sampler's are. The gradient of `h` may be rounded there: relative L2 error
+ * below 5e-4 with weights in f16 or bf16, else below 1e-5 like that of the weight.
  */
 import { check } from '../gpu/index.js';
 import { elementBytes, empty, showShape, type Tensor, zeros } from '../tensor/index.js';
-import { matmul } from './matmul.js';
+import { gradientPrecision, matmul } from './matmul.js';
 import { rowLaunch } from './rows.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold } from './support.js';
 
@@ -118,7 +122,7 @@ export function tokenStatisticsBackward(
           constants: { WORKGROUP },
         },
       );
-      if (dHidden) matmul(logits, part, { into: dHidden });
+      if (dHidden) matmul(logits, part, { into: dHidden, precision: gradientPrecision(part) });
       if (weightGrad) {
         const into = rowsOf(weightGrad, chunk);
         matmul(logits, hidden, { transposeA: true, into }).dispose();

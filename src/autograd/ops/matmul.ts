@@ -1,6 +1,6 @@
 /** Differentiable matrix products. */
 import { check } from '../../gpu/index.js';
-import { type MatmulOptions, matmul as matmulKernel } from '../../kernels/matmul.js';
+import { gradientPrecision, type MatmulOptions, matmul as matmulKernel } from '../../kernels/matmul.js';
 import { sumToShape } from '../../kernels/reduce.js';
 import { showShape, type Tensor } from '../../tensor/index.js';
 import { ACCUMULATED, differentiable, type InputGradient } from '../graph.js';
@@ -26,7 +26,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
 }
 
 function gradientOfA(g: Tensor, b: Tensor, rank: number): Tensor {
-  const gradient = matmulKernel(g, b, { transposeB: true });
+  const gradient = matmulKernel(g, b, { transposeB: true, precision: gradientPrecision(b) });
   return gradient.rank === rank ? gradient : sumToShape(gradient, gradient.shape.slice(-2));
 }
 
@@ -46,7 +46,8 @@ function rows(x: Tensor): Tensor {
  * weight is added in place to an existing one; frozen weights and biases cost nothing.
  *
  * No activation is fused here: its gradient needs what went into it. Where no gradients are wanted, the `matmul` kernel
- * fuses it. With `precision: 'f16'` the gradient of the weight, a product of f32 operands, may use matrix units too.
+ * fuses it. With `precision: 'f16'` all products may round their operands for matrix units, also the gradient of the weight,
+ * whose operands are f32; without, only the gradient of `x` through f16 or bf16 weights may.
  */
 export function linear(
   x: Tensor,
@@ -67,7 +68,9 @@ export function linear(
     saved: [...(needsX ? [weight] : []), ...(needsWeight ? [x] : [])],
     backward: ([g], saved, { needs, accumulator }) => {
       const gradients: InputGradient[] = [null, null];
-      if (needs[0]) gradients[0] = matmulKernel(g!, saved[0], { precision });
+      if (needs[0]) {
+        gradients[0] = matmulKernel(g!, saved[0], { precision: precision ?? gradientPrecision(saved[0]) });
+      }
       if (needs[1]) {
         const into = accumulator(1) ?? undefined;
         const x2d = rows(saved[saved.length - 1]);
