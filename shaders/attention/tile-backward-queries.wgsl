@@ -5,6 +5,7 @@
 //
 // One workgroup owns a tile of rows of one head and walks the keys they see, 64 at a time:
 // p = exp(scale q.k - lse), ds = p (gradOut.v - delta), dq += scale ds k.
+#include "attention/key-blocks.wgsl"
 #include "attention/tile.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32 }
@@ -46,7 +47,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // Loop bounds come from local values: private variables do not count as uniform.
   let tile = tiles[2u * group.x];
   rows = tile;
-  let prefix = tiles[2u * group.x + 1u].xy;
   head = group.y;
   kvHead = head / (params.heads / params.kvHeads);
   let scale = params.scale * LOG2E;
@@ -55,20 +55,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let stat${i} = stats[min(rows.x + ty + ${i * 8}u, rows.y - 1u) * params.heads + head];
 #endfor
 
-  let ownEnd = select(tile.w, min(tile.w, tile.y), params.causal != 0u);
-  let prefixBlocks = (prefix.y - prefix.x + SEEN - 1u) / SEEN;
-  let blocks = prefixBlocks + (ownEnd - tile.z + SEEN - 1u) / SEEN;
-  for (var block = 0u; block < blocks; block++) {
-    let inPrefix = block < prefixBlocks;
-    let first = select(tile.z + (block - prefixBlocks) * SEEN, prefix.x + block * SEEN, inPrefix);
-    keys = vec2u(first, select(ownEnd, prefix.y, inPrefix));
-    let masked = !inPrefix && params.causal != 0u;
+  let blocks = keyBlocks(tile, tiles[2u * group.x + 1u].xy, params.causal != 0u, SEEN);
+  for (var b = 0u; b < blocks.count; b++) {
+    let block = keyBlock(blocks, b, SEEN);
+    keys = vec2u(block.first, block.end);
+    let masked = !block.inPrefix && params.causal != 0u;
     var scores = products(SCORES, lane);
     var gradP = products(VALUES, lane);
 #for i in 0..RT
     {
       let stop = select(keys.y, min(keys.y, rows.x + ty + ${i * 8 + 1}u), masked);
-      let sees = vec4u(first + 4u * tx) + vec4u(0u, 1u, 2u, 3u) < vec4u(stop);
+      let sees = vec4u(block.first + 4u * tx) + vec4u(0u, 1u, 2u, 3u) < vec4u(stop);
       let ds = exp2(scores[${i}] * scale - stat${i}.x) * (gradP[${i}] - stat${i}.y);
       weights[(ty + ${i * 8}u) * 16u + tx] = select(vec4f(), ds, sees);
     }

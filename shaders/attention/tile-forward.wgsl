@@ -5,6 +5,7 @@
 //   tiles: two vec4u per tile (src/kernels/attention/segments.ts, queryTiles with 8 * RT rows).
 //
 // One workgroup owns a tile of rows of one head and walks the keys they see, 64 at a time, with an online softmax.
+#include "attention/key-blocks.wgsl"
 #include "attention/tile.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32 }
@@ -47,7 +48,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   // Loop bounds come from local values: private variables do not count as uniform.
   let tile = tiles[2u * group.x];
   rows = tile;
-  let prefix = tiles[2u * group.x + 1u].xy;
   head = group.y;
   kvHead = head / (params.heads / params.kvHeads);
   let scale = params.scale * LOG2E;
@@ -58,18 +58,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   top[${i}] = LOWEST;
 #endfor
 
-  let ownEnd = select(tile.w, min(tile.w, tile.y), params.causal != 0u);
-  let prefixBlocks = (prefix.y - prefix.x + SEEN - 1u) / SEEN;
-  let blocks = prefixBlocks + (ownEnd - tile.z + SEEN - 1u) / SEEN;
-  for (var block = 0u; block < blocks; block++) {
-    let inPrefix = block < prefixBlocks;
-    let first = select(tile.z + (block - prefixBlocks) * SEEN, prefix.x + block * SEEN, inPrefix);
-    keys = vec2u(first, select(ownEnd, prefix.y, inPrefix));
-    let masked = !inPrefix && params.causal != 0u;
+  let blocks = keyBlocks(tile, tiles[2u * group.x + 1u].xy, params.causal != 0u, SEEN);
+  for (var b = 0u; b < blocks.count; b++) {
+    let block = keyBlock(blocks, b, SEEN);
+    keys = vec2u(block.first, block.end);
+    let masked = !block.inPrefix && params.causal != 0u;
     var scores = products(SCORES, lane);
 #for i in 0..RT
     let stop${i} = select(keys.y, min(keys.y, rows.x + ty + ${i * 8 + 1}u), masked);
-    let sees${i} = vec4u(first + 4u * tx) + vec4u(0u, 1u, 2u, 3u) < vec4u(stop${i});
+    let sees${i} = vec4u(block.first + 4u * tx) + vec4u(0u, 1u, 2u, 3u) < vec4u(stop${i});
     let s${i} = select(vec4f(LOWEST), scores[${i}] * scale, sees${i});
     partial[(ty + ${i * 8}u) * 4u + (tx >> 2u)][tx & 3u] = max(max(s${i}.x, s${i}.y), max(s${i}.z, s${i}.w));
 #endfor
@@ -103,14 +100,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let row = rows.x + ty + ${i * 8}u;
     let at = (ty + ${i * 8}u) * 4u;
     let total = dot(partial[at] + partial[at + 1u] + partial[at + 2u] + partial[at + 3u], vec4f(1.0));
-    let inverse = select(0.0, 1.0 / total, blocks > 0u);
+    let inverse = select(0.0, 1.0 / total, blocks.count > 0u);
     if (row < rows.y) {
       let to = (row * params.heads + head) * D4;
 #for n in 0..CN
       if (tx + ${n * 16}u < D4) { out[to + tx + ${n * 16}u] = result[${i * CN + n}] * inverse; }
 #endfor
       if (tx == 0u) {
-        lse[row * params.heads + head] = select(LOWEST, top[${i}] * LN2 + log(total), blocks > 0u);
+        lse[row * params.heads + head] = select(LOWEST, top[${i}] * LN2 + log(total), blocks.count > 0u);
       }
     }
   }

@@ -1,0 +1,22 @@
+// The keys that a tile of query rows sees, in blocks: first those of its prefix, then those of its own segment. A block
+// never spans both, so that one test per block says which keys a causal mask may hide.
+//
+// tile = (first row, end of rows, first key, end of keys) and prefix = (start, end) stand in the table of query tiles
+// (src/kernels/attention/segments.ts). The wide-*.wgsl kernels write the same out: with two keys to a turn, carrying the
+// structs costs a sixth of their time on software drivers.
+struct KeyBlocks { prefix: vec2u, own: vec2u, inPrefix: u32, count: u32 }
+struct KeyBlock { first: u32, end: u32, inPrefix: bool }
+
+// Causal rows see no key behind themselves.
+fn keyBlocks(tile: vec4u, prefix: vec2u, causal: bool, size: u32) -> KeyBlocks {
+  let own = vec2u(tile.z, select(tile.w, min(tile.w, tile.y), causal));
+  let inPrefix = (prefix.y - prefix.x + size - 1u) / size;
+  return KeyBlocks(prefix, own, inPrefix, inPrefix + (own.y - own.x + size - 1u) / size);
+}
+
+// Block i; `end` is the end of its stretch, so that only the last block of a stretch is cut short by it.
+fn keyBlock(blocks: KeyBlocks, i: u32, size: u32) -> KeyBlock {
+  let inPrefix = i < blocks.inPrefix;
+  let first = select(blocks.own.x + (i - blocks.inPrefix) * size, blocks.prefix.x + i * size, inPrefix);
+  return KeyBlock(first, select(blocks.own.y, blocks.prefix.y, inPrefix), inPrefix);
+}
