@@ -5,7 +5,6 @@
 // Row n goes to slot slots[n]; a slot past the end (4294967295 by convention) means that the row is not kept. Two rows must
 // not name the same slot. One invocation copies four elements of k and of v.
 #include "attention/cache.wgsl"
-#include "common/grid.wgsl"
 
 struct Params { rows: u32, fours: u32, capacity: u32 }
 #params Params
@@ -16,15 +15,9 @@ var<storage, read> slots: array<u32>;
 var<storage, read_write> kCache: array<Four>;
 var<storage, read_write> vCache: array<Four>;
 
-override WORKGROUP: u32 = 64;
+#include "common/elements.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
+fn element(at: u32) {
   if (at >= params.rows * params.fours) { return; }
   let slot = slots[at / params.fours];
   if (slot >= params.capacity) { return; }

@@ -3,7 +3,6 @@
 //   parts [rows, count, D] unnormalised; marks [rows, count, 2] (highest score in base 2, sum); out [rows, D]; D = 4 * fours.
 //
 // One invocation per four elements of the output. A row without keys gives zeros.
-#include "common/grid.wgsl"
 
 struct Params { rows: u32, count: u32, fours: u32 }
 #params Params
@@ -14,15 +13,9 @@ var<storage, read_write> out: array<vec4f>;
 
 const LOWEST = -3.0e38;
 
-override WORKGROUP: u32 = 64;
+#include "common/elements.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
+fn element(at: u32) {
   if (at >= params.rows * params.fours) { return; }
   let first = at / params.fours * params.count;
   var top = LOWEST;

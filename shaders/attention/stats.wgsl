@@ -2,7 +2,6 @@
 //
 //   out, gradOut [T, H, D]; lse [T, H]; stats [T, H, 2]; D = 4 * D4. One invocation per row and head.
 #define D4 1..32 // head dimension / 4
-#include "common/grid.wgsl"
 
 struct Params { rows: u32 }
 #params Params
@@ -14,15 +13,9 @@ var<storage, read_write> stats: array<vec2f>;
 
 const LOG2E = 1.4426950408889634;
 
-override WORKGROUP: u32 = 64;
+#include "common/elements.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups) * WORKGROUP + lane;
+fn element(row: u32) {
   if (row >= params.rows) { return; }
   var sum = 0.0;
 #for c in 0..D4

@@ -15,6 +15,7 @@
 #define RT 2 | 4 | 8 // own rows per invocation
 #define DEPTH 8 | 16 // seen rows staged at a time by accumulate
 #define STAGE 1..    // vec4s of the stage, enough for products and accumulate
+
 const OWN = ${8 * RT}u;
 const SEEN = 64u;
 const D4 = ${D4}u;

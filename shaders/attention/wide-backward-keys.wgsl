@@ -13,6 +13,7 @@
 #define D4 1..32      // head dimension / 4
 #define ROWS 1 | 2    // keys per lane
 #define QUERIES 1 | 2 // query rows per turn of the loop
+
 struct Params {
   heads: u32, kvHeads: u32, causal: u32, scale: f32, tiles: u32,
   firstKvHead: u32, firstRow: u32, endRow: u32, width: u32,

@@ -7,6 +7,7 @@
 #define D4 1..32   // head dimension / 4
 #define ROWS 1 | 2 // query rows per lane
 #define KEYS 1..4  // keys per turn of the loop
+
 struct Params {
   heads: u32, kvHeads: u32, causal: u32, scale: f32, firstHead: u32, firstRow: u32, endRow: u32, width: u32,
 }

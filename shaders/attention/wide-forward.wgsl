@@ -11,6 +11,7 @@
 #define D4 1..32   // head dimension / 4
 #define ROWS 1 | 2 // query rows per lane
 #define KEYS 1..4  // keys per turn of the loop
+
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32 }
 #params Params
 

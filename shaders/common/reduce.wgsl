@@ -7,6 +7,7 @@
 //               for every barrier by saving and restoring all invocations.
 #define SUBGROUPS    // use subgroup operations
 #define ONE_SUBGROUP // the workgroup is one subgroup; only with SUBGROUPS
+
 #if SUBGROUPS
 enable subgroups;
 #endif

@@ -10,6 +10,3 @@ fn sortKey(value: f32) -> u32 {
 fn keyValue(key: u32) -> f32 {
   return bitcast<f32>(select(~key, key ^ 0x80000000u, key >= 0x80000000u));
 }
-
-// What processed logits of forbidden tokens hold: no probability, whatever the temperature, and no infinity.
-const FORBIDDEN: f32 = -1e30;

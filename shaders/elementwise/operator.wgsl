@@ -1,5 +1,6 @@
 // The operator of elementwise/binary.wgsl and elementwise/broadcast.wgsl, on the including file's Value.
 #define OPERATOR "add" | "sub" | "mul" | "div" // OP
+
 fn apply(a: Value, b: Value) -> Value {
 #if OPERATOR == "add"
   return a + b;

@@ -2,6 +2,7 @@
 // must differ from each other; ids that this window of y, [firstRow, firstRow + rowCount), does not hold are skipped.
 // Grid: x over columns, y and z (folded) over t.
 #define ZERO // write zeros, read nothing
+
 struct Params { count: u32, columns: u32, firstRow: u32, rowCount: u32 }
 #params Params
 

@@ -1,19 +1,12 @@
 // Second pass of split-K: adds up the K partial products of `parts` (each M x N, dense), always in the same order, and
 // applies the epilogue. One invocation per element of y.
-#include "common/grid.wgsl"
 #include "matmul/epilogue.wgsl"
 
 var<storage, read> parts: array<f32>;
 
-override WORKGROUP: u32 = 64;
+#include "common/elements.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
+fn element(at: u32) {
   let size = params.M * params.N;
   if (at >= size) { return; }
   var sum = 0.0;

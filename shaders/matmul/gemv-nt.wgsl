@@ -9,6 +9,7 @@
 #define WIDTH 1 | 4 | 8               // neighbouring elements of a row of B per load: 4 of f32, 8 of 16-bit formats, or 1
 #define COLUMNS 1..8                  // elements of a row of y per team
 #define SUBGROUPS                     // a team is a subgroup
+
 #if SUBGROUPS
 enable subgroups;
 diagnostic(off, subgroup_uniformity);

@@ -9,6 +9,7 @@
 #define TRANSPOSE_A // A is K x M
 #define TRANSPOSE_B // B is N x K
 #define SPLIT       // the batch is slabs of one product
+
 struct Params {
   M: u32, N: u32, K: u32,
   lda: u32, ldb: u32, ldc: u32,

@@ -5,7 +5,6 @@
 #define LAYER      // LayerNorm
 #define RESIDUAL   // add the gradient `direct`
 #define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
-#include "common/grid.wgsl"
 #include "common/packed-vector.wgsl"
 
 // `units` is the row length in V; `inverse` is 1 / n.
@@ -24,8 +23,7 @@ var<storage, read> mean: array<f32>;
 var<storage, read> direct: array<V>;
 #endif
 
-override WORKGROUP: u32 = 64;
-
+#include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
 fn store(at: u32, value: V) {
@@ -36,14 +34,7 @@ fn store(at: u32, value: V) {
 #endif
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups);
-  if (row >= params.rows) { return; }
+fn processRow(row: u32, lane: u32) {
   let first = row * params.units;
   let scale = rstd[row];
 #if LAYER

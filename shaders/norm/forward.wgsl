@@ -7,7 +7,6 @@
 #define BIAS       // add a bias
 #define RESIDUAL   // first add `residual`
 #define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
-#include "common/grid.wgsl"
 #include "common/packed-vector.wgsl"
 
 // `units` is the row length in V; `inverse` is 1 / n.
@@ -29,8 +28,7 @@ var<storage, read> residual: array<V>;
 var<storage, read_write> h: array<V>;
 #endif
 
-override WORKGROUP: u32 = 64;
-
+#include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
 // The row element at `at`, after the residual addition.
@@ -50,14 +48,7 @@ fn scaled(normal: V, column: u32) -> V {
 #endif
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups);
-  if (row >= params.rows) { return; }
+fn processRow(row: u32, lane: u32) {
   let first = row * params.units;
   var centre = 0.0;
   var squares = V(0.0);

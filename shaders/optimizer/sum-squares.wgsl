@@ -6,6 +6,7 @@
 // Grid: x over blocks of WORKGROUP * perLane elements (as many as the largest tensor needs), y over tensors. Partials of
 // this launch start at `base`; invocations past the end of their tensor write zero.
 #define TENSORS 1..8 // tensors per launch
+
 struct Params {
   base: u32, perLane: u32,
 #for i in 0..TENSORS

@@ -1,6 +1,7 @@
 // Peak arithmetic: 16 independent multiply-add chains per invocation, 16 steps per loop turn, no memory traffic but one
 // store that keeps the compiler honest. TYPE_F16 uses pairs of f16, which hardware with packed half math does at once.
 #define TYPE_F16 // pairs of f16 in place of f32
+
 #if TYPE_F16
 enable f16;
 #endif

@@ -1,6 +1,5 @@
 // Sets, in seen[row] (one bit per token of the vocabulary), the bits of the tokens of a row: history for the repetition
 // penalty. Ids outside the vocabulary (padding) are skipped. Or-ing integers gives the same bits in any order.
-#include "common/grid.wgsl"
 
 struct Params { rows: u32, perRow: u32, words: u32, vocab: u32 }
 #params Params
@@ -8,15 +7,9 @@ struct Params { rows: u32, perRow: u32, words: u32, vocab: u32 }
 var<storage, read> tokens: array<i32>;
 var<storage, read_write> seen: array<atomic<u32>>;
 
-override WORKGROUP: u32 = 64;
+#include "common/elements.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
+fn element(at: u32) {
   if (at >= params.rows * params.perRow) { return; }
   let token = u32(tokens[at]);
   if (token >= params.vocab) { return; }

@@ -16,9 +16,8 @@
 #define PROCESSED // choose by `work`
 #define LIMITED   // only tokens within the limits of the row
 #define SEEN      // mark the token as seen
-#include "common/grid.wgsl"
 #include "random/philox.wgsl"
-#include "sampling/key.wgsl"
+#include "common/sort-key.wgsl"
 #include "sampling/row.wgsl"
 
 struct Params { rows: u32, vocab: u32, words: u32 }
@@ -37,8 +36,7 @@ var<storage, read> work: array<f32>;
 var<storage, read_write> seen: array<u32>;
 #endif
 
-override WORKGROUP: u32 = 64;
-
+#include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
 var<workgroup> masses: array<f32, WORKGROUP>;
@@ -55,34 +53,34 @@ fn candidate(at: u32, scale: f32) -> f32 {
 #endif
 }
 
-fn allowed(value: f32, token: u32, own: Row) -> bool {
+fn allowed(value: f32, token: u32, wanted: Row) -> bool {
 #if LIMITED
   let key = sortKey(value);
-  return key > own.limitKey || (key == own.limitKey && token <= own.limitId);
+  return key > wanted.limitKey || (key == wanted.limitKey && token <= wanted.limitId);
 #else
   return true;
 #endif
 }
 
 // exp(l - largest) of a token that may be chosen, else 0.
-fn mass(base: u32, token: u32, largest: f32, own: Row) -> f32 {
+fn mass(base: u32, token: u32, largest: f32, wanted: Row) -> f32 {
 #if PROCESSED
   let value = work[base + token];
 #else
   let value = logits[base + token];
 #endif
-  return select(0.0, exp(own.scale * value - largest), allowed(value, token, own));
+  return select(0.0, exp(wanted.scale * value - largest), allowed(value, token, wanted));
 }
 
 // Sums over the tokens of a stretch, relative to the two largest l: of exp(l) under the raw logits, and of `mass`.
-fn massesOf(base: u32, first: u32, end: u32, largest: vec2f, own: Row) -> vec2f {
+fn massesOf(base: u32, first: u32, end: u32, largest: vec2f, wanted: Row) -> vec2f {
   var sums = vec2f(0.0);
   for (var start = first; start < end; start += BLOCK) {
     var block = vec2f(0.0);
     let stop = min(start + BLOCK, end);
     for (var token = start; token < stop; token++) {
-      let raw = exp(own.scale * logits[base + token] - largest.x);
-      block += vec2f(raw, mass(base, token, largest.y, own));
+      let raw = exp(wanted.scale * logits[base + token] - largest.x);
+      block += vec2f(raw, mass(base, token, largest.y, wanted));
     }
     sums += block;
   }
@@ -97,36 +95,29 @@ fn place(number: f32) -> Place {
   var found = Place(0u, 0.0);
   var before = 0.0;
   for (var i = 0u; i < WORKGROUP; i++) {
-    let own = masses[i];
-    if (own > 0.0) {
+    let length = masses[i];
+    if (length > 0.0) {
       found = Place(i, number - before);
-      if (before + own > number) { break; }
+      if (before + length > number) { break; }
     }
-    before += own;
+    before += length;
   }
   return found;
 }
 
-fn finish(row: u32, token: u32, scale: f32, ownLogp: f32, rawNormaliser: f32, valid: bool) {
-  let rawOwn = scale * logits[row * params.vocab + token] - rawNormaliser;
+fn finish(row: u32, token: u32, scale: f32, chosenLogp: f32, rawNormaliser: f32, valid: bool) {
+  let chosenRawLogp = scale * logits[row * params.vocab + token] - rawNormaliser;
   tokens[row] = select(-1, i32(token), valid);
   // As bits: a compiler that assumes that NaN does not exist may drop a choice between floats.
-  logp[row] = select(NAN, bitcast<u32>(ownLogp), valid);
-  rawLogp[row] = select(NAN, bitcast<u32>(rawOwn), valid);
+  logp[row] = select(NAN, bitcast<u32>(chosenLogp), valid);
+  rawLogp[row] = select(NAN, bitcast<u32>(chosenRawLogp), valid);
 #if SEEN
   if (valid) { seen[row * params.words + (token >> 5u)] |= 1u << (token & 31u); }
 #endif
   counters[row].x += 1u;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups);
-  if (row >= params.rows) { return; }
+fn processRow(row: u32, lane: u32) {
   let base = row * params.vocab;
   let wanted = settings[row];
   let slab = (params.vocab + WORKGROUP - 1u) / WORKGROUP;
@@ -151,8 +142,8 @@ fn main(
   }
   rawLargest = workgroupMax(rawLargest, lane);
   let top = workgroupMax(largest, lane);
-  let own = massesOf(base, first, end, vec2f(rawLargest, top), wanted);
-  let rawSum = workgroupSum(own.x, lane);
+  let sums = massesOf(base, first, end, vec2f(rawLargest, top), wanted);
+  let rawSum = workgroupSum(sums.x, lane);
   let rawNormaliser = rawLargest + log(rawSum);
   let finite = (bitcast<u32>(rawSum) & EXPONENT) != EXPONENT;
   let possible = finite && top > 0.5 * FORBIDDEN * wanted.scale;
@@ -166,7 +157,7 @@ fn main(
     return;
   }
   workgroupBarrier();
-  masses[lane] = own.y;
+  masses[lane] = sums.y;
   workgroupBarrier();
   var total = 0.0;
   for (var i = 0u; i < WORKGROUP; i++) { total += masses[i]; }
@@ -194,6 +185,6 @@ fn main(
     }
     before += m;
   }
-  let ownLogp = candidate(base + chosen, wanted.scale) - top - log(total);
-  finish(row, chosen, wanted.scale, ownLogp, rawNormaliser, possible && total > 0.0);
+  let chosenLogp = candidate(base + chosen, wanted.scale) - top - log(total);
+  finish(row, chosen, wanted.scale, chosenLogp, rawNormaliser, possible && total > 0.0);
 }

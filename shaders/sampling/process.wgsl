@@ -4,7 +4,6 @@
 // Grid: x over columns, four per invocation; y and z (folded) over rows.
 #define PENALTY // apply the repetition penalty
 #define MASK    // forbid tokens
-#include "sampling/key.wgsl"
 #include "sampling/row.wgsl"
 
 struct Params { rows: u32, vocab: u32, words: u32 }

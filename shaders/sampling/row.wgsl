@@ -6,3 +6,6 @@ struct Row {
   limitKey: u32, limitId: u32, topK: u32, least: u32,
   topP: f32, minP: f32, penalty: f32, inversePenalty: f32,
 }
+
+// What processed logits of forbidden tokens hold: no probability, whatever the temperature, and no infinity.
+const FORBIDDEN: f32 = -1e30;

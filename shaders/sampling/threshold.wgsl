@@ -12,8 +12,7 @@
 // One workgroup per row of logits[rows, vocab]; the row stays in cache between passes. SKIP branches around tokens below
 // the candidates, most of them after the first digits: a gain on GPUs, a loss on software drivers, which run both sides.
 #define SKIP // branch around tokens below the candidates
-#include "common/grid.wgsl"
-#include "sampling/key.wgsl"
+#include "common/sort-key.wgsl"
 #include "sampling/row.wgsl"
 
 struct Params { rows: u32, vocab: u32 }
@@ -23,8 +22,7 @@ var<storage, read> logits: array<f32>;
 var<storage, read> settings: array<Row>;
 var<storage, read_write> limited: array<Row>;
 
-override WORKGROUP: u32 = 64;
-
+#include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
 const RANK = 0u;
@@ -53,14 +51,14 @@ fn search(by: Search, base: u32, lane: u32) -> u32 {
       let value${i} = logits[base + min(token${i}, params.vocab - 1u)];
       #endfor
       #for i in 0..4
-      let own${i} = sortKey(value${i});
-      var key${i} = own${i};
+      let place${i} = sortKey(value${i});
+      var key${i} = place${i};
       var weight${i} = select(0.0, 1.0, token${i} < params.vocab);
       if (by.weight == TIE) {
-        weight${i} = select(0.0, weight${i}, own${i} == by.floor);
+        weight${i} = select(0.0, weight${i}, place${i} == by.floor);
         key${i} = ~token${i};
       } else if (by.weight == MASS) {
-        weight${i} = select(0.0, weight${i} * probability(value${i}, by.largest, by.scale), own${i} >= by.floor);
+        weight${i} = select(0.0, weight${i} * probability(value${i}, by.largest, by.scale), place${i} >= by.floor);
       }
       let digit${i} = select(0u, (key${i} - prefix) >> digitAt, key${i} >= prefix);
 #if SKIP
@@ -100,10 +98,10 @@ fn aboveAndTies(by: Search, key: u32, base: u32, lane: u32) -> vec2f {
   var sums = vec2f(0.0);
   for (var token = lane; token < params.vocab; token += WORKGROUP) {
     let value = logits[base + token];
-    let own = sortKey(value);
+    let place = sortKey(value);
     var weight = 1.0;
     if (by.weight == MASS) { weight = probability(value, by.largest, by.scale); }
-    sums += vec2f(select(0.0, weight, own > key), select(0.0, 1.0, own == key));
+    sums += vec2f(select(0.0, weight, place > key), select(0.0, 1.0, place == key));
   }
   return workgroupSum2(sums, lane);
 }
@@ -115,20 +113,13 @@ fn lastTie(key: u32, n: f32, ties: f32, base: u32, lane: u32) -> u32 {
   return id;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups);
-  if (row >= params.rows) { return; }
+fn processRow(row: u32, lane: u32) {
   let base = row * params.vocab;
   let wanted = settings[row];
 
-  var own = FORBIDDEN;
-  for (var token = lane; token < params.vocab; token += WORKGROUP) { own = max(own, logits[base + token]); }
-  let largest = workgroupMax(own, lane);
+  var highest = FORBIDDEN;
+  for (var token = lane; token < params.vocab; token += WORKGROUP) { highest = max(highest, logits[base + token]); }
+  let largest = workgroupMax(highest, lane);
   let top = sortKey(largest);
 
   var key = 0u;

@@ -5,6 +5,7 @@
 // VEC4 (dim a multiple of 4) handles four columns per invocation.
 // Grid: x over columns, y and z (folded) over sorted positions.
 #define VEC4 // four columns per invocation
+
 struct Params { size: u32, columns: u32, firstRow: u32, rows: u32, alpha: f32 }
 #params Params
 

@@ -1,7 +1,6 @@
 // order = the positions 0..size-1 sorted by ids[position], equal ids in ascending position: a stable sort by rank.
 // Every invocation counts how many ids come before its own. That is size^2 comparisons, but all lanes read the same id
 // at a time (a scalar or broadcast load), there is nothing to synchronise, and size is a number of tokens: thousands.
-#include "common/grid.wgsl"
 
 struct Params { size: u32 }
 #params Params
@@ -9,15 +8,9 @@ struct Params { size: u32 }
 var<storage, read> ids: array<i32>;
 var<storage, read_write> order: array<u32>;
 
-override WORKGROUP: u32 = 64;
+#include "common/elements.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let at = linearWorkgroup(group, groups) * WORKGROUP + lane;
+fn element(at: u32) {
   let own = u32(ids[min(at, params.size - 1u)]);
   var rank = 0u;
   var other = 0u;

@@ -2,7 +2,6 @@
 // log-softmax: dx = g - exp(y) * sum(g). One workgroup per row; HELD as in forward.wgsl.
 #define LOG        // of log-softmax
 #define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
-#include "common/grid.wgsl"
 #include "common/vector.wgsl"
 
 // `units` is the row length in V.
@@ -13,18 +12,10 @@ var<storage, read> y: array<V>;
 var<storage, read> g: array<V>;
 var<storage, read_write> dx: array<V>;
 
-override WORKGROUP: u32 = 64;
-
+#include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups);
-  if (row >= params.rows) { return; }
+fn processRow(row: u32, lane: u32) {
   let first = row * params.units;
   var sums = V(0.0);
 #if HELD

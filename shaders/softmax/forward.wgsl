@@ -5,7 +5,6 @@
 // A NaN, a +inf, or nothing but -inf in a row makes the row NaN, as in PyTorch.
 #define LOG        // log-softmax
 #define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
-#include "common/grid.wgsl"
 #include "common/vector.wgsl"
 
 // `units` is the row length in V.
@@ -15,18 +14,10 @@ struct Params { rows: u32, units: u32 }
 var<storage, read> x: array<V>;
 var<storage, read_write> y: array<V>;
 
-override WORKGROUP: u32 = 64;
-
+#include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups);
-  if (row >= params.rows) { return; }
+fn processRow(row: u32, lane: u32) {
   let first = row * params.units;
 #if HELD
   // Lanes past the end of the row hold its last element: it does not disturb the maximum, and sums leave it out.

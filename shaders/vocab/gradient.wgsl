@@ -6,6 +6,7 @@
 // Grid: x over columns, sixteen per invocation; y and z (folded) over rows, so that a row's scalars are uniform.
 #define LOGP    // there is a weight w
 #define ENTROPY // there is a weight u
+
 struct Params { rows: u32, columns: u32, firstId: u32, vocab: u32, scale: f32 }
 #params Params
 

@@ -1,6 +1,7 @@
 // Gradient of vocab/nll.wgsl: dlogp[t] = -g / count (-g without MEAN) where the target counts, else 0. `result` is what
 // the forward wrote, `g` the gradient of its first element.
 #define MEAN // divide by the number of targets that count
+
 struct Params { size: u32, ignore: i32 }
 #params Params
 

@@ -13,7 +13,6 @@
 // sixteen; sixteen independent exponentials also suit software drivers, where a loop iteration is expensive.
 #define FIRST // the first chunk
 #define LAST  // the last chunk
-#include "common/grid.wgsl"
 
 struct Params { rows: u32, columns: u32, firstId: u32, scale: f32 }
 #params Params
@@ -28,8 +27,7 @@ var<storage, read_write> entropy: array<f32>;
 var<storage, read_write> lse: array<f32>;
 #endif
 
-override WORKGROUP: u32 = 64;
-
+#include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
 // Below every real logit, and small enough that differences of two such numbers stay finite.
@@ -58,14 +56,7 @@ fn largestOf(start: u32, end: u32) -> f32 {
   return largest;
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(
-  @builtin(workgroup_id) group: vec3u,
-  @builtin(num_workgroups) groups: vec3u,
-  @builtin(local_invocation_index) lane: u32,
-) {
-  let row = linearWorkgroup(group, groups);
-  if (row >= params.rows) { return; }
+fn processRow(row: u32, lane: u32) {
   let base = row * params.columns;
   let end = base + params.columns;
 
