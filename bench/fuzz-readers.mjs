@@ -11,6 +11,7 @@ const { values } = parseArgs({
   options: { megabytes: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } },
 });
 const jiti = createJiti(import.meta.url, { fsCache: false });
+await jiti.import('../src/platform/node/install.ts');
 const { fuzzReader, READER_SEEDS } = await jiti.import('../src/data/test-fuzz.ts');
 
 for (const name of Object.keys(READER_SEEDS)) {

@@ -62,10 +62,7 @@ const PORTABLE = [
   'uplot',
 ];
 /** Exceptions, each with its reason. */
-const ALSO = {
-  // Decoding is what it is for, and a browser replaces this one import by its own decoder.
-  vision: ['sharp'],
-};
+const ALSO = {};
 
 const src = fileURLToPath(new URL('../src/', import.meta.url));
 const problems = [];

@@ -1,6 +1,6 @@
 /** From the bytes of a file, or a path on disk, to checked samples and a list of what was wrong. */
 import { isFolder, join, listFolder, readWholeFile, splitPath } from '../platform/files.js';
-import type { ParquetLimits } from '../platform/node/parquet.js';
+import type { TableLimits } from '../platform/ports/tables.js';
 import { DataError } from './errors.js';
 import { isJsonArray, jsonArray, jsonLines } from './readers/containers.js';
 import type { Raw } from './readers/fields.js';
@@ -17,7 +17,7 @@ export interface ReadOptions {
   /** Folder that image paths are relative to; by default the file's, and for OmniMedVQA the folder above `QA_information`. */
   readonly imageRoot?: string;
   /** What decoding a Parquet file may take, beyond which it counts as damaged. */
-  readonly limits?: ParquetLimits;
+  readonly limits?: TableLimits;
   /** Values of fields that records lack. */
   readonly defaults?: {
     readonly modality?: string;
@@ -73,7 +73,7 @@ export async function readDataset(
 async function* records(
   source: Uint8Array | { readonly path: string },
   name: string,
-  limits?: ParquetLimits,
+  limits?: TableLimits,
 ): AsyncGenerator<{ line: number; value: Raw | DataError }> {
   if (/\.parquet$/i.test(name)) return yield* parquetRows(source, name, limits);
   const bytes = source instanceof Uint8Array ? source : await readWholeFile(source.path);

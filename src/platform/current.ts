@@ -1,5 +1,17 @@
-/** The platform that the engine runs on. */
-import type { Platform } from './ports.js';
+/**
+ * The platform that the engine runs on: one port for each thing that it needs of the machine. Node's are in `node/`; a
+ * browser brings others, and `memory-files.ts` has files for whoever has no disk.
+ */
+import type { Files } from './ports/files.js';
+import type { Pictures } from './ports/pictures.js';
+import type { Tables } from './ports/tables.js';
+
+/** The ports. Whoever reads no pictures or no Parquet may leave theirs out. */
+export interface Platform {
+  readonly files: Files;
+  readonly pictures?: Pictures;
+  readonly tables?: Tables;
+}
 
 let current: Platform | undefined;
 
@@ -15,10 +27,12 @@ export function setPlatform(platform: Platform): Platform | undefined {
   return before;
 }
 
-/** The platform that was set. */
-export function platform(): Platform {
+/** A port of the platform that was set. */
+export function port<Name extends keyof Platform>(name: Name): NonNullable<Platform[Name]> {
   if (current === undefined) {
     throw new Error('no platform is set: import `osler`, which sets that of Node, or call setPlatform first');
   }
-  return current;
+  const found = current[name];
+  if (found === undefined) throw new Error(`the platform has no ${name}: hand them to setPlatform`);
+  return found;
 }

@@ -1,39 +1,39 @@
 /** Files as the engine uses them: the current platform's port, and what can be said in its terms. */
-import { platform } from './current.js';
+import { port } from './current.js';
 import { FileError } from './errors.js';
-import type { AppendFile, FileContent, FileLock, OpenFile, StagedFile } from './ports.js';
+import type { AppendFile, FileContent, FileLock, OpenFile, StagedFile } from './ports/files.js';
 
-export type { AppendFile, FileContent, FileLock, FileWriter, OpenFile, StagedFile } from './ports.js';
+export type { AppendFile, FileContent, FileLock, FileWriter, OpenFile, StagedFile } from './ports/files.js';
 
 /** A path below a folder. */
 export function join(folder: string, ...names: string[]): string {
-  return platform().files.join(folder, ...names);
+  return port('files').join(folder, ...names);
 }
 
 /** The folder of a file, and the file's name in it. */
 export function splitPath(file: string): { folder: string; name: string } {
-  return platform().files.split(file);
+  return port('files').split(file);
 }
 
 /** Whether a path leads to a folder. */
 export async function isFolder(path: string): Promise<boolean> {
-  return (await platform().files.kind(path)) === 'folder';
+  return (await port('files').kind(path)) === 'folder';
 }
 
 /** The names in a folder in order, or undefined when the path is a file. */
 export async function listFolder(path: string): Promise<string[] | undefined> {
-  const kind = await platform().files.kind(path);
-  return kind === 'file' || kind === 'other' ? undefined : platform().files.list(path);
+  const kind = await port('files').kind(path);
+  return kind === 'file' || kind === 'other' ? undefined : port('files').list(path);
 }
 
 /** The names in a folder in order; none where there is no such folder. */
 export async function namesIn(path: string): Promise<string[]> {
-  return (await isFolder(path)) ? platform().files.list(path) : [];
+  return (await isFolder(path)) ? port('files').list(path) : [];
 }
 
 /** Opens a file for reading. */
 export function openFile(file: string): Promise<OpenFile> {
-  return platform().files.open(file);
+  return port('files').open(file);
 }
 
 /** Fills `target` from byte `position`; a file that ends before is an error. */
@@ -80,7 +80,7 @@ export function folderReader(folder: string): FolderReader {
 
 /** Makes a folder and those above it, where they are missing. */
 export function makeFolder(path: string): Promise<void> {
-  return platform().files.makeFolder(path);
+  return port('files').makeFolder(path);
 }
 
 /** Writes a file so that its name never shows half of it; the folder must exist. */
@@ -95,7 +95,7 @@ export async function atomicWrite(path: string, content: FileContent): Promise<v
 
 /** The first half of {@link atomicWrite}: for several files that must all be complete before the first gets its name. */
 export function stageFile(path: string, content: FileContent): Promise<StagedFile> {
-  return platform().files.stage(path, content);
+  return port('files').stage(path, content);
 }
 
 /** Writes small text files into a folder, each atomically; the folder is made where it is missing. */
@@ -106,17 +106,17 @@ export async function writeTextFiles(folder: string, files: Readonly<Record<stri
 
 /** Replaces a folder with a new one that `fill` writes, all or nothing; one writer at a time. */
 export function replaceFolder(path: string, fill: (folder: string) => Promise<void>): Promise<void> {
-  return platform().files.replaceFolder(path, fill);
+  return port('files').replaceFolder(path, fill);
 }
 
 /** Clears what killed writers left in a folder: call it where no writer is active. */
 export function recoverFolder(folder: string): Promise<void> {
-  return platform().files.recover(folder);
+  return port('files').recover(folder);
 }
 
 /** Opens a file at its end, or makes it. */
 export function appendTo(path: string): Promise<AppendFile> {
-  return platform().files.append(path);
+  return port('files').append(path);
 }
 
 /** Cuts a file of lines before the first line that shall not stay, or that a killed writer left incomplete. */
@@ -129,12 +129,12 @@ export async function keepLines(path: string, keep: (line: string) => boolean): 
     if (!keep(text.decode(bytes.subarray(end, next)))) break;
     end = next + 1;
   }
-  if (end < bytes.length) await platform().files.truncate(path, end);
+  if (end < bytes.length) await port('files').truncate(path, end);
 }
 
 /** Deletes a file or a folder with all that is in it; what does not exist is deleted already. */
 export function removeAll(path: string): Promise<void> {
-  return platform().files.remove(path);
+  return port('files').remove(path);
 }
 
 /** Bytes of a copy that are in memory at a time. */
@@ -162,7 +162,7 @@ export async function copyInto(file: string, target: string): Promise<void> {
 /** SHA-256 of a file, as hexadecimal; undefined when it does not exist. */
 export async function fileDigest(file: string): Promise<string | undefined> {
   try {
-    return await platform().files.digest(file);
+    return await port('files').digest(file);
   } catch (error) {
     if (error instanceof FileError && error.missing) return undefined;
     throw error;
@@ -171,5 +171,5 @@ export async function fileDigest(file: string): Promise<string | undefined> {
 
 /** Makes a file that says who works in its folder; throws a {@link FileError} that names the holder where it is held. */
 export function lockFile(path: string): Promise<FileLock> {
-  return platform().files.lock(path);
+  return port('files').lock(path);
 }

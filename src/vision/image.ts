@@ -1,21 +1,7 @@
 /** Decoded images. */
+import type { RgbImage } from '../platform/ports/pictures.js';
 
-/** Eight bits a channel, rows from top to bottom, red, green and blue side by side: what the model's processor takes. */
-export interface RgbImage {
-  readonly width: number;
-  readonly height: number;
-  /** height * width * 3 bytes. */
-  readonly data: Uint8Array;
-}
-
-/** Samples of a picture before they are mapped to eight bits. */
-export interface Samples {
-  readonly width: number;
-  readonly height: number;
-  /** Samples side by side for each pixel. */
-  readonly channels: number;
-  readonly data: Uint8Array | Uint16Array | Int16Array | Float32Array | Float64Array;
-}
+export type { RgbImage, Samples } from '../platform/ports/pictures.js';
 
 /** The `RgbImage` of a grey picture. */
 export function grey(width: number, height: number, levels: Uint8Array): RgbImage {

@@ -1,6 +1,6 @@
 /**
- * Images: decoding, and what the vision tower takes. Files come in as bytes; only `decodeImage` on other formats than
- * DICOM needs Node (sharp, loaded when first used).
+ * Images: decoding, and what the vision tower takes. Files come in as bytes; formats other than DICOM are decoded by the
+ * platform's `pictures`.
  */
 export * from './config.js';
 export * from './decode.js';

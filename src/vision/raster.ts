@@ -1,13 +1,13 @@
 /**
- * PNG, JPEG, WebP, TIFF and GIF, decoded by sharp (libvips) to what Pillow's `exif_transpose` and `convert('RGB')` give:
- * upright, alpha dropped, palette and grey expanded, CMYK by Pillow's formula, colour profiles ignored. One difference is
- * known: transparent pixels of a GIF are black, as libvips does not tell their palette colour.
+ * PNG, JPEG, WebP, TIFF and GIF, decoded by the platform and made into what Pillow's `exif_transpose` and `convert('RGB')`
+ * give: upright, alpha dropped, palette and grey expanded, CMYK by Pillow's formula, colour profiles ignored. One difference
+ * is known in Node: transparent pixels of a GIF are black, as libvips does not tell their palette colour.
  */
-import type { Metadata, Sharp, SharpOptions } from 'sharp';
+import { port } from '../platform/current.js';
+import { type Picture, type PictureFormat, PixelLimitError } from '../platform/ports/pictures.js';
 import { ImageError, reason } from './errors.js';
 import type { RgbImage, Samples } from './image.js';
 import type { Size } from './smart-resize.js';
-import type { ImageFormat } from './sniff.js';
 import {
   applyTransfer,
   dicomLinear,
@@ -28,96 +28,66 @@ export interface RasterOptions {
   readonly alpha: 'drop' | 'white';
 }
 
-type SharpModule = typeof import('sharp');
-type SharpFactory = SharpModule extends { default: infer Factory } ? Factory : never;
-let loading: Promise<SharpFactory> | undefined;
-
-/** Loads sharp when the first image needs it: it brings native code that a browser and most commands do without. */
-function loadSharp(): Promise<SharpFactory> {
-  loading ??= import('sharp').then((module) => module.default);
-  return loading;
-}
-
 /** Decodes an image of a known kind; of several frames or pages the first. */
-export async function decodeRaster(
+export function decodeRaster(
   bytes: Uint8Array,
-  format: Exclude<ImageFormat, 'dicom'>,
+  format: PictureFormat,
   options: RasterOptions,
 ): Promise<RgbImage> {
-  const sharp = await loadSharp();
-  const input: SharpOptions = {
-    limitInputPixels: options.maxPixels,
-    // As strict as Pillow: what is cut off is an error, an odd chunk is not.
-    failOn: 'error',
-    ignoreIcc: true,
-    pages: 1,
-    sequentialRead: true,
-  };
-  const open = () => sharp(bytes, input);
-  try {
-    const metadata = await open().metadata();
-    check(metadata, format, options);
-    if (metadata.space === 'cmyk') return await decodeCmyk(open());
-    if (metadata.depth === 'uchar') return toRgb(await decode8(open()), options);
-    return toRgb(windowed(await decodeDeep(open(), metadata), metadata, options), options);
-  } catch (error) {
-    if (error instanceof ImageError) throw error;
-    throw new ImageError(options.name, problemOf(error, format, options), { cause: error });
-  }
+  return opened(bytes, format, options, async (picture) => {
+    const samples = await picture.samples();
+    if (picture.isCmyk) return fromCmyk(samples);
+    return toRgb(picture.depth === 'uchar' ? samples : windowed(samples, picture, options), options);
+  });
 }
 
 /** The upright size of an image of a known kind, from its header. */
-export async function rasterSize(
+export function rasterSize(
   bytes: Uint8Array,
-  format: Exclude<ImageFormat, 'dicom'>,
-  { name, maxPixels }: Pick<RasterOptions, 'name' | 'maxPixels'>,
+  format: PictureFormat,
+  options: Pick<RasterOptions, 'name' | 'maxPixels'>,
 ): Promise<Size> {
-  const sharp = await loadSharp();
-  const options: RasterOptions = { name, maxPixels, window: 'auto', alpha: 'drop' };
+  return opened(bytes, format, options, async ({ width, height }) => ({ width, height }));
+}
+
+/** Hands a picture on once its header has been checked, and puts what is wrong with it into words. */
+async function opened<T>(
+  bytes: Uint8Array,
+  format: PictureFormat,
+  options: Pick<RasterOptions, 'name' | 'maxPixels'>,
+  use: (picture: Picture) => Promise<T>,
+): Promise<T> {
+  const { name, maxPixels } = options;
   try {
-    const metadata = await sharp(bytes, { limitInputPixels: maxPixels, pages: 1 }).metadata();
-    check(metadata, format, options);
-    return metadata.autoOrient;
+    const picture = await port('pictures').open(bytes, format, maxPixels);
+    check(picture, format, options);
+    return await use(picture);
   } catch (error) {
     if (error instanceof ImageError) throw error;
-    throw new ImageError(name, problemOf(error, format, options), { cause: error });
+    const problem =
+      error instanceof PixelLimitError
+        ? tooLarge(maxPixels)
+        : `is a ${format.toUpperCase()} image that cannot be decoded (${reason(error)}); it is truncated or damaged`;
+    throw new ImageError(name, problem, { cause: error });
   }
 }
 
 /** Refuses what would need much memory, or would not be understood, before any pixel is decoded. */
-function check(metadata: Metadata, format: ImageFormat, { name, maxPixels }: RasterOptions): void {
-  const { width, height, channels, space, depth } = metadata;
-  if (metadata.format !== format)
-    throw new ImageError(name, `begins like ${format} but is not readable as such`);
+function check(
+  { width, height, channels, isCmyk, depth, format }: Picture,
+  wanted: PictureFormat,
+  { name, maxPixels }: Pick<RasterOptions, 'name' | 'maxPixels'>,
+): void {
+  if (format !== wanted) throw new ImageError(name, `begins like ${wanted} but is not readable as such`);
   if (!(width >= 1 && height >= 1)) throw new ImageError(name, `has the size ${width}x${height}`);
   if (width * height > maxPixels) throw new ImageError(name, tooLarge(maxPixels, `${width}x${height}`));
-  const most = space === 'cmyk' ? 5 : 4;
+  const most = isCmyk ? 5 : 4;
   if (channels > most) throw new ImageError(name, `has ${channels} channels; an image has one to four`);
-  if (space === 'cmyk' && depth !== 'uchar')
-    throw new ImageError(name, `is CMYK with ${depth} samples; convert it`);
+  if (isCmyk && depth !== 'uchar') throw new ImageError(name, `is CMYK with ${depth} samples; convert it`);
 }
 
 function tooLarge(maxPixels: number, size = 'more'): string {
   return `has ${size} pixels, over the limit of ${maxPixels} in all; shrink it, or raise the limit if it is trusted`;
-}
-
-function problemOf(error: unknown, format: string, { maxPixels }: RasterOptions): string {
-  const text = reason(error);
-  if (/exceeds pixel limit|dimensions exceed/i.test(text)) return tooLarge(maxPixels);
-  return `is a ${format.toUpperCase()} image that cannot be decoded (${text}); it is truncated or damaged`;
-}
-
-async function raw(pipeline: Sharp, depth: 'uchar' | 'ushort' | 'short' | 'double'): Promise<Samples> {
-  const { data, info } = await pipeline.raw({ depth }).toBuffer({ resolveWithObject: true });
-  const Type = { uchar: Uint8Array, ushort: Uint16Array, short: Int16Array, double: Float64Array }[depth];
-  // A copy where Node's buffer pool put the bytes at an odd place.
-  const bytes = data.byteOffset % Type.BYTES_PER_ELEMENT === 0 ? data : Uint8Array.from(data);
-  const samples = new Type(
-    bytes.buffer as ArrayBuffer,
-    bytes.byteOffset,
-    data.byteLength / Type.BYTES_PER_ELEMENT,
-  );
-  return { width: info.width, height: info.height, channels: info.channels, data: samples };
 }
 
 /**
@@ -126,28 +96,12 @@ async function raw(pipeline: Sharp, depth: 'uchar' | 'ushort' | 'short' | 'doubl
  * @param pixels how many pixels it has, which the caller has checked.
  */
 export async function decodeRaster8(bytes: Uint8Array, pixels: number, channels: 1 | 3): Promise<Uint8Array> {
-  const sharp = await loadSharp();
-  const image = sharp(bytes, { limitInputPixels: pixels, failOn: 'error', ignoreIcc: true });
-  const decoded = await raw(image.toColourspace(channels === 1 ? 'b-w' : 'srgb'), 'uchar');
-  if (decoded.data.length !== pixels * channels) throw new Error('its size is not what its header says');
-  return decoded.data as Uint8Array;
+  const data = await port('pictures').decodeJpeg(bytes, pixels, channels);
+  if (data.length !== pixels * channels) throw new Error('its size is not what its header says');
+  return data;
 }
 
-function decode8(image: Sharp): Promise<Samples> {
-  return raw(image.autoOrient(), 'uchar');
-}
-
-/** Keeps the samples as they are in the file: libvips would take the top byte, or clip to 255. */
-function decodeDeep(image: Sharp, { space, depth }: Metadata): Promise<Samples> {
-  const kept = depth === 'ushort' || depth === 'short' ? depth : 'double';
-  return raw(image.autoOrient().pipelineColourspace(space).toColourspace(space), kept);
-}
-
-async function decodeCmyk(image: Sharp): Promise<RgbImage> {
-  const { width, height, channels, data } = await raw(
-    image.autoOrient().pipelineColourspace('cmyk').toColourspace('cmyk'),
-    'uchar',
-  );
+function fromCmyk({ width, height, channels, data }: Samples): RgbImage {
   const rgb = new Uint8Array(width * height * 3);
   for (let i = 0, o = 0; o < rgb.length; i += channels) {
     const white = 255 - (data[i + 3] as number);
@@ -161,9 +115,9 @@ async function decodeCmyk(image: Sharp): Promise<RgbImage> {
 }
 
 /** Maps deep samples to levels. Alpha is not windowed: it keeps its top byte. */
-function windowed(samples: Samples, metadata: Metadata, { window, name }: RasterOptions): Samples {
+function windowed(samples: Samples, picture: Picture, { window, name }: RasterOptions): Samples {
   const { channels, data } = samples;
-  const colours = channels - (metadata.hasAlpha ? 1 : 0);
+  const colours = channels - (picture.hasAlpha ? 1 : 0);
   const transfer = transferOf(window === 'auto' ? (colours === 1 ? 'range' : 'full') : window);
   const levels = applyTransfer(data, transfer);
   if (colours < channels) {
@@ -176,7 +130,7 @@ function windowed(samples: Samples, metadata: Metadata, { window, name }: Raster
       if (data instanceof Uint16Array) return (value) => value >> 8;
       throw new ImageError(
         name,
-        `has ${metadata.depth} samples, which have no full range; choose another window`,
+        `has ${picture.depth} samples, which have no full range; choose another window`,
       );
     }
     if (chosen === 'range') {

@@ -1,7 +1,9 @@
 /** What kind of file some bytes are, by how they begin: names lie. */
 
+import type { PictureFormat } from '../platform/ports/pictures.js';
+
 /** Kinds of image that can be read. */
-export type ImageFormat = 'png' | 'jpeg' | 'webp' | 'tiff' | 'gif' | 'dicom';
+export type ImageFormat = PictureFormat | 'dicom';
 
 /** What a file begins with, at which byte. */
 const SIGNATURES: readonly (readonly [ImageFormat, number, string])[] = [

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { expect, it } from 'vitest';
-import type { ParquetLimits, ParquetSource } from '../../platform/node/parquet.js';
+import type { TableLimits, TableSource } from '../../platform/ports/tables.js';
 import { DataError } from '../errors.js';
 import { parquetRows } from './parquet.js';
 
@@ -24,7 +24,7 @@ function damaged(): Uint8Array {
   return bytes;
 }
 
-async function read(source: ParquetSource, limits?: ParquetLimits): Promise<unknown[]> {
+async function read(source: TableSource, limits?: TableLimits): Promise<unknown[]> {
   const rows: unknown[] = [];
   for await (const { line, value } of parquetRows(source, 'q.parquet', limits)) rows[line] = value.text;
   return rows;

@@ -1,26 +1,22 @@
 /** Rows of Parquet files, as Hugging Face publishes its datasets. */
-import {
-  ParquetError,
-  type ParquetLimits,
-  type ParquetSource,
-  parquetBatches,
-} from '../../platform/node/parquet.js';
+import { port } from '../../platform/current.js';
+import { TableError, type TableLimits, type TableSource } from '../../platform/ports/tables.js';
 import { DataError } from '../errors.js';
 import type { Raw } from './fields.js';
 
 /** The rows of a Parquet file, counted from 1. */
 export async function* parquetRows(
-  source: ParquetSource,
+  source: TableSource,
   file: string,
-  limits: ParquetLimits = {},
+  limits: TableLimits = {},
 ): AsyncGenerator<{ line: number; value: Raw }> {
   let line = 0;
   try {
-    for await (const batch of parquetBatches(source, limits)) {
+    for await (const batch of port('tables').rows(source, limits)) {
       for (const value of batch) yield { line: ++line, value };
     }
   } catch (error) {
-    if (!(error instanceof ParquetError)) throw error;
+    if (!(error instanceof TableError)) throw error;
     throw new DataError({ file }, error.message, { cause: error });
   }
 }

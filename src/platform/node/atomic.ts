@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { FileContent, StagedFile } from '../ports.js';
+import type { FileContent, StagedFile } from '../ports/files.js';
 import { unwritable } from './system-errors.js';
 
 const TEMPORARY = /^\.(.+)\.osler-(?:tmp-[0-9a-f]+|old)$/;

@@ -5,7 +5,7 @@ import { type FileHandle, mkdir, open, readdir, rm, stat, truncate } from 'node:
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FileError } from '../errors.js';
-import type { AppendFile, FileKind, Files, OpenFile } from '../ports.js';
+import type { AppendFile, FileKind, Files, OpenFile } from '../ports/files.js';
 import { recover, replaceFolder, stage } from './atomic.js';
 import { lock } from './lock.js';
 import { unreadable, unwritable } from './system-errors.js';

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { FileError } from '../errors.js';
-import type { FileLock } from '../ports.js';
+import type { FileLock } from '../ports/files.js';
 import { unwritable } from './system-errors.js';
 
 /** Milliseconds between signs of life, and after which silence means death. */

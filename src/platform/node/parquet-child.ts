@@ -6,7 +6,8 @@ import { open } from 'node:fs/promises';
 import type { FileMetaData, SchemaTree } from 'hyparquet';
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import type { ParquetReply, ParquetRequest, ParquetRow, ParquetSource } from './parquet.js';
+import type { TableRow, TableSource } from '../ports/tables.js';
+import type { ParquetReply, ParquetRequest } from './parquet.js';
 
 /** Rows decoded at a time, so that pictures in bytes do not pile up beyond what the caller keeps. */
 const BATCH = 256;
@@ -17,7 +18,7 @@ interface Source {
   close(): Promise<void>;
 }
 
-let batches: AsyncGenerator<ParquetRow[]> | undefined;
+let batches: AsyncGenerator<TableRow[]> | undefined;
 
 process.on('message', async (request: ParquetRequest) => {
   if (request !== 'next') batches = decode(request);
@@ -34,7 +35,7 @@ process.on('message', async (request: ParquetRequest) => {
 process.on('unhandledRejection', () => {});
 process.send?.({ ready: true } satisfies ParquetReply);
 
-async function* decode(given: ParquetSource): AsyncGenerator<ParquetRow[]> {
+async function* decode(given: TableSource): AsyncGenerator<TableRow[]> {
   const source = given instanceof Uint8Array ? fromBytes(given) : await fromFile(given.path);
   const reads = new Set<Promise<unknown>>();
   const file = {
@@ -55,7 +56,7 @@ async function* decode(given: ParquetSource): AsyncGenerator<ParquetRow[]> {
       // Bytes stay bytes unless the schema says that they are text: pictures are bytes.
       const batch = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd, utf8: false });
       if (batch.length !== rowEnd - rowStart) throw new Error('it has fewer rows than it claims');
-      yield batch.map((row) => plain(row) as ParquetRow);
+      yield batch.map((row) => plain(row) as TableRow);
     }
   } finally {
     // After an error in one column others may still be decoded; whatever happens to them belongs to this file.

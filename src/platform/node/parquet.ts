@@ -9,33 +9,17 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-
-/** One row: values as JSON has them, and bytes. */
-export type ParquetRow = Readonly<Record<string, unknown>>;
-
-/** A file on disk, or its bytes. */
-export type ParquetSource = { readonly path: string } | Uint8Array;
+import { TableError, type TableLimits, type TableRow, type TableSource } from '../ports/tables.js';
 
 /** To the decoding process: a file to begin with, or a wish for the next rows. Each has one reply. */
-export type ParquetRequest = ParquetSource | 'next';
+export type ParquetRequest = TableSource | 'next';
 
 /** From the decoding process. */
 export type ParquetReply =
   | { readonly ready: true }
-  | { readonly rows: ParquetRow[] }
+  | { readonly rows: TableRow[] }
   | { readonly done: true }
   | { readonly error: string };
-
-/** What decoding may take. */
-export interface ParquetLimits {
-  /** Seconds for the rows that are decoded at a time; by default 60, hundreds of times what they take in sound files. */
-  readonly seconds?: number;
-  /** Size of the JavaScript heap in MB, by default 2048; more ends the process. */
-  readonly megabytes?: number;
-}
-
-/** A file that cannot be read; the message says what is wrong with it, without its name. */
-export class ParquetError extends Error {}
 
 /** A decoding process that waits for another file: starting one costs more than reading a small file. */
 let idle: { readonly child: ChildProcess; readonly megabytes: number } | undefined;
@@ -43,12 +27,12 @@ let idle: { readonly child: ChildProcess; readonly megabytes: number } | undefin
 /**
  * The rows of a Parquet file, some at a time.
  *
- * @throws ParquetError where they cannot be read within the limits.
+ * @throws TableError where they cannot be read within the limits.
  */
-export async function* parquetBatches(
-  source: ParquetSource,
-  { seconds = 60, megabytes = 2048 }: ParquetLimits = {},
-): AsyncGenerator<ParquetRow[]> {
+export async function* parquetRows(
+  source: TableSource,
+  { seconds = 60, megabytes = 2048 }: TableLimits,
+): AsyncGenerator<TableRow[]> {
   const child = await takeChild(megabytes);
   let reusable = false;
   try {
@@ -60,7 +44,7 @@ export async function* parquetBatches(
       }
       reusable = true;
       if ('error' in reply) {
-        throw new ParquetError(`is not a Parquet file that can be read (${reply.error.slice(0, 200)})`);
+        throw new TableError(`is not a Parquet file that can be read (${reply.error.slice(0, 200)})`);
       }
       return;
     }
@@ -111,7 +95,7 @@ function nodePath(): string {
 async function ask(
   child: ChildProcess,
   request: ParquetRequest,
-  { seconds, megabytes }: Required<ParquetLimits>,
+  { seconds, megabytes }: Required<TableLimits>,
 ): Promise<Exclude<ParquetReply, { ready: true }>> {
   let late = false;
   const timer = setTimeout(() => {
@@ -122,9 +106,9 @@ async function ask(
   child.send(request);
   const answer = await reply;
   clearTimeout(timer);
-  if (late) throw new ParquetError(`is damaged: reading it did not end within ${seconds} s`);
+  if (late) throw new TableError(`is damaged: reading it did not end within ${seconds} s`);
   if (!answer)
-    throw new ParquetError(
+    throw new TableError(
       `cannot be read in ${megabytes} MB of memory: it is damaged, or its row groups are too large`,
     );
   return answer as Exclude<ParquetReply, { ready: true }>;

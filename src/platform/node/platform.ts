@@ -1,6 +1,12 @@
 /** Node as a platform. */
-import type { Platform } from '../ports.js';
+import type { Platform } from '../current.js';
 import { nodeFiles } from './files.js';
+import { parquetRows } from './parquet.js';
+import { sharpPictures } from './pictures.js';
 
 /** What Node offers the engine. */
-export const nodePlatform: Platform = { files: nodeFiles };
+export const nodePlatform: Platform = {
+  files: nodeFiles,
+  pictures: sharpPictures,
+  tables: { rows: parquetRows },
+};

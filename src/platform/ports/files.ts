@@ -1,12 +1,4 @@
-/**
- * What the engine needs of the machine that it runs on, one interface for each need. Node's are in `node/`; a browser brings
- * others, and `memory-files.ts` has files for whoever has no disk.
- */
-
-/** All ports. Whoever starts the engine hands them in with `setPlatform`; only files are needed by all. */
-export interface Platform {
-  readonly files: Files;
-}
+/** Files and folders, wherever they are. */
 
 /** What a path leads to; `other` are pipes, devices and the like, which nobody reads. */
 export type FileKind = 'file' | 'folder' | 'other';
