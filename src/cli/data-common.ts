@@ -1,6 +1,6 @@
 /** What the `osler data` commands share: reading with filters, and writing with pictures. */
 
-import { copyFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Argv } from 'yargs';
 import {
@@ -17,8 +17,8 @@ import {
   select,
 } from '../data/index.js';
 import { leftOut } from '../formats/counted.js';
-import { atomicWrite, makeFolder } from '../platform/files.js';
-import { readProblem } from '../platform/node/system-errors.js';
+import { FileError } from '../platform/errors.js';
+import { atomicWrite, copyInto, isWithin, makeFolder } from '../platform/files.js';
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';
@@ -164,7 +164,7 @@ async function withImagesIn(
     }
     const from = imageFile(question, image) as string;
     if (copyImages) {
-      if (!done.has(image)) await copyPicture(from, path.join(folder, image), question.id);
+      if (!done.has(image)) await copyPicture(question, from, path.join(folder, image));
       done.add(image);
       images.push(image);
       continue;
@@ -181,12 +181,19 @@ async function withImagesIn(
   return { ...rest, images };
 }
 
-async function copyPicture(from: string, to: string, id: string): Promise<void> {
-  if (path.resolve(from) === path.resolve(to)) return;
-  await makeFolder(path.dirname(to));
+/** What a dataset names is its author's word: a link in its folder must not bring in files from elsewhere. */
+async function copyPicture({ id, source }: Question, from: string, to: string): Promise<void> {
+  const root = source?.root || '.';
+  const there = await stat(from).catch(() => undefined);
+  if (there && !(await isWithin(from, root))) {
+    throw new UsageError(
+      `${from}, a picture of question ${id}, is a link that leads out of ${root}; put the file there`,
+    );
+  }
   try {
-    await copyFile(from, to);
+    await copyInto(from, to);
   } catch (error) {
-    throw new UsageError(`${from}, a picture of question ${id}, ${readProblem(error)}`);
+    if (!(error instanceof FileError)) throw error;
+    throw new UsageError(`a picture of question ${id}: ${error.message}`);
   }
 }

@@ -1,5 +1,13 @@
 /** `osler data stats`, `convert` and `split` on a small folder of questions with pictures. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -109,6 +117,26 @@ describe('osler data convert', () => {
     for (const { images } of await read(out))
       expect(readFileSync(path.join(dir, 'elsewhere', images[0] as string))).toEqual(PNG);
     await expect(runCommand(data, 'data', 'convert', file, '--out', 'x.csv')).rejects.toThrow(UsageError);
+  });
+
+  it('copies no file from elsewhere, and names what it cannot copy', async () => {
+    const trap = path.join(dir, 'trap');
+    mkdirSync(trap);
+    symlinkSync('/etc/hostname', path.join(trap, 'link.png'));
+    for (const [image, problem] of [
+      [
+        'link.png',
+        /link\.png, a picture of question t, is a link that leads out of .*trap; put the file there/,
+      ],
+      ['missing.png', /a picture of question t: .*missing\.png does not exist/],
+    ] as const) {
+      const records = path.join(trap, 'q.jsonl');
+      writeFileSync(records, JSON.stringify({ ...questions[0], id: 't', image }));
+      const out = path.join(dir, 'taken', 'q.jsonl');
+      const convert = runCommand(data, 'data', 'convert', records, '--out', out, '--copy-images');
+      await expect(convert).rejects.toThrow(problem);
+      expect(existsSync(path.join(dir, 'taken', image))).toBe(false);
+    }
   });
 
   it('writes over a file only when told so', async () => {

@@ -49,6 +49,16 @@ describe('a JSONL file that grows', () => {
     expect(tail.bad).toBe(1);
   });
 
+  test('a line that is too long for a record is counted and left', async () => {
+    writeFileSync(file, line(1));
+    const piece = Buffer.alloc(1 << 24, 'x');
+    for (let i = 0; i < 5; i++) appendFileSync(file, piece);
+    appendFileSync(file, `\n${line(2)}`);
+    const tail = new JsonLinesTail(file);
+    expect(steps((await tail.read()).values)).toEqual([1, 2]);
+    expect(tail.bad).toBe(1);
+  });
+
   test('a finished file needs no last line break', async () => {
     writeFileSync(file, line(1) + line(2).trim());
     expect(steps((await new JsonLinesTail(file).read(true)).values)).toEqual([1, 2]);

@@ -13,6 +13,8 @@ export interface TailRead {
 /** Bytes before the place read up to that are compared, to notice a file that was rewritten. */
 const SEAM_BYTES = 64;
 const CHUNK_BYTES = 1 << 20;
+/** A longer line is no record: it is counted as bad, and not held. */
+const MOST_LINE_BYTES = 1 << 26;
 const NEWLINE = 0x0a;
 
 /**
@@ -24,7 +26,9 @@ export class JsonLinesTail {
   /** Lines so far that were not JSON. */
   bad = 0;
   #position = 0;
-  #rest = new Uint8Array();
+  /** An unfinished line, in the pieces that it was read in; `#restBytes` of it, also those that are not held. */
+  #rest: Uint8Array[] = [];
+  #restBytes = 0;
   /** The last bytes that were read. */
   #seam = new Uint8Array();
 
@@ -34,7 +38,7 @@ export class JsonLinesTail {
 
   /** Bytes of an unfinished last line. */
   get pending(): number {
-    return this.#rest.length;
+    return this.#restBytes;
   }
 
   /**
@@ -57,10 +61,7 @@ export class JsonLinesTail {
       if (restarted) this.#reset();
       const values: unknown[] = [];
       await this.#readTo(opened, values);
-      if (finished && this.#rest.length > 0) {
-        this.#parse(this.#rest, values);
-        this.#rest = new Uint8Array();
-      }
+      if (finished && this.#restBytes > 0) this.#endLine(values);
       return { values, restarted };
     } finally {
       await opened.close();
@@ -77,7 +78,8 @@ export class JsonLinesTail {
 
   #reset(): void {
     this.#position = 0;
-    this.#rest = new Uint8Array();
+    this.#rest = [];
+    this.#restBytes = 0;
     this.#seam = new Uint8Array();
     this.bad = 0;
   }
@@ -98,12 +100,26 @@ export class JsonLinesTail {
   #take(bytes: Uint8Array, values: unknown[]): void {
     let from = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, from)) {
-      const line = bytes.subarray(from, end);
-      this.#parse(this.#rest.length > 0 ? joined(this.#rest, line) : line, values);
-      this.#rest = new Uint8Array();
+      this.#hold(bytes.subarray(from, end));
+      this.#endLine(values);
       from = end + 1;
     }
-    if (from < bytes.length) this.#rest = joined(this.#rest, bytes.subarray(from));
+    // A copy: the buffer that lines are read into is used again.
+    this.#hold(bytes.slice(from));
+  }
+
+  #hold(piece: Uint8Array): void {
+    if (piece.length === 0) return;
+    this.#restBytes += piece.length;
+    if (this.#restBytes > MOST_LINE_BYTES) this.#rest = [];
+    else this.#rest.push(piece);
+  }
+
+  #endLine(values: unknown[]): void {
+    if (this.#restBytes > MOST_LINE_BYTES) this.bad++;
+    else this.#parse(joined(...this.#rest), values);
+    this.#rest = [];
+    this.#restBytes = 0;
   }
 
   #parse(line: Uint8Array, values: unknown[]): void {
@@ -117,10 +133,12 @@ export class JsonLinesTail {
   }
 }
 
-/** Always a copy: the buffer that lines are read into is used again. */
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(a.length + b.length);
-  out.set(a);
-  out.set(b, a.length);
+function joined(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(pieces.reduce((bytes, piece) => bytes + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    out.set(piece, at);
+    at += piece.length;
+  }
   return out;
 }

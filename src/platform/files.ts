@@ -20,6 +20,19 @@ export async function isFolder(path: string): Promise<boolean> {
   return (await port('files').kind(path)) === 'folder';
 }
 
+/** Whether a path leads to something in a folder, or to the folder itself, wherever links on the way lead. */
+export async function isWithin(path: string, folder: string): Promise<boolean> {
+  const { files } = platform();
+  const [inner, outer] = await Promise.all([files.realPath(path), files.realPath(folder)]);
+  if (inner === undefined || outer === undefined) return false;
+  for (let at = inner; ; ) {
+    if (at === outer) return true;
+    const above = files.split(at).folder;
+    if (above === at) return false;
+    at = above;
+  }
+}
+
 /** The names in a folder in order, or undefined when the path is a file. */
 export async function listFolder(path: string): Promise<string[] | undefined> {
   const kind = await port('files').kind(path);

@@ -1,7 +1,7 @@
 /** Pictures of a report: small, and each only once. */
 
 import { toBase64 } from '../formats/base64.js';
-import { readWholeFile } from '../platform/files.js';
+import { isWithin, readWholeFile } from '../platform/files.js';
 import { decodeImage, encodeImage } from '../vision/index.js';
 
 /** Longest sides to choose from, largest first. */
@@ -23,16 +23,27 @@ export interface PackedPictures {
 /** Finds the files of pictures; undefined where there is none. */
 export type FindPicture = (path: string) => Promise<Uint8Array | undefined>;
 
-/** A finder that looks below folders in order, and takes absolute paths as they are. */
-export function pictureFinder(roots: readonly string[]): FindPicture {
+/**
+ * A finder that looks below folders in order, and takes absolute paths as they are.
+ *
+ * @param within folders that pictures must be in, wherever a path or a link leads; anywhere by default. What a run names is
+ *   its author's word: a report that is passed on must not carry pictures that the reader of the run has elsewhere.
+ */
+export function pictureFinder(roots: readonly string[], within?: readonly string[]): FindPicture {
   return async (path) => {
     const places = /^(?:\/|[A-Za-z]:[/\\])/.test(path) ? [path] : roots.map((root) => `${root}/${path}`);
     for (const place of places) {
+      if (within !== undefined && !(await isWithinAny(place, within))) continue;
       const bytes = await readWholeFile(place).catch(() => undefined);
       if (bytes !== undefined) return bytes;
     }
     return undefined;
   };
+}
+
+async function isWithinAny(path: string, folders: readonly string[]): Promise<boolean> {
+  for (const folder of folders) if (await isWithin(path, folder)) return true;
+  return false;
 }
 
 /** A picture as a small WebP file; undefined when it cannot be decoded. */

@@ -17,6 +17,10 @@ export interface ReportOptions {
   readonly out?: string;
   /** Bytes that the file may have; 20 MB by default. */
   readonly maxBytes?: number;
+  /** Whether pictures are embedded; they are by default. */
+  readonly pictures?: boolean;
+  /** Folders that embedded pictures must be in, besides the run's own; see `pictureFinder`. Anywhere by default. */
+  readonly picturesWithin?: readonly string[];
   /** The time to name in the report; now by default. */
   readonly now?: Date;
 }
@@ -56,14 +60,24 @@ export async function writeReport(dir: string, options: ReportOptions): Promise<
   // Only pictures of traces that are shown.
   const used = [...new Set(groups.flatMap(({ pictures }) => pictures))];
   const paths = used.map((index) => run.pictures[index] as string);
-  const find = pictureFinder(await run.imageRoots());
-  const pictures = await packPictures(paths, find, room - sum(draft.map(({ length }) => length)));
+  const pictures =
+    options.pictures === false
+      ? NO_PICTURES
+      : await packPictures(
+          paths,
+          await finderFor(dir, run, options),
+          room - sum(draft.map(({ length }) => length)),
+        );
   const packed = new Map(used.map((index, i) => [index, pictures.index[i]]));
   const shown = groups.map((group) => withPictures(group, packed, pictures));
   const count = { shown: completionsOf(groups), all: run.traces.seen };
   const notes = reportNotes(run, count, pictures);
   const written = (options.now ?? new Date()).toISOString();
-  const provenance = await provenanceOf(dir, run.files);
+  const embedded = pictures.sources.filter((source) => source !== null).length;
+  const provenance = [
+    ...(await provenanceOf(dir, run.files)),
+    ['Pictures of the data in this file', String(embedded)] as const,
+  ];
   const info: RunUpdate = { kind: 'info', info: run.info({ provenance, written, notes }) };
   const blocks: DataBlock[] = [
     { kind: 'updates', text: await packUpdates([info]) },
@@ -86,13 +100,19 @@ export async function writeReport(dir: string, options: ReportOptions): Promise<
     steps: run.rows.length,
     completions: count,
     pictures: {
-      shown: pictures.sources.filter((source) => source !== null).length,
+      shown: embedded,
       missing: pictures.missing,
       leftOut: pictures.leftOut,
     },
     evaluations: run.evaluations.map(({ name }) => name),
     notes,
   };
+}
+
+const NO_PICTURES: PackedPictures = { sources: [], index: [], missing: 0, leftOut: 0 };
+
+async function finderFor(dir: string, run: ReportContent, { picturesWithin }: ReportOptions) {
+  return pictureFinder(await run.imageRoots(), picturesWithin && [dir, ...picturesWithin]);
 }
 
 async function readRun(dir: string): Promise<ReportContent> {

@@ -1,7 +1,7 @@
 /** Files on disk. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, realpath, rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FileError } from '../errors.js';
@@ -19,6 +19,7 @@ export const nodeFiles: Files = {
   split: (file) => ({ folder: path.dirname(file), name: path.basename(file) }),
 
   kind: (file) => stat(file).then(kindOf, () => undefined),
+  realPath: (file) => realpath(file).catch(() => undefined),
   list: async (folder) => (await reading(folder, readdir(folder))).sort(),
   open: (file) => reading(file, openForReading(file)),
 

@@ -14,6 +14,8 @@ export interface Files {
   split(path: string): { folder: string; name: string };
   /** What is at a path, links followed; undefined where nothing is, or nothing that can be seen. */
   kind(path: string): Promise<FileKind | undefined>;
+  /** The absolute path of what is at a path, links followed; undefined where nothing is. */
+  realPath(path: string): Promise<string | undefined>;
   /** The names in a folder, sorted. */
   list(folder: string): Promise<string[]>;
   /** Opens a file for reading anywhere in it; refuses everything but files. */
