@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { chooseTier } from '../src/gpu/adapter.js';
-import { chromeTrace, type Gpu, summarise } from '../src/gpu/index.js';
+import { chromeTrace, type Gpu, Rehearsal, summarise } from '../src/gpu/index.js';
 import { sizeClass } from '../src/gpu/pool.js';
 import { affine, axpy, binary, full } from '../src/kernels/elementwise.js';
 import { openGpu } from '../src/platform/launcher/open.js';
@@ -240,6 +240,25 @@ test.runIf(existsSync('/proc/self/maps'))('bind groups that were dropped do not 
   }
   // One each on llvmpipe; without a collection, all 32000 of them.
   expect(mappings() - before).toBeLessThan(12_000);
+  await own.destroy();
+});
+
+test('a rehearsal takes the memory that the work would take, and gives no numbers', async () => {
+  const taken = (device: Gpu) => {
+    device.trim();
+    device.resetPeakMemory();
+    const { liveTotal } = device.memory();
+    scope(() => {
+      const x = full(device, [300, 70], 1, 'weights');
+      for (let i = 0; i < 5; i++) scope(() => binary('add', affine(x, 2), affine(x, 3)));
+    });
+    const { peakTotal, peak } = device.memory();
+    return [peakTotal - liveTotal, peak.activations];
+  };
+  const own = await openGpu();
+  const rehearsal = new Rehearsal(own);
+  expect(taken(rehearsal)).toEqual(taken(own));
+  await expect(zeros(rehearsal, [2 ** 20, 2 ** 20]).data()).rejects.toThrow(/nothing can be read/);
   await own.destroy();
 });
 

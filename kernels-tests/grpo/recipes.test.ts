@@ -25,7 +25,7 @@ it.each(files)('%s', (file) => {
   const model = parseConfig(architecture(arch?.toLowerCase() as string).raw, file);
   const kind = file.startsWith('gmai') ? 'gmai' : 'med-r1';
   const workload = workloadOf(config, planBatches(config), model, LARGEST[kind]);
-  const plan = planMemory(config, model, workload, { software: false });
+  const plan = planMemory(config, model, workload);
   const [, said] = /^# Memory: about ([\d.]+) GiB at the peak/m.exec(text) ?? [];
   const peak = plan.peak / 2 ** 30;
   expect(Math.abs(Number(said) / peak - 1), planText(plan)).toBeLessThan(0.1);

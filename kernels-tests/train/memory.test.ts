@@ -35,17 +35,20 @@ function examplesFor({ tokens, vision }: ModelConfig): { examples: Example[]; pr
   return { examples, processor: { images } as Processor };
 }
 
+const LORA = { use_peft: true, lora_dropout: 0.1, gradient_accumulation_steps: 2 };
 const CASES: [string, Record<string, unknown>, { software: boolean }][] = [
   ['tiny-qwen2-vl', { gradient_checkpointing: false }, { software: true }],
+  ['tiny-qwen2-vl', LORA, { software: true }],
   ['tiny-qwen2.5-vl', { gradient_checkpointing: true, dtype: 'bfloat16' }, { software: false }],
   [
     'tiny-qwen2.5-vl',
-    { use_peft: true, lora_dropout: 0.1, gradient_accumulation_steps: 2 },
+    { ...LORA, freeze_vision_tower: false, gradient_checkpointing: true },
     { software: true },
   ],
+  ['tiny-qwen2', { gradient_checkpointing: true }, { software: false }],
 ];
 
-it.each(CASES)('%s %j %j: within 15% of the peak', async (arch, settings, device) => {
+it.each(CASES)('%s %j %j: within a twentieth of the peak', async (arch, settings, device) => {
   // A device of its own, so that nobody else's buffers count.
   const gpu = await openGpu(device);
   const dir = await temporary();
@@ -58,12 +61,12 @@ it.each(CASES)('%s %j %j: within 15% of the peak', async (arch, settings, device
   });
   const modelConfig = await configOf(config.model_name_or_path);
   const task = taskOn(config, modelConfig, examplesFor(modelConfig));
-  const plan = planMemory(config, modelConfig, task.workload(), gpu.info);
+  const plan = planMemory(config, modelConfig, task.workload(), gpu);
   const model = await loadPolicy(gpu, config);
   const folder = await createRun(join(dir, 'run'), false);
   const result = await train({ gpu, model, config, task, folder, resumeStep: 0, files: {} });
   const peak = result.metrics['memory/peak_bytes'];
-  expect([plan.peak, peak, Math.abs(plan.peak / peak - 1) < 0.15]).toEqual([plan.peak, peak, true]);
+  expect(Math.abs(plan.peak / peak - 1), `planned ${plan.peak}, measured ${peak}`).toBeLessThan(0.05);
   model.dispose();
   expect(gpu.memory().liveTotal).toBe(0);
   await gpu.destroy();
@@ -73,12 +76,7 @@ it('refuses buffers that the adapter cannot make, and names the setting', async 
   const dir = await temporary();
   await initModel(dir, { arch: 'tiny-qwen2', seed: 0 });
   const config = sftConfig({ model_name_or_path: dir });
-  const plan = planMemory(
-    config,
-    await configOf(dir),
-    { tokens: 10, patches: 0, targets: 5, lower: [] },
-    { software: true },
-  );
+  const plan = planMemory(config, await configOf(dir), { tokens: 10, patches: 0, targets: 5, lower: [] });
   expect(() => checkPlan(plan, { largestBuffer: plan.largest.bytes })).not.toThrow();
   expect(() => checkPlan(plan, { largestBuffer: plan.largest.bytes - 1 })).toThrow(
     /optimizer state of model\..*\.weight takes .*; set use_peft: true or freeze/,

@@ -90,7 +90,7 @@ export class Gpu {
   #recording: Recording | null = null;
   #destroyed = false;
 
-  private constructor(candidate: Candidate, tier: Tier, device: GPUDevice, options: OpenOptions) {
+  protected constructor(candidate: Candidate, tier: Tier, device: GPUDevice, options: OpenOptions) {
     this.info = { ...candidate.info, software: options.software ?? candidate.info.software };
     this.tier = tier;
     this.device = device;

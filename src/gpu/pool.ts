@@ -22,6 +22,9 @@ const LOWER: Record<Purpose, string> = {
   scratch: 'lower the batch size',
 };
 
+/** STORAGE, COPY_SRC and COPY_DST, whose names are there only where WebGPU is. */
+const USAGE = 0x80 | 0x04 | 0x08;
+
 /** Unused memory up to this much is always kept. */
 const IDLE_BYTES = 64 << 20;
 
@@ -217,10 +220,9 @@ export class BufferPool {
     }
     // The driver may say so late; who holds what by then explains nothing.
     const live = { ...this.#live };
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const gpu = this.#faults.guard(
       ['out-of-memory'],
-      () => this.#device.createBuffer({ size: capacity, usage }),
+      () => this.#device.createBuffer({ size: capacity, usage: USAGE }),
       () => this.outOfMemory(capacity, purpose, live),
     );
     this.#reserved += capacity;

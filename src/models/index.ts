@@ -12,8 +12,14 @@ export {
 export type { Grid } from './core/grid.js';
 export { type ParameterSpec, parameterCount, parameterSpecs } from './core/inventory.js';
 export { type LoadOptions, loadConfig, loadModel } from './core/load.js';
-export type { LoadProgress, WeightDtype } from './core/load-weights.js';
-export { Adapter, type CreateAdapterOptions, createAdapter, type DropoutStep } from './core/lora/adapter.js';
+export { type LoadProgress, type WeightDtype, weightsOnPaper } from './core/load-weights.js';
+export {
+  Adapter,
+  adapterOf,
+  type CreateAdapterOptions,
+  createAdapter,
+  type DropoutStep,
+} from './core/lora/adapter.js';
 export { LORA_DEFAULTS, type LoraConfig } from './core/lora/config.js';
 export { loadAdapter, saveAdapter } from './core/lora/disk.js';
 export { type EncodedImages, Model, type PassOptions } from './core/model.js';

@@ -67,7 +67,7 @@ export async function launchTraining<Config extends TrainingConfig>(
     maxPixels: config.max_pixels,
   });
   const task = await options.makeTask({ config, model: modelConfig, processor, note });
-  const plan = planMemory(config, modelConfig, task.workload(), gpu.info);
+  const plan = planMemory(config, modelConfig, task.workload(), gpu);
   note(`memory plan: about ${gib(plan.peak)} at the peak (${planText(plan)})`);
   const bytes = config.device_memory_gib === null ? options.deviceBytes : config.device_memory_gib * 2 ** 30;
   checkPlan(plan, { largestBuffer: gpu.limits.maxBufferSize, ...(bytes === undefined ? {} : { bytes }) });

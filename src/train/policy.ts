@@ -1,14 +1,18 @@
 /** Loading the model that a run trains: all of it, or an adapter on it. */
-import type { Gpu } from '../gpu/index.js';
+import type { Gpu, Rehearsal } from '../gpu/index.js';
 import {
+  adapterOf,
   createAdapter,
   type LoadProgress,
   type LoraConfig,
   loadAdapter,
   loadModel,
-  type Model,
+  Model,
+  type ModelConfig,
   type WeightDtype,
+  weightsOnPaper,
 } from '../models/index.js';
+import { empty } from '../tensor/index.js';
 import { frozenParts, type TrainingConfig } from './config/index.js';
 import { selectTrainable } from './parts.js';
 
@@ -48,6 +52,19 @@ export async function loadPolicy(
     model.dispose();
     throw error;
   }
+}
+
+/** The policy without its weights, on a device that only counts: for plans. */
+export function policyOnPaper(gpu: Rehearsal, config: TrainingConfig, modelConfig: ModelConfig): Model {
+  const model = new Model(gpu, modelConfig, weightsOnPaper(gpu, modelConfig, weightDtype(config)));
+  if (config.use_peft) {
+    adapterOf(model, loraSettings(config), { adaptVision: adaptsVision(config) }, (linear, rank) => ({
+      a: empty(gpu, [rank, linear.inputs], { purpose: 'weights' }),
+      b: empty(gpu, [linear.outputs, rank], { purpose: 'weights' }),
+    }));
+  }
+  selectTrainable(config, model);
+  return model;
 }
 
 /** A second copy of the starting weights that stays as it is: the reference of RL with full fine-tuning. */

@@ -5,12 +5,13 @@
 
 import type { Checkpoint } from '../../formats/checkpoint.js';
 import { asBytes, dtypeBytes, type FloatDtype, fromF32, isFloatDtype, toF32 } from '../../formats/dtypes.js';
-import type { Gpu } from '../../gpu/index.js';
+import type { Gpu, Rehearsal } from '../../gpu/index.js';
 import { part } from '../../kernels/support.js';
 import { Parameters } from '../../nn/parameters.js';
 import { type DType, empty, sameShape, showShape, type Tensor } from '../../tensor/index.js';
+import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
-import type { ParameterSpec } from './inventory.js';
+import { type ParameterSpec, parameterSpecs } from './inventory.js';
 import { canonicalName } from './names.js';
 
 /** How matrices are stored on the device; `auto` keeps what the file has. Norms and biases are always f32. */
@@ -139,9 +140,22 @@ function allocate(
     const known = 'BF16, F16, F32 and F64 can be loaded';
     throw modelError(`${info.file}: tensor "${file}"`, `has dtype ${info.dtype}; ${known}`);
   }
-  const large = spec.role === 'matrix' || spec.role === 'embedding';
-  const stored = !large ? 'f32' : dtype === 'auto' ? DEVICE_DTYPE[info.dtype] : dtype;
-  return empty(gpu, spec.shape, { dtype: stored, purpose: 'weights' }).keep();
+  return room(gpu, spec, dtype === 'auto' ? DEVICE_DTYPE[info.dtype] : dtype);
+}
+
+function room(gpu: Gpu, { shape, role }: ParameterSpec, dtype: DType): Tensor {
+  const large = role === 'matrix' || role === 'embedding';
+  return empty(gpu, shape, { dtype: large ? dtype : 'f32', purpose: 'weights' }).keep();
+}
+
+/** The weights that would be loaded, on a device that only counts: for plans. */
+export function weightsOnPaper(gpu: Rehearsal, config: ModelConfig, dtype: WeightDtype): Parameters {
+  const inFile = ({ float32: 'f32', float16: 'f16', bfloat16: 'bf16' } as const)[config.dtype];
+  const parameters = new Parameters();
+  for (const spec of parameterSpecs(config)) {
+    parameters.set(spec.name, room(gpu, spec, dtype === 'auto' ? inFile : dtype));
+  }
+  return parameters;
 }
 
 /** Streams a file tensor into a device tensor; yields the file bytes of each step. */

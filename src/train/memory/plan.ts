@@ -1,11 +1,9 @@
 /** The memory that a run will need, before anything is loaded. */
-import { OslerError } from '../../gpu/index.js';
+import { type DeviceTraits, OslerError } from '../../gpu/index.js';
 import type { ModelConfig } from '../../models/index.js';
 import { frozenParts, type TrainingConfig } from '../config/index.js';
-import { adaptsVision } from '../policy.js';
 import type { Workload } from '../task.js';
-import { passBytes } from './activations.js';
-import { fixedBytes, trainsVision } from './weights.js';
+import { rehearseStep } from './rehearse.js';
 
 /** Bytes by purpose, each at its own peak, and the peak of their sum. */
 export interface MemoryPlan {
@@ -24,63 +22,21 @@ export interface MemoryPlan {
   readonly lower: readonly string[];
 }
 
-/** Buffers come in size classes, which wastes some. */
-const POOL_WASTE = 1.02;
-
-/** What the plan must know of the device. */
-export interface PlanDevice {
-  /** Whether it is a software adapter, whose kernels need other scratch memory. */
-  readonly software: boolean;
-}
-
-/** Estimates the peak of a run's largest step. */
+/** The peak of a run's largest step on a device like `device`; on whatever hardware by default. */
 export function planMemory(
   config: TrainingConfig,
   model: ModelConfig,
   workload: Workload,
-  device: PlanDevice,
+  device?: DeviceTraits,
 ): MemoryPlan {
-  const fixed = fixedBytes(config, model);
-  const pass = passBytes(model, {
-    tokens: workload.tokens,
-    longest: workload.longest ?? workload.tokens,
-    patches: workload.patches,
-    largestImage: workload.largestImage ?? workload.patches,
-    targets: workload.targets,
-    recompute: config.gradient_checkpointing,
-    rank: config.use_peft ? config.lora_r : 0,
-    adaptsVision: adaptsVision(config),
-    dropout: config.lora_dropout > 0,
-    software: device.software,
-  });
-  const copies = (workload.frozenCopies ?? 0) * fixed.weights + (workload.extraBytes ?? 0);
-  const kv = workload.kvBytes ?? 0;
-  const tower = trainsVision(config, model) ? pass.tower : null;
-  const saved = pass.around + pass.text.saved + (tower?.saved ?? 0);
-  // Gradients grow while what is saved shrinks: the peak is at the head, at the first or the last layer of the decoder, at
-  // the first or the last layer of the tower, or in a rollout. From the second micro-batch on all gradients are there.
-  const accumulates = config.gradient_accumulation_steps > 1;
-  const early = accumulates ? fixed.gradients : fixed.headGradient;
-  const decoded = accumulates ? fixed.gradients : fixed.gradients - fixed.visionGradients;
-  const moments = [
-    early + saved + pass.head,
-    early + saved + pass.text.layer,
-    decoded + pass.around + (tower?.saved ?? 0) + pass.text.layer,
-    decoded + (tower ? tower.saved + tower.layer : 0),
-    fixed.gradients + (tower?.layer ?? 0),
-    early + pass.towerForward,
-    kv + pass.text.layer,
-  ];
+  const { memory, copies, largest } = rehearseStep(config, model, workload, device);
+  const { weights, ...others } = memory.peak;
   return {
-    weights: fixed.weights,
-    optimizer: fixed.optimizer,
-    gradients: fixed.gradients,
-    activations: saved + Math.max(pass.text.layer, tower?.layer ?? 0) - pass.scratch,
-    scratch: Math.max(pass.scratch, pass.head),
-    kv,
+    ...others,
+    weights: weights - copies,
     copies,
-    peak: (fixed.weights + fixed.optimizer + copies + Math.max(...moments)) * POOL_WASTE,
-    largest: { name: fixed.largestTrained.name, bytes: 4 * fixed.largestTrained.elements },
+    peak: memory.peakTotal,
+    largest: { name: largest.name, bytes: 4 * largest.elements },
     lower: [...ownSettings(config), ...workload.lower],
   };
 }

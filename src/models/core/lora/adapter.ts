@@ -141,6 +141,24 @@ export function createAdapter(
   settings: Partial<LoraConfig>,
   options: CreateAdapterOptions,
 ): Adapter {
+  return adapterOf(model, settings, options, ({ path, inputs, outputs }, rank) => {
+    const a = new Float32Array(rank * inputs);
+    const [key0, key1] = randomWords({ seed: options.seed, stream: nameHash(path), step: 0, position: 0 });
+    fillUniform(a, 1 / Math.sqrt(inputs), key0, key1);
+    return {
+      a: fromHost(model.gpu, a, [rank, inputs], 'f32', 'weights'),
+      b: zeros(model.gpu, [outputs, rank], { purpose: 'weights' }),
+    };
+  });
+}
+
+/** An adapter on the modules that the settings target, with the matrices that `make` gives. */
+export function adapterOf(
+  model: Adaptable,
+  settings: Partial<LoraConfig>,
+  options: Pick<CreateAdapterOptions, 'adaptVision'>,
+  make: (linear: Linear, rank: number) => LoraMatrices,
+): Adapter {
   const config = guarded({ ...LORA_DEFAULTS, ...settings }, model, options);
   const multimodal = model.config.vision !== null;
   const chosen = [...model.linears.values()].filter(({ path }) =>
@@ -157,18 +175,7 @@ export function createAdapter(
   try {
     for (const linear of chosen) {
       const { rank } = scaling(config, memoryName(linear.path, multimodal));
-      const a = new Float32Array(rank * linear.inputs);
-      const [key0, key1] = randomWords({
-        seed: options.seed,
-        stream: nameHash(linear.path),
-        step: 0,
-        position: 0,
-      });
-      fillUniform(a, 1 / Math.sqrt(linear.inputs), key0, key1);
-      adapter.attach(linear, {
-        a: fromHost(model.gpu, a, [rank, linear.inputs], 'f32', 'weights'),
-        b: zeros(model.gpu, [linear.outputs, rank], { purpose: 'weights' }),
-      });
+      adapter.attach(linear, make(linear, rank));
     }
   } catch (error) {
     adapter.dispose();
@@ -180,7 +187,11 @@ export function createAdapter(
 /** What PEFT must be told so that it, too, leaves the tower alone. */
 const EXCLUDE_VISION = '.*\\.?visual\\..*';
 
-function guarded(config: LoraConfig, model: Adaptable, options: CreateAdapterOptions): LoraConfig {
+function guarded(
+  config: LoraConfig,
+  model: Adaptable,
+  options: Pick<CreateAdapterOptions, 'adaptVision'>,
+): LoraConfig {
   const { targets: wanted, exclude } = config;
   const named = typeof wanted === 'string' && wanted.includes('visual');
   if (!model.config.vision || options.adaptVision || named) return config;

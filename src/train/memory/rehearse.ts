@@ -1,0 +1,132 @@
+/**
+ * The largest step of a run, taken on a device that only counts: the policy with what trains, the optimizer's state, a
+ * rollout, and two micro-batches, forward and backward. Nothing here says what a layer keeps; the layers run.
+ */
+import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../../autograd/index.js';
+import { type DeviceTraits, type MemoryReport, Rehearsal } from '../../gpu/index.js';
+import { patchValues } from '../../models/core/grid.js';
+import {
+  type EncodedImages,
+  type Grid,
+  type Model,
+  type ModelConfig,
+  type PackedBatch,
+  weightsOnPaper,
+} from '../../models/index.js';
+import { AdamW } from '../../optim/index.js';
+import { fromHost, scope, type Tensor } from '../../tensor/index.js';
+import type { TrainingConfig } from '../config/index.js';
+import { parameterGroups } from '../parts.js';
+import { policyOnPaper, weightDtype } from '../policy.js';
+import type { Workload } from '../task.js';
+
+/** What a rehearsal found. */
+export interface RehearsedStep {
+  /** Bytes by purpose at the peak of each, and at the peak of their sum. */
+  readonly memory: MemoryReport;
+  /** Bytes of further copies of the weights, and of what else the task keeps; they count as weights in `memory`. */
+  readonly copies: number;
+  /** The largest weight that trains: its moments are buffers of four bytes an element. */
+  readonly largest: { readonly name: string; readonly elements: number };
+}
+
+/** Takes the step; by default on whatever hardware. */
+export function rehearseStep(
+  config: TrainingConfig,
+  modelConfig: ModelConfig,
+  workload: Workload,
+  device?: DeviceTraits,
+): RehearsedStep {
+  const gpu = new Rehearsal(device);
+  const { frozenCopies = 0, extraBytes = 0, kvBytes = 0 } = workload;
+  const model = policyOnPaper(gpu, config, modelConfig);
+  const own = gpu.memory().liveTotal;
+  for (let i = 0; i < frozenCopies; i++) weightsOnPaper(gpu, modelConfig, weightDtype(config));
+  if (extraBytes > 0) gpu.allocate(extraBytes, 'weights');
+  const copies = gpu.memory().liveTotal - own;
+  const groups = parameterGroups(config, model);
+  new AdamW(gpu, groups, {
+    beta1: config.adam_beta1,
+    beta2: config.adam_beta2,
+    epsilon: config.adam_epsilon,
+  });
+  if (kvBytes > 0) {
+    const kv = gpu.allocate(kvBytes, 'kv');
+    noGrad(() => scope(() => forward(model, workload, false).dispose()));
+    gpu.release(kv);
+  }
+  if (config.lora_dropout > 0 && model.adapter) model.adapter.dropoutStep = { seed: config.seed, step: 1 };
+  // From the second on all gradients are there while activations are.
+  for (let i = 0; i < Math.min(2, config.gradient_accumulation_steps); i++) {
+    scope(() => learn(model, workload, config.gradient_checkpointing));
+  }
+  const trained = groups.flatMap(({ parameters }) =>
+    parameters.map(([name, { size }]) => [name, size] as const),
+  );
+  const [name, elements] = trained.reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const);
+  return { memory: gpu.memory(), copies, largest: { name, elements } };
+}
+
+/** A micro-batch under way. */
+interface Forward {
+  readonly hidden: Tensor;
+  dispose(): void;
+}
+
+function forward(model: Model, workload: Workload, recompute: boolean): Forward {
+  const batch = model.prepare(packedBatch(workload, model.config));
+  const images = encode(model, workload, recompute);
+  const hidden = model.hidden(batch, images?.features ?? null, { recompute });
+  return {
+    hidden,
+    dispose: () => {
+      for (const held of [hidden, images, batch]) held?.dispose();
+    },
+  };
+}
+
+function learn(model: Model, workload: Workload, recompute: boolean): void {
+  const pass = forward(model, workload, recompute);
+  const { tokens, targets } = workload;
+  const rows = Int32Array.from({ length: targets }, (_, i) => i % tokens);
+  const logp = scope(() => {
+    const counted = gatherRows(pass.hidden, rows);
+    const ids = fromHost(model.gpu, new Int32Array(targets), [targets], 'i32');
+    return sum(tokenLogProbs(counted, model.head, ids).logp);
+  });
+  pass.hidden.dispose();
+  backward(affine(logp, -1));
+  pass.dispose();
+}
+
+/** A row of tokens, the first of them pictures; who attends to whom matters only for the longest sequence. */
+function packedBatch({ tokens, longest = tokens, patches }: Workload, { vision }: ModelConfig): PackedBatch {
+  const axis = new Int32Array(tokens);
+  const cells = vision ? patches / vision.mergeSize ** 2 : 0;
+  const end = Math.min(longest, tokens);
+  return {
+    ids: new Int32Array(tokens),
+    positions: [axis, axis, axis],
+    segments: [{ start: 0, end }, ...(end < tokens ? [{ start: end, end: tokens }] : [])],
+    featureRows: Int32Array.from({ length: cells }, (_, i) => i),
+  };
+}
+
+function encode(model: Model, workload: Workload, recompute: boolean): EncodedImages | null {
+  const { vision } = model.config;
+  const { patches, largestImage = patches } = workload;
+  if (!vision || patches === 0) return null;
+  const grids: Grid[] = [];
+  for (let left = patches; left > 0; left -= largestImage) {
+    grids.push(gridOf(Math.min(left, largestImage) / vision.mergeSize ** 2, vision.mergeSize));
+  }
+  // Pages of it that nobody writes take no memory.
+  return model.encodeImages(new Float32Array(patches * patchValues(vision)), grids, { recompute });
+}
+
+/** The squarest picture of so many merged cells. */
+function gridOf(cells: number, mergeSize: number): Grid {
+  let rows = Math.floor(Math.sqrt(cells));
+  while (cells % rows !== 0) rows--;
+  return [1, rows * mergeSize, (cells / rows) * mergeSize];
+}
