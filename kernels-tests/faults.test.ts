@@ -28,7 +28,7 @@ async function open(driver: Driver, failures: Failures = {}, shader?: string): P
 
 describe.each(DRIVERS)('a driver %s', (driver) => {
   const kernel = (body: string, head = '') =>
-    `${head}@group(0) @binding(0) var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(SIZE) fn main() { ${body} }\noverride SIZE = 1;`;
+    `${head}var<storage, read_write> y: array<f32>;\n@compute @workgroup_size(SIZE) fn main() { ${body} }\noverride SIZE = 1;`;
 
   function launched(gpu: Gpu, constants: Record<string, number> = {}): Tensor {
     const y = empty(gpu, [1]);
