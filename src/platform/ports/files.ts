@@ -4,8 +4,8 @@
 export type FileKind = 'file' | 'folder' | 'other';
 
 /**
- * Files and folders, named by paths that only the port itself takes apart. What exists no more, may not be read or cannot be
- * written is a `FileError` or `PlaceError`, whose message names the path.
+ * Files and folders, named by paths that only the port itself takes apart. What does not exist or may not be read is a
+ * `FileError`; a place that cannot be written to, and never could, is a `PlaceError`. Every message names its path.
  */
 export interface Files {
   /** A path below a folder, with `.` and `..` resolved where that needs no look at the disk. */
