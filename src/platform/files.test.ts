@@ -12,6 +12,7 @@ import {
   fileDigest,
   folderReader,
   isFolder,
+  isWithin,
   join,
   keepLines,
   listFolder,
@@ -76,6 +77,15 @@ describe.each(['disk', 'memory'])('files: %s', (kind) => {
     await expect(listFolder(inside('nowhere'))).rejects.toThrow(/nowhere does not exist$/);
     expect(await namesIn(inside('nowhere'))).toEqual([]);
     expect(await namesIn(inside('d/e/f'))).toEqual([]);
+  });
+
+  it('knows what is in a folder', async () => {
+    await writeTextFiles(inside('d'), { f: '' });
+    expect(await isWithin(inside('d/f'), dir)).toBe(true);
+    expect(await isWithin(dir, dir)).toBe(true);
+    expect(await isWithin(inside('d/../d/f'), inside('d'))).toBe(true);
+    expect(await isWithin(dir, inside('d'))).toBe(false);
+    expect(await isWithin(inside('d/nowhere'), dir)).toBe(false);
   });
 
   it('lists names in order', async () => {

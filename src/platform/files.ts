@@ -22,7 +22,7 @@ export async function isFolder(path: string): Promise<boolean> {
 
 /** Whether a path leads to something in a folder, or to the folder itself, wherever links on the way lead. */
 export async function isWithin(path: string, folder: string): Promise<boolean> {
-  const { files } = platform();
+  const files = port('files');
   const [inner, outer] = await Promise.all([files.realPath(path), files.realPath(folder)]);
   if (inner === undefined || outer === undefined) return false;
   for (let at = inner; ; ) {

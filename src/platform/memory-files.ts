@@ -47,6 +47,11 @@ export class MemoryFiles implements Files {
     return this.#kind(absolute(path));
   }
 
+  async realPath(path: string): Promise<string | undefined> {
+    const at = absolute(path);
+    return this.#kind(at) && at;
+  }
+
   async list(folder: string): Promise<string[]> {
     const at = absolute(folder);
     if (this.#files.has(at)) throw new FileError(folder, 'is a file, not a folder');

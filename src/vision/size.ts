@@ -1,7 +1,7 @@
 /** The size of a picture from its header, without decoding it. */
 import { DEFAULT_MAX_PIXELS } from './decode.js';
-import { parseDicomFile } from './dicom/data-set.js';
 import { readPixelHeader } from './dicom/header.js';
+import { parseDicomFile } from './dicom/parse.js';
 import { ImageError } from './errors.js';
 import { rasterSize } from './raster.js';
 import type { Size } from './smart-resize.js';

@@ -7,7 +7,7 @@ import type { FileMetaData, SchemaTree } from 'hyparquet';
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import type { TableRow, TableSource } from '../ports/tables.js';
-import type { ParquetReply, ParquetRequest } from './parquet.js';
+import type { ParquetReply, ParquetRequest } from './parquet-messages.js';
 
 /** Rows decoded at a time, so that pictures in bytes do not pile up beyond what the caller keeps. */
 const BATCH = 256;

@@ -10,16 +10,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { TableError, type TableLimits, type TableRow, type TableSource } from '../ports/tables.js';
-
-/** To the decoding process: a file to begin with, or a wish for the next rows. Each has one reply. */
-export type ParquetRequest = TableSource | 'next';
-
-/** From the decoding process. */
-export type ParquetReply =
-  | { readonly ready: true }
-  | { readonly rows: TableRow[] }
-  | { readonly done: true }
-  | { readonly error: string };
+import type { ParquetReply, ParquetRequest } from './parquet-messages.js';
 
 /** A decoding process that waits for another file: starting one costs more than reading a small file. */
 let idle: { readonly child: ChildProcess; readonly megabytes: number } | undefined;

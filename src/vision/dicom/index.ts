@@ -2,8 +2,8 @@
 import { ImageError } from '../errors.js';
 import type { RgbImage } from '../image.js';
 import type { Window } from '../window.js';
-import { parseDicomFile } from './data-set.js';
 import { readPixelHeader } from './header.js';
+import { parseDicomFile } from './parse.js';
 import { renderFrame } from './render.js';
 import { readSamples } from './samples.js';
 
