@@ -1,54 +1,11 @@
 #!/usr/bin/env node
 /** The `osler` command line: one file per command in this folder. */
 import '../platform/node/install.js';
-import yargs, { type CommandModule } from 'yargs';
+import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { bench } from './bench.js';
+import { COMMANDS } from './commands.js';
 import { exitCodeOf, UsageError } from './common.js';
-import { compare } from './compare.js';
-import { data } from './data.js';
-import { demo } from './demo.js';
-import { doctor } from './doctor.js';
-import { evaluate } from './eval.js';
-import { generate } from './generate.js';
-import { grpo } from './grpo.js';
-import { init } from './init.js';
-import { inspect } from './inspect.js';
-import { matrix } from './matrix.js';
-import { parity } from './parity.js';
-import { phantom } from './phantom.js';
-import { pull } from './pull.js';
-import { report } from './report.js';
-import { serve } from './serve.js';
-import { sft } from './sft.js';
-import { synth } from './synth.js';
 import { usageMessage } from './usage.js';
-import { verify } from './verify.js';
-import { watch } from './watch.js';
-
-/** In the order of `osler --help`: from first looks to looking at results. */
-const COMMANDS = [
-  demo,
-  doctor,
-  init,
-  pull,
-  inspect,
-  verify,
-  parity,
-  generate,
-  serve,
-  sft,
-  grpo,
-  evaluate,
-  compare,
-  matrix,
-  data,
-  phantom,
-  synth,
-  report,
-  watch,
-  bench,
-] as CommandModule[];
 
 async function main(): Promise<void> {
   const words = hideBin(process.argv);
