@@ -72,7 +72,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let delta = vec4f(stat0.y, stat1.y, stat2.y, stat3.y);
 #for i in 0..RT
         let key${i} = tile.x + ty + ${i * 8}u;
-        let inside${i} = key${i} >= visitor.z && key${i} < visitor.w;
+        let inside${i} = (key${i} >= visitor.z) & (key${i} < visitor.w);
         let last${i} = select(0u, visitor.y, inside${i});
         let sees${i} = (row < vec4u(last${i})) & (row >= vec4u(select(0u, key${i}, causal)));
         let p${i} = select(vec4f(), exp2(scores[${i}] * scale - lse), sees${i});

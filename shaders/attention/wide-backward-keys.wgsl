@@ -79,7 +79,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
 #for i in 0..QUERIES
 #for r in 0..ROWS
-        let sees${r}_${i} = row + ${i}u < end && key${r} >= sees.z && key${r} < sees.w && !(causal && key${r} > row${i});
+        let sees${r}_${i} = (row + ${i}u < end) & (key${r} >= sees.z) & (key${r} < sees.w) & !(causal & (key${r} > row${i}));
         let p${r}_${i} = select(0.0, exp2(s${r}_${i}), sees${r}_${i});
         let ds${r}_${i} = select(0.0, p${r}_${i} * dp${r}_${i}, sees${r}_${i});
         if (sees${r}_${i}) { ds[(block + row${i} - params.firstRow) * params.width + key${r} + shift] = ds${r}_${i}; }

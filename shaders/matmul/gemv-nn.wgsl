@@ -111,7 +111,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let mine = true;
     let sum = c${m}_${g};
 #endif
-    if (mine && n${g} < params.N && ${m}u < params.M) {
+    if (mine & (n${g} < params.N) & (${m}u < params.M)) {
       let at = indexC(z, ${m}u, n${g});
 #for j in 0..WIDTH
 #if WIDTH == 4

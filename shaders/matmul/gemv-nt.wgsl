@@ -4,6 +4,7 @@
 // A team is a subgroup where there are subgroups, else the workgroup. Its lanes lie along K, WIDTH neighbouring elements
 // each (16 bytes of B where rows are aligned, else one element), and it computes COLUMNS elements of each row of y, adding
 // its lanes up at the end. Also the fastest way on software adapters when A has one row (a team is one subgroup there).
+// Guards are joined by &: && branches, and SwiftShader takes minutes to compile sixteen such branches in a row.
 #define FORMAT "f32" | "f16" | "bf16" // how B is stored
 #define ROWS 1..16                    // rows of A, of which some may lie past the end
 #define WIDTH 1 | 4 | 8               // neighbouring elements of a row of B per load: 4 of f32, 8 of 16-bit formats, or 1
@@ -124,7 +125,7 @@ fn main(
 #endif
       sum = select(sum, total${j}, lane == ${j}u);
 #endfor
-      if (lane < ${COLUMNS}u && n + lane < params.N && ${m}u < params.M) {
+      if ((lane < ${COLUMNS}u) & (n + lane < params.N) & (${m}u < params.M)) {
         emit(sum, indexC(z, ${m}u, n + lane), n + lane);
       }
     }

@@ -59,7 +59,7 @@ fn main(
 #else
       let value = loadB(origin + k * params.ldb);
 #endif
-      panels[to + ${q * 16}u] = select(0.0, value, first + ${q}u < K && n < params.N);
+      panels[to + ${q * 16}u] = select(0.0, value, (first + ${q}u < K) & (n < params.N));
     }
 #endfor
   }

@@ -8,7 +8,8 @@
 //
 // A workgroup computes ROWS rows times a run of 16-column panels: it stages CHUNK columns of A once and passes over its
 // panels, keeping partial sums in y when K is longer than a chunk. Guarding every store by its row costs 15%, hence the
-// two ways to store.
+// two ways to store; their conditions are joined by &, since && branches once more, which SwiftShader takes twice as long to
+// compile for each one in a row.
 //
 // B is either packed by matmul/pack.wgsl (PACKED: [panel][K rounded up to UNROLL][16], zeros outside) or read in place, in
 // f32, f16 or bf16, K x N or N x K (TRANSPOSE_B). In place pays when there are few rows of A.
@@ -139,7 +140,7 @@ fn main(
 #endfor
       }
       let last = start + count == K;
-      if (row + ROWS <= params.M && (panel + 1u) * ${16 * COLUMNS}u <= params.N) {
+      if ((row + ROWS <= params.M) & ((panel + 1u) * ${16 * COLUMNS}u <= params.N)) {
         let at = indexC(z, row, n0);
 #for i in 0..ROWS
 #for j in 0..COLUMNS
@@ -150,7 +151,7 @@ fn main(
         let at = indexC(z, row, n0);
 #for i in 0..ROWS
 #for j in 0..COLUMNS
-        if (row + ${i}u < params.M && n${j} < params.N) { store(c${i}_${j}, at + ${i}u * params.ldc + ${16 * j}u, n${j}, last); }
+        if ((row + ${i}u < params.M) & (n${j} < params.N)) { store(c${i}_${j}, at + ${i}u * params.ldc + ${16 * j}u, n${j}, last); }
 #endfor
 #endfor
       }
