@@ -20,8 +20,12 @@ export interface WebGpuOptions {
 
 /** `allow_unsafe_apis` opens subgroup matrices; Dawn keeps f16 off on NVIDIA unless asked. */
 const ENABLE = ['allow_unsafe_apis', 'vulkan_enable_f16_on_nvidia'];
-/** Timestamps would be rounded to 65 µs. Robustness stays on: without it an index out of bounds is undefined behaviour. */
-const DISABLE = ['timestamp_quantization'];
+/**
+ * Timestamps would be rounded to 65 µs. Workgroup memory is cleared by Dawn's loop instead of by the driver: SwiftShader makes an
+ * instruction of each cleared word, and takes seconds to compile what takes a tenth of that so. Robustness stays on: without it
+ * an index out of bounds is undefined behaviour.
+ */
+const DISABLE = ['timestamp_quantization', 'use_vulkan_zero_initialize_workgroup_memory_extension'];
 
 const KEPT = Symbol.for('osler.webgpu');
 type Keeper = { [KEPT]?: WebGpu };
