@@ -22,7 +22,7 @@ import {
 } from './source.js';
 
 /** Values that a launch gives to names. */
-export type Defines = Readonly<Record<string, Value | boolean>>;
+export type Defines = Readonly<Record<string, number | string | boolean>>;
 
 /** A `#define` line. */
 export interface Declaration {
