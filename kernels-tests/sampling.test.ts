@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Gpu } from '../src/gpu/index.js';
+import { concat } from '../src/kernels/layout.js';
 import { matmul } from '../src/kernels/matmul.js';
 import {
   markSeen,
@@ -267,28 +268,30 @@ describe('sample', () => {
     recording.dispose();
   });
 
-  test('reports the log-probability that a trainer computes', async () => {
-    const [T, D, V] = [12, 32, 5000];
+  test.each([true, false])('reports the log-probability of a trainer, software %s', async (software) => {
+    const [T, D, V] = [24, 32, 5000];
+    const on = await testGpu((await testTiers()).at(-1), { software });
     const [rawLogp, logp] = scope(() => {
-      const h = tensor(gpu, random(T * D, 8), [T, D]);
-      const weight = tensor(gpu, random(V * D, 9), [V, D], { dtype: 'bf16' });
-      const counters = randomCounters(
-        gpu,
-        Array.from({ length: T }, (_, stream) => ({ stream, step: 0, position: 0 })),
-      );
-      const logits = matmul(h, weight, { transposeB: true });
-      const drawn = sample({ logits, counters, seed: 5 }, { temperature: 0.7, topK: 40 });
-      const trained = tokenStatistics({
-        h,
-        weight,
-        targets: drawn.tokens,
-        temperature: 0.7,
-        scratchBytes: 1 << 16,
+      const h = tensor(on, random(T * D, 8), [T, D]);
+      const weight = tensor(on, random(V * D, 9), [V, D], { dtype: 'bf16' });
+      // A decode step has few rows and takes matrix-vector products; those of a trainer may go to matrix units.
+      const draws = [0, 12].map((first) => {
+        const streams = Array.from({ length: 12 }, (_, row) => ({
+          stream: first + row,
+          step: 0,
+          position: 0,
+        }));
+        const logits = matmul(h.alias([12, D], 4 * first * D), weight, { transposeB: true });
+        const counters = randomCounters(on, streams);
+        return sample({ logits, counters, seed: 5 }, { temperature: 0.7, topK: 40 });
       });
-      return [drawn.rawLogp, trained.logp];
+      const targets = concat([draws[0].tokens, draws[1].tokens], 0);
+      const trained = tokenStatistics({ h, weight, targets, temperature: 0.7, scratchBytes: 1 << 16 });
+      return [concat([draws[0].rawLogp, draws[1].rawLogp], 0), trained.logp];
     });
     const [a, b] = [await rawLogp.data(), await logp.data()];
     for (let t = 0; t < T; t++) expect(Math.abs(a[t] - b[t])).toBeLessThan(5e-6);
+    for (const t of [rawLogp, logp]) t.dispose();
   });
 
   test('rows with settings of their own draw what they draw alone', async () => {
