@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { promptsOf } from '../../src/generate/inputs.js';
 import type { GenerationRequest } from '../../src/generate/request.js';
 import type { Gpu } from '../../src/gpu/index.js';
-import { loadModel } from '../../src/models/core/load.js';
 import type { WeightDtype } from '../../src/models/core/load-weights.js';
 import type { Model } from '../../src/models/core/model.js';
+import { loadModel } from '../../src/models/load.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
 import { fixture } from '../support/fixture.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseConfig } from '../../src/models/core/config.js';
 import { parameterCount, parameterSpecs } from '../../src/models/core/inventory.js';
-import { canonicalName, memoryName } from '../../src/models/core/names.js';
-import { ARCHITECTURES, architecture } from '../../src/models/init/init.js';
-import { PUBLISHED } from '../../src/models/init/published.js';
+import { TEXT_NAMES } from '../../src/models/families/common/names.js';
+import { QWEN_VL_NAMES } from '../../src/models/families/qwen-vl/names.js';
+import { ARCHITECTURES, architecture, PUBLISHED } from '../../src/models/init/init.js';
+import { parseConfig } from '../../src/models/registry.js';
 
 const hub = PUBLISHED['qwen2.5-vl-7b'] as Record<string, unknown>;
 const { vision_config, rope_scaling, torch_dtype, rope_theta, ...rest } = hub;
@@ -79,7 +79,7 @@ describe('config.json', () => {
       intermediateSize: 5120,
       activation: 'quick_gelu',
     });
-    expect(older.text.tied).toBe(true);
+    expect(older.text).toMatchObject({ tied: true });
   });
 
   it('fills in what old versions left out', () => {
@@ -140,11 +140,8 @@ describe('config.json', () => {
       original_max_position_embeddings: 8192,
     };
     const llama = { ...PUBLISHED['smollm2-135m'], rope_scaling: rope };
-    expect(parseConfig(llama).text.llama3).toEqual({
-      factor: 32,
-      lowFreqFactor: 1,
-      highFreqFactor: 4,
-      originalMaxPositions: 8192,
+    expect(parseConfig(llama).text).toMatchObject({
+      llama3: { factor: 32, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositions: 8192 },
     });
   });
 });
@@ -163,13 +160,14 @@ describe('weight names', () => {
     ['lm_head.weight', 'lm_head.weight'],
     ['model.layers.0.self_attn.rotary_emb.inv_freq', null],
     ['transformer.h.0.weight', null],
-  ])('%s is %s', (name, canonical) => expect(canonicalName(name)).toBe(canonical));
+  ])('%s is %s', (name, canonical) => expect(QWEN_VL_NAMES.canonical(name)).toBe(canonical));
 
   it('goes to the layout in memory and back', () => {
     for (const { name } of parameterSpecs(parseConfig(hub))) {
-      expect(canonicalName(memoryName(name, true))).toBe(name);
+      expect(QWEN_VL_NAMES.canonical(QWEN_VL_NAMES.memory(name))).toBe(name);
     }
-    expect(memoryName('model.layers.0.mlp.up_proj', true)).toBe('model.language_model.layers.0.mlp.up_proj');
-    expect(memoryName('model.layers.0.mlp.up_proj', false)).toBe('model.layers.0.mlp.up_proj');
+    const up = 'layers.0.mlp.up_proj';
+    expect(QWEN_VL_NAMES.memory(`model.${up}`)).toBe(`model.language_model.${up}`);
+    expect(TEXT_NAMES.memory(`model.${up}`)).toBe(`model.${up}`);
   });
 });

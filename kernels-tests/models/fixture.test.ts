@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import { type TensorSource, writeSafetensors } from '../../src/formats/writer.js';
-import { loadModel } from '../../src/models/core/load.js';
+import { loadModel } from '../../src/models/load.js';
 import { Difference } from '../../src/models/parity/difference.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
 import { runParity } from '../../src/models/parity/run.js';

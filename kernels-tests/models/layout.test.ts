@@ -1,10 +1,12 @@
 /** Golden positions and window orders, from transformers (facts of several versions). */
 import { describe, expect, it } from 'vitest';
-import { type ModelConfig, parseConfig } from '../../src/models/core/config.js';
+import type { ModelConfig } from '../../src/models/core/config.js';
 import type { Grid } from '../../src/models/core/grid.js';
-import { type SequenceMedia, sequencePositions } from '../../src/models/core/positions.js';
-import { type VisionLayout, visionLayout } from '../../src/models/families/qwen-vl/vision-layout.js';
-import { PUBLISHED } from '../../src/models/init/published.js';
+import type { SequenceMedia } from '../../src/models/core/positions.js';
+import { type VisionLayout, visionLayout } from '../../src/models/families/qwen-vl/layout.js';
+import type { QwenVision } from '../../src/models/families/qwen-vl/vision.js';
+import { PUBLISHED } from '../../src/models/init/init.js';
+import { parseConfig } from '../../src/models/registry.js';
 
 const older = parseConfig(PUBLISHED['qwen2-vl-2b']);
 const newer = parseConfig(PUBLISHED['qwen2.5-vl-3b']);
@@ -14,11 +16,11 @@ const START = 151652;
 const END = 151653;
 
 function positions(config: ModelConfig, ids: number[], media: SequenceMedia = {}) {
-  const { axes, next } = sequencePositions(config, ids, media);
+  const { axes, next } = config.positions(ids, media);
   return { t: [...axes[0]], h: [...axes[1]], w: [...axes[2]], next };
 }
 
-describe('sequencePositions', () => {
+describe('positions', () => {
   it('gives an image three axes', () => {
     const ids = [5, START, ...Array(6).fill(IMAGE), END, 6, 7];
     const found = positions(newer, ids, { images: [[1, 4, 6]] });
@@ -58,7 +60,7 @@ describe('visionLayout', () => {
     let sum = 0;
     return [0, ...(layout.windowLengths ?? layout.imageLengths).map((n) => (sum += n))];
   };
-  const layout = (...grids: Grid[]) => visionLayout(newer.vision!, grids);
+  const layout = (...grids: Grid[]) => visionLayout(newer.vision as QwenVision, grids);
 
   it('orders ragged windows', () => {
     const one = layout([1, 10, 12]);
@@ -78,7 +80,7 @@ describe('visionLayout', () => {
   });
 
   it('keeps raster order without windows', () => {
-    const whole = visionLayout(older.vision!, [
+    const whole = visionLayout(older.vision as QwenVision, [
       [1, 4, 4],
       [2, 2, 6],
     ]);

@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { loadModel } from '../../src/models/core/load.js';
 import { type Adapter, createAdapter } from '../../src/models/core/lora/adapter.js';
 import { LORA_DEFAULTS, parseLoraConfig } from '../../src/models/core/lora/config.js';
 import { loadAdapter, saveAdapter } from '../../src/models/core/lora/disk.js';
 import { scaling, targets } from '../../src/models/core/lora/targets.js';
 import type { Model } from '../../src/models/core/model.js';
-import { canonicalName } from '../../src/models/core/names.js';
+import { loadModel } from '../../src/models/load.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
 import { forwardKind } from '../../src/models/parity/kinds.js';
 import { MODEL_KINDS, runParity } from '../../src/models/parity/run.js';
@@ -71,7 +70,7 @@ describe.each(CASES)('an adapter of %s', (name, matrices) => {
     expect(model.adapter).toBeNull();
     const merged = await Fixture.open(`${folder}${name}.lora.merged.safetensors`);
     for (const file of merged.names()) {
-      const weight = model.parameters.get(canonicalName(file) as string);
+      const weight = model.parameters.get(model.config.names.canonical(file) as string);
       expect(relativeError(await weight.data(), await merged.floats(file)), file).toBeLessThan(1e-5);
     }
     await merged.close();

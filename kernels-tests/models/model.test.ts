@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { add, backward, concat, gatherRows, mul, sum, tokenLogProbs } from '../../src/autograd/index.js';
 import { openCheckpoint } from '../../src/formats/checkpoint.js';
-import { type LoadOptions, loadModel } from '../../src/models/core/load.js';
 import type { Model } from '../../src/models/core/model.js';
 import { type PackedCompletion, packGroups, packSequences } from '../../src/models/core/packing.js';
 import { saveModel } from '../../src/models/core/save.js';
 import { initModel } from '../../src/models/init/init.js';
+import { type LoadOptions, loadModel } from '../../src/models/load.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
 import { runParity } from '../../src/models/parity/run.js';
 import { fromHost, scope, type Tensor, tensor } from '../../src/tensor/index.js';
@@ -96,8 +96,8 @@ async function copied(model: Model) {
     return { rows: Int32Array.from(ids, (_, i) => first + i), targets: Int32Array.from(ids) };
   });
   const loss = scope(() => {
-    const { features } = images;
-    return objective(model, model.hidden(batch, concat([features, features, features], 0)), completions);
+    const [features] = images.features;
+    return objective(model, model.hidden(batch, [concat([features, features, features], 0)]), completions);
   });
   backward(loss);
   const value = await loss.item();
@@ -152,7 +152,7 @@ it('gives the same features whether pixels come from the host or the device', as
   const pixels = tensor(model.gpu, PIXELS, [60, 24]);
   const [host, device] = [model.encodeImages(PIXELS, [GRID]), model.encodeImages(pixels, [GRID])];
   held.push(pixels, host, device);
-  expect(await device.features.data()).toEqual(await host.features.data());
+  expect(await device.features[0].data()).toEqual(await host.features[0].data());
   expect(() => model.encodeImages(PIXELS, [[1, 2, 2]])).toThrow(
     /1440 numbers; the grids need 4 patches of 24/,
   );

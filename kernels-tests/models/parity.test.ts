@@ -2,9 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Tier } from '../../src/gpu/index.js';
-import { loadModel } from '../../src/models/core/load.js';
 import type { WeightDtype } from '../../src/models/core/load-weights.js';
 import type { PassOptions } from '../../src/models/core/model.js';
+import { loadModel } from '../../src/models/load.js';
 import type { TensorReport } from '../../src/models/parity/difference.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
 import { runParity } from '../../src/models/parity/run.js';

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { noGrad } from '../../src/autograd/index.js';
 import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import { toF32 } from '../../src/formats/dtypes.js';
-import { canonicalName } from '../../src/models/core/names.js';
+import { QWEN_VL_NAMES } from '../../src/models/families/qwen-vl/names.js';
 import type { Model } from '../../src/models/index.js';
 import { packExamples } from '../../src/sft/batch.js';
 import type { Example } from '../../src/sft/examples.js';
@@ -78,7 +78,7 @@ describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2'])('%s', (fixture) => {
       const wanted = expected.names().filter((name) => name.startsWith('grad.'));
       expect(wanted.length).toBeGreaterThan(20);
       for (const name of wanted) {
-        const own = gradients.get(canonicalName(name.slice('grad.'.length)) as string);
+        const own = gradients.get(QWEN_VL_NAMES.canonical(name.slice('grad.'.length)) as string);
         const reference = await read(name);
         const error = relativeError(own ?? new Float32Array(reference.length), reference);
         // Keys' biases have gradients that vanish in exact arithmetic.

@@ -4,7 +4,6 @@ import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import { toF32 } from '../../src/formats/dtypes.js';
 import { adapterParameterName } from '../../src/models/core/lora/disk.js';
 import type { Model } from '../../src/models/core/model.js';
-import { canonicalName } from '../../src/models/core/names.js';
 import { train } from '../../src/train/loop.js';
 import { loadPolicy } from '../../src/train/policy.js';
 import { createRun } from '../../src/train/run-folder.js';
@@ -80,7 +79,7 @@ async function compare(
     }
     let compared = 0;
     for (const stored of expected.names().filter((n) => n.includes('.'))) {
-      const own = adapterParameterName(stored) ?? canonicalName(stored);
+      const own = adapterParameterName(model.config.names, stored);
       const values = await valuesOf(model, state, own as string, exact);
       const error = relativeError(values, await floats(expected, stored));
       expect([stored, error, error < limit]).toEqual([stored, error, true]);

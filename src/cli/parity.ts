@@ -1,9 +1,9 @@
 /** `osler parity`: a model's numbers beside those of the reference implementation. */
 import type { CommandModule } from 'yargs';
 import { grpoKind } from '../grpo/parity/kind.js';
-import { loadModel } from '../models/core/load.js';
 import type { WeightDtype } from '../models/core/load-weights.js';
 import { loadAdapter } from '../models/core/lora/disk.js';
+import { loadModel } from '../models/load.js';
 import { Fixture } from '../models/parity/fixture.js';
 import { MODEL_KINDS, type ParityReport, runParity } from '../models/parity/run.js';
 import { ensureDriver } from '../platform/launcher/launch.js';

@@ -4,7 +4,6 @@ import { encodeSamplingRows } from '../kernels/sampling.js';
 import { gridPatches, patchValues } from '../models/core/grid.js';
 import type { Model } from '../models/core/model.js';
 import { packSequences } from '../models/core/packing.js';
-import { sequencePositions } from '../models/core/positions.js';
 import type { Tokenizer } from '../text/index.js';
 import type { GroupSettings } from './group.js';
 import type { GenerationRequest, PromptImages } from './request.js';
@@ -33,7 +32,7 @@ export function checkRequest(model: Model, request: GenerationRequest, context: 
   check(!stop.includes(''), 'value', () => 'generate: an empty stop text would end every completion');
   packSequences(config, [{ ids, images: images?.grids }]);
   if (images) checkPixels(model, images);
-  const { next } = sequencePositions(config, ids, { images: images?.grids });
+  const { next } = config.positions(ids, { images: images?.grids });
   const cap = Math.min(maxNewTokens, config.text.maxPositions - next);
   check(cap > 0, 'value', () => {
     return `generate: the prompt takes ${next} positions, and the model has ${config.text.maxPositions}; shorten it`;

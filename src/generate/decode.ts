@@ -9,6 +9,7 @@ import { decodeAttention, kvAppend, NO_SLOT } from '../kernels/attention.js';
 import { philoxCounter } from '../kernels/random.js';
 import { encodeSamplingRows, sample, tokenMask } from '../kernels/sampling.js';
 import type { Model } from '../models/core/model.js';
+import type { AttentionPlace } from '../nn/attention.js';
 import { type DType, empty, scope, type Tensor } from '../tensor/index.js';
 import type { Sample } from './group.js';
 import type { PositionTable } from './positions.js';
@@ -192,13 +193,14 @@ export class DecodeBatch {
         const slots = this.#view('slots', rows);
         const context = {
           rotary: this.#positions.lookup(this.#view('positions', rows)),
-          attend: (layer: number, q: Tensor, k: Tensor, v: Tensor) => {
+          attend: ({ layer }: AttentionPlace, q: Tensor, k: Tensor, v: Tensor) => {
             const cache = this.#slab.layers[layer];
             kvAppend(cache, k, v, slots);
             return decodeAttention(q, cache, sequences, { maxKeys });
           },
         };
-        const hidden = model.hiddenWith(this.#view('tokens', rows), NO_FEATURES, null, context);
+        const input = { ids: this.#view('tokens', rows), featureRows: NO_FEATURES, features: [] };
+        const hidden = model.hiddenWith(input, context);
         return this.#draw(hidden, rows).keep();
       }),
     );

@@ -72,7 +72,7 @@ export class Generator {
     this.#tokenizer = options.tokenizer ?? null;
     this.#slab = new KvSlab(model.gpu, model.config.text, kvDtype);
     this.#cacheTokens = Math.min(options.cacheTokens ?? Number.POSITIVE_INFINITY, this.#slab.largest);
-    this.#positions = new PositionTable(model.gpu, model.config.text);
+    this.#positions = new PositionTable(model.gpu, model.config);
     const forbidden = [...new Set([...neverDrawn(model, stopIds), ...forbiddenIds])];
     this.#batch = new DecodeBatch(model, this.#slab, this.#positions, { capacity: maxBatch, forbidden });
   }

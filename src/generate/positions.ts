@@ -4,21 +4,21 @@
  */
 import type { Gpu } from '../gpu/index.js';
 import { embedding } from '../kernels/embedding.js';
-import { type RotaryTable, rotaryTable } from '../kernels/rotary.js';
-import type { TextConfig } from '../models/core/config.js';
-import { textRotaryAngles } from '../models/core/text-rotary.js';
+import type { RotaryTable } from '../kernels/rotary.js';
+import { uploadRotary } from '../models/core/batch.js';
+import type { ModelConfig } from '../models/core/config.js';
 import type { Tensor } from '../tensor/index.js';
 
 const STEP = 1024;
 
-/** Cosines and sines by position. */
+/** Cosines and sines by position, for each kind of layer. */
 export class PositionTable {
   readonly #gpu: Gpu;
-  readonly #config: TextConfig;
-  #table: RotaryTable | null = null;
+  readonly #config: ModelConfig;
+  #tables: readonly RotaryTable[] = [];
   #size = 0;
 
-  constructor(gpu: Gpu, config: TextConfig) {
+  constructor(gpu: Gpu, config: ModelConfig) {
     this.#gpu = gpu;
     this.#config = config;
   }
@@ -29,27 +29,25 @@ export class PositionTable {
     this.dispose();
     this.#size = Math.ceil(Math.max(count, 2 * this.#size) / STEP) * STEP;
     const axis = Int32Array.from({ length: this.#size }, (_, position) => position);
-    this.#table = rotaryTable(
-      this.#gpu,
-      textRotaryAngles(this.#config, [axis, axis, axis]),
-      this.#config.headDim,
-    );
-    this.#table.cos.keep();
-    this.#table.sin.keep();
+    this.#tables = uploadRotary(this.#gpu, this.#config, [axis, axis, axis]);
     return true;
   }
 
-  /** The rows of some positions, i32 on the device. */
-  lookup(positions: Tensor): RotaryTable {
-    const { cos, sin } = this.#table as RotaryTable;
-    return { cos: embedding(cos, positions), sin: embedding(sin, positions) };
+  /** The rows of some positions, i32 on the device, by kind of layer. */
+  lookup(positions: Tensor): readonly RotaryTable[] {
+    return this.#tables.map(({ cos, sin }) => ({
+      cos: embedding(cos, positions),
+      sin: embedding(sin, positions),
+    }));
   }
 
   /** Frees the table. */
   dispose(): void {
-    this.#table?.cos.dispose();
-    this.#table?.sin.dispose();
-    this.#table = null;
+    for (const { cos, sin } of this.#tables) {
+      cos.dispose();
+      sin.dispose();
+    }
+    this.#tables = [];
     this.#size = 0;
   }
 }

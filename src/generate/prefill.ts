@@ -3,6 +3,7 @@ import { gatherRows, noGrad } from '../autograd/index.js';
 import { kvAppend } from '../kernels/attention.js';
 import type { Model } from '../models/core/model.js';
 import { packSequences } from '../models/core/packing.js';
+import type { AttentionPlace } from '../nn/attention.js';
 import { fromHost, scope, type Tensor } from '../tensor/index.js';
 import type { Group } from './group.js';
 import type { KvSlab } from './slab.js';
@@ -20,13 +21,13 @@ export function prefill(model: Model, slab: KvSlab, groups: readonly Group[]): v
       const batch = model.prepare(packed);
       const context = {
         rotary: batch.context.rotary,
-        attend: (layer: number, q: Tensor, k: Tensor, v: Tensor) => {
-          kvAppend(slab.layers[layer], k, v, into);
-          return batch.context.attend(layer, q, k, v);
+        attend: (place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor) => {
+          kvAppend(slab.layers[place.layer], k, v, into);
+          return batch.context.attend(place, q, k, v);
         },
       };
-      const features = images?.features ?? null;
-      const hidden = model.hiddenWith(batch.ids, batch.featureRows, features, context);
+      const { ids, featureRows } = batch;
+      const hidden = model.hiddenWith({ ids, featureRows, features: images?.features ?? [] }, context);
       let end = 0;
       for (const group of groups) {
         end += group.request.ids.length;

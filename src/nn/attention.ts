@@ -3,16 +3,25 @@ import { reshape, rotary, split } from '../autograd/index.js';
 import type { RotaryTable } from '../kernels/rotary.js';
 import type { Tensor } from '../tensor/index.js';
 import type { Linear } from './linear.js';
+import type { Norm } from './norm.js';
+
+/** Who attends: a layer of a stack, by number. */
+export interface AttentionPlace {
+  readonly layer: number;
+  /** Layers of one kind share their rotary angles and who attends to whom; 0 where all layers are alike. */
+  readonly kind: number;
+}
 
 /**
  * Attention over q [T, H, D], k and v [T, Hkv, D] (after rotation) of one layer, giving [T, H, D]. Training attends within
  * packed segments; generation appends k and v to a cache and attends to that.
  */
-export type Attend = (layer: number, q: Tensor, k: Tensor, v: Tensor) => Tensor;
+export type Attend = (place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor) => Tensor;
 
 /** What the attention blocks of a pass share. */
 export interface AttentionContext {
-  readonly rotary: RotaryTable;
+  /** By kind of layer. */
+  readonly rotary: readonly RotaryTable[];
   readonly attend: Attend;
 }
 
@@ -24,38 +33,53 @@ export interface SeparateProjections {
   readonly o: Linear;
 }
 
+/** Norms over the width of a head, before the rotation. */
+export interface HeadNorms {
+  readonly q: Norm;
+  readonly k: Norm;
+}
+
 /** Attention with separate projections, in groups of query heads that share keys and values. */
 export class GroupedAttention {
-  readonly layer: number;
+  readonly place: AttentionPlace;
   readonly projections: SeparateProjections;
   readonly headDim: number;
+  readonly norms: HeadNorms | null;
 
-  constructor(layer: number, projections: SeparateProjections, headDim: number) {
-    this.layer = layer;
+  constructor(
+    place: AttentionPlace,
+    projections: SeparateProjections,
+    headDim: number,
+    norms: HeadNorms | null = null,
+  ) {
+    this.place = place;
     this.projections = projections;
     this.headDim = headDim;
+    this.norms = norms;
   }
 
   /** Applies the block to x [T, width]. */
   forward(x: Tensor, context: AttentionContext): Tensor {
     const { q, k, v, o } = this.projections;
+    const table = context.rotary[this.place.kind];
     const heads = (y: Tensor) => reshape(y, [x.shape[0], -1, this.headDim]);
-    const queries = rotary(heads(q.forward(x)), context.rotary);
-    const keys = rotary(heads(k.forward(x)), context.rotary);
-    const mixed = context.attend(this.layer, queries, keys, heads(v.forward(x)));
+    const turned = (y: Tensor, norm: Norm | undefined) => rotary(norm ? norm.forward(y) : y, table);
+    const queries = turned(heads(q.forward(x)), this.norms?.q);
+    const keys = turned(heads(k.forward(x)), this.norms?.k);
+    const mixed = context.attend(this.place, queries, keys, heads(v.forward(x)));
     return o.forward(reshape(mixed, [x.shape[0], -1]));
   }
 }
 
 /** Attention whose queries, keys and values come from one projection, as the vision towers have it. */
 export class FusedAttention {
-  readonly layer: number;
+  readonly place: AttentionPlace;
   readonly qkv: Linear;
   readonly out: Linear;
   readonly heads: number;
 
-  constructor(layer: number, qkv: Linear, out: Linear, heads: number) {
-    this.layer = layer;
+  constructor(place: AttentionPlace, qkv: Linear, out: Linear, heads: number) {
+    this.place = place;
     this.qkv = qkv;
     this.out = out;
     this.heads = heads;
@@ -64,9 +88,10 @@ export class FusedAttention {
   /** Applies the block to x [T, width]. */
   forward(x: Tensor, context: AttentionContext): Tensor {
     const [tokens, width] = x.shape;
+    const table = context.rotary[this.place.kind];
     const parts = split(this.qkv.forward(x), [width, width, width], 1);
     const [q, k, v] = parts.map((part) => reshape(part, [tokens, this.heads, width / this.heads]));
-    const mixed = context.attend(this.layer, rotary(q, context.rotary), rotary(k, context.rotary), v);
+    const mixed = context.attend(this.place, rotary(q, table), rotary(k, table), v);
     return this.out.forward(reshape(mixed, [tokens, width]));
   }
 }

@@ -8,21 +8,24 @@ export interface Block {
   forward(x: Tensor): Tensor;
 }
 
-/** `down(silu(gate(x)) * up(x))`. */
+/** `down(gated(gate(x), up(x)))`. */
 export class GatedMlp implements Block {
   readonly gate: Linear;
   readonly up: Linear;
   readonly down: Linear;
+  readonly gated: (gate: Tensor, up: Tensor) => Tensor;
 
-  constructor(gate: Linear, up: Linear, down: Linear) {
+  /** `gated` is `silu(gate) * up` by default. */
+  constructor(gate: Linear, up: Linear, down: Linear, gated: (gate: Tensor, up: Tensor) => Tensor = swiglu) {
     this.gate = gate;
     this.up = up;
     this.down = down;
+    this.gated = gated;
   }
 
   /** Applies the block. */
   forward(x: Tensor): Tensor {
-    return this.down.forward(swiglu(this.gate.forward(x), this.up.forward(x)));
+    return this.down.forward(this.gated(this.gate.forward(x), this.up.forward(x)));
   }
 }
 

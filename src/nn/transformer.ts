@@ -10,43 +10,59 @@ export interface AttentionBlock {
   forward(x: Tensor, context: AttentionContext): Tensor;
 }
 
-/** `x + attention(norm(x))`, then `x + mlp(norm(x))`. */
-export class TransformerLayer {
+/** What a layer is made of. */
+export interface LayerParts {
   readonly norm1: Norm;
   readonly attention: AttentionBlock;
+  /** On what attention gives, before it is added. */
+  readonly after1?: Norm;
   readonly norm2: Norm;
   readonly mlp: Block;
+  /** On what the MLP gives, before it is added. */
+  readonly after2?: Norm;
+}
 
-  constructor(norm1: Norm, attention: AttentionBlock, norm2: Norm, mlp: Block) {
-    this.norm1 = norm1;
-    this.attention = attention;
-    this.norm2 = norm2;
-    this.mlp = mlp;
+/** `x + attention(norm(x))`, then `x + mlp(norm(x))`. */
+export class TransformerLayer {
+  readonly parts: LayerParts;
+
+  constructor(parts: LayerParts) {
+    this.parts = parts;
   }
 
   /** Applies the layer to x [T, width]. */
   forward(x: Tensor, context: AttentionContext): Tensor {
-    const { y, h } = this.norm2.addForward(this.attention.forward(this.norm1.forward(x), context), x);
-    return add(this.mlp.forward(y), h);
+    const { norm1, attention, after1, norm2, mlp, after2 } = this.parts;
+    const mixed = attention.forward(norm1.forward(x), context);
+    const { y, h } = norm2.addForward(after1 ? after1.forward(mixed) : mixed, x);
+    const out = mlp.forward(y);
+    return add(after2 ? after2.forward(out) : out, h);
   }
 }
 
-/**
- * Runs layers one after another. With `recompute`, a layer's intermediates are not kept for the backward pass but computed
- * again when it gets there.
- */
+/** Options of {@link runLayers}. */
+export interface RunOptions {
+  /** Do not keep a layer's intermediates for the backward pass but compute them again when it gets there. */
+  readonly recompute?: boolean;
+  /** Changes what a layer hands to the next one. */
+  readonly tap?: (h: Tensor, layer: number) => Tensor;
+}
+
+/** Runs layers one after another. */
 export function runLayers(
   x: Tensor,
   layers: readonly TransformerLayer[],
-  context: (layer: number) => AttentionContext,
-  recompute = false,
+  context: AttentionContext,
+  { recompute = false, tap = (h) => h }: RunOptions = {},
 ): Tensor {
   let h = x;
   layers.forEach((layer, i) => {
-    const block = (input: Tensor) => scope(() => layer.forward(input, context(i)));
-    const next = recompute ? checkpoint(block, h) : block(h);
-    // The layer's input is ours, except the first one; what the backward needs of it the tape holds itself.
+    const block = (input: Tensor) => scope(() => layer.forward(input, context));
+    const given = recompute ? checkpoint(block, h) : block(h);
+    const next = tap(given, i);
+    // A layer's input and output are ours, except the first input; what the backward needs of them the tape holds itself.
     if (h !== x) h.dispose();
+    if (next !== given) given.dispose();
     h = next;
   });
   return h;

@@ -5,32 +5,7 @@ import type { Model } from '../models/index.js';
 import type { Parameters } from '../nn/parameters.js';
 import type { ParameterGroup } from '../optim/index.js';
 import type { Tensor } from '../tensor/index.js';
-import {
-  configError,
-  type Frozen,
-  frozenParts,
-  type MODEL_PARTS,
-  type TrainingConfig,
-} from './config/index.js';
-
-/** See {@link MODEL_PARTS}. */
-export type ModelPart = (typeof MODEL_PARTS)[number];
-
-/** The part that a weight belongs to, an adapter's matrices with the layer they stand beside. */
-export function partOf(name: string): ModelPart {
-  if (name.startsWith('visual.merger.')) return 'merger';
-  return name.startsWith('visual.') ? 'vision_tower' : 'language_model';
-}
-
-/** Whether the flags keep a weight as it is. */
-export function isFrozen(frozen: Frozen, name: string): boolean {
-  const flags = {
-    vision_tower: frozen.visionTower,
-    merger: frozen.merger,
-    language_model: frozen.languageModel,
-  };
-  return flags[partOf(name)];
-}
+import { configError, frozenParts, type TrainingConfig } from './config/index.js';
 
 /** Norms and biases, which are the vectors of a model, are not decayed. */
 function decays({ shape }: { readonly shape: readonly number[] }): boolean {
@@ -49,7 +24,7 @@ export function parameterGroups(config: TrainingConfig, model: Model, extra?: Pa
   };
   const rates = config.learning_rates;
   for (const [name, tensor] of model.namedParameters()) {
-    if (tensor.requiresGrad) put(name, tensor, rates[partOf(name)] ?? config.learning_rate);
+    if (tensor.requiresGrad) put(name, tensor, rates[model.config.names.part(name)] ?? config.learning_rate);
   }
   for (const [name, tensor] of extra?.trainable() ?? []) {
     put(`${EXTRA}${name}`, tensor, rates.extra ?? config.learning_rate);
@@ -64,14 +39,16 @@ export const EXTRA = 'extra.';
 
 /** Marks the weights that train, as the flags and the adapter say. */
 export function selectTrainable(config: TrainingConfig, model: Model): void {
-  const frozen = frozenParts(config);
+  const { visionTower, merger, languageModel } = frozenParts(config);
+  const frozen = { vision_tower: visionTower, merger, language_model: languageModel };
+  const { names } = model.config;
   const { adapter } = model;
   if (adapter) {
     const modules = adapter.config.modulesToSave;
     checkModules(model, modules);
     model.train((name) => adapter.parameters.find(name) !== undefined || isSaved(modules, name));
   } else {
-    model.train((name) => !isFrozen(frozen, name));
+    model.train((name) => !frozen[names.part(name)]);
   }
   if (![...model.namedParameters()].some(([, tensor]) => tensor.requiresGrad)) {
     throw configError("the config's freeze flags", 'leave nothing of this model to train');

@@ -58,10 +58,15 @@ export async function loadPolicy(
 export function policyOnPaper(gpu: Rehearsal, config: TrainingConfig, modelConfig: ModelConfig): Model {
   const model = new Model(gpu, modelConfig, weightsOnPaper(gpu, modelConfig, weightDtype(config)));
   if (config.use_peft) {
-    adapterOf(model, loraSettings(config), { adaptVision: adaptsVision(config) }, (linear, rank) => ({
-      a: empty(gpu, [rank, linear.inputs], { purpose: 'weights' }),
-      b: empty(gpu, [linear.outputs, rank], { purpose: 'weights' }),
-    }));
+    adapterOf(
+      model,
+      loraSettings(config, modelConfig),
+      { adaptVision: adaptsVision(config) },
+      (linear, rank) => ({
+        a: empty(gpu, [rank, linear.inputs], { purpose: 'weights' }),
+        b: empty(gpu, [linear.outputs, rank], { purpose: 'weights' }),
+      }),
+    );
   }
   selectTrainable(config, model);
   return model;
@@ -83,22 +88,26 @@ export async function loadReference(gpu: Gpu, config: TrainingConfig): Promise<M
 }
 
 function newAdapter(model: Model, config: TrainingConfig): void {
-  createAdapter(model, loraSettings(config), { seed: config.seed, adaptVision: adaptsVision(config) });
+  createAdapter(model, loraSettings(config, model.config), {
+    seed: config.seed,
+    adaptVision: adaptsVision(config),
+  });
 }
 
-/** Whether any layer below `visual.` gets an adapter. */
+/** Whether any layer of what sees gets an adapter. */
 export function adaptsVision(config: TrainingConfig): boolean {
   const { visionTower, merger } = frozenParts(config);
   return !visionTower || !merger;
 }
 
 /** The config's adapter in the terms of PEFT; frozen parts are excluded by their path. */
-export function loraSettings(config: TrainingConfig): Partial<LoraConfig> {
+export function loraSettings(config: TrainingConfig, { names, vision }: ModelConfig): Partial<LoraConfig> {
   const frozen = frozenParts(config);
+  const seeing = vision !== null && adaptsVision(config);
   const excluded = [
-    ...(adaptsVision(config) && frozen.visionTower ? ['visual\\.blocks\\..*'] : []),
-    ...(adaptsVision(config) && frozen.merger ? ['visual\\.merger\\..*'] : []),
-    ...(frozen.languageModel ? ['layers\\..*'] : []),
+    ...(seeing && frozen.visionTower ? [names.modules.vision_tower] : []),
+    ...(seeing && frozen.merger ? [names.modules.merger] : []),
+    ...(frozen.languageModel ? [names.modules.language_model] : []),
   ];
   return {
     rank: config.lora_r,

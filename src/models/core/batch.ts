@@ -8,7 +8,7 @@ import { fromHost, type Tensor } from '../../tensor/index.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
 import type { PackedBatch } from './packing.js';
-import { textRotaryAngles } from './text-rotary.js';
+import type { Axes } from './positions.js';
 
 /** Token ids with -1 at the rows that features will fill; such rows embed to zeros and send no gradient back. */
 export function uploadIds(gpu: Gpu, batch: Pick<PackedBatch, 'ids' | 'featureRows'>): Tensor {
@@ -17,16 +17,14 @@ export function uploadIds(gpu: Gpu, batch: Pick<PackedBatch, 'ids' | 'featureRow
   return fromHost(gpu, ids, [ids.length], 'i32').keep();
 }
 
-/** The rotary table of a batch's positions. */
-export function uploadRotary(
-  gpu: Gpu,
-  config: ModelConfig,
-  positions: PackedBatch['positions'],
-): RotaryTable {
-  const table = rotaryTable(gpu, textRotaryAngles(config.text, positions), config.text.headDim);
-  table.cos.keep();
-  table.sin.keep();
-  return table;
+/** The decoder's rotary tables for some positions, by kind of layer. */
+export function uploadRotary(gpu: Gpu, config: ModelConfig, positions: Axes): readonly RotaryTable[] {
+  return config.rotaryAngles(positions).map((angles) => {
+    const table = rotaryTable(gpu, angles, config.text.headDim);
+    table.cos.keep();
+    table.sin.keep();
+    return table;
+  });
 }
 
 /** Make one per batch; it must live until the backward pass has run, then be disposed. */
@@ -53,7 +51,10 @@ export class DeviceBatch {
   /** Frees the batch. */
   dispose(): void {
     this.segments.dispose();
-    const { cos, sin } = this.context.rotary;
-    for (const tensor of [this.ids, cos, sin]) tensor.dispose();
+    this.ids.dispose();
+    for (const { cos, sin } of this.context.rotary) {
+      cos.dispose();
+      sin.dispose();
+    }
   }
 }

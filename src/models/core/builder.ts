@@ -1,31 +1,56 @@
-/** Makes layers from named parameters, and remembers every linear layer by its path. */
+/** Makes layers by name and shape, and remembers what it was asked for. */
 import { Linear } from '../../nn/linear.js';
-import { Norm } from '../../nn/norm.js';
-import type { Parameters } from '../../nn/parameters.js';
+import { Norm, type NormOptions } from '../../nn/norm.js';
+import type { Tensor } from '../../tensor/index.js';
 
-/** See above. */
+/** What a parameter is; decides how it is initialised and stored. */
+export type ParameterRole = 'matrix' | 'embedding' | 'bias' | 'norm';
+
+/** A parameter by its published name. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly role: ParameterRole;
+}
+
+/**
+ * What families build their layers with. The same code makes a model from weights that were loaded, and, with tensors that
+ * exist on paper only, the inventory of a model that was not.
+ */
 export class LayerBuilder {
-  readonly parameters: Parameters;
-  /** Linear layers by path, in the order in which they were made; what adapters attach to. */
+  /** Every parameter, in the order in which they were asked for. */
+  readonly specs: ParameterSpec[] = [];
+  /** Linear layers by path; what adapters attach to. */
   readonly linears = new Map<string, Linear>();
+  readonly #tensorOf: (spec: ParameterSpec) => Tensor;
 
-  constructor(parameters: Parameters) {
-    this.parameters = parameters;
+  constructor(tensorOf: (spec: ParameterSpec) => Tensor) {
+    this.#tensorOf = tensorOf;
   }
 
-  /** The linear layer of a path, with a bias if the model has one there. */
-  linear(path: string): Linear {
-    const layer = new Linear(path, this.parameters.get(`${path}.weight`), this.#bias(path));
+  /** A parameter. */
+  parameter(name: string, shape: readonly number[], role: ParameterRole): Tensor {
+    const spec = { name, shape, role };
+    this.specs.push(spec);
+    return this.#tensorOf(spec);
+  }
+
+  /** A linear layer from `inputs` to `outputs` numbers. */
+  linear(path: string, inputs: number, outputs: number, bias: boolean): Linear {
+    const weight = this.parameter(`${path}.weight`, [outputs, inputs], 'matrix');
+    const layer = new Linear(path, weight, bias ? this.parameter(`${path}.bias`, [outputs], 'bias') : null);
     this.linears.set(path, layer);
     return layer;
   }
 
-  /** The norm of a path. */
-  norm(path: string, eps: number): Norm {
-    return new Norm(this.parameters.get(`${path}.weight`), this.#bias(path), eps);
+  /** An RMSNorm. */
+  rmsNorm(path: string, width: number, options: NormOptions): Norm {
+    return new Norm(this.parameter(`${path}.weight`, [width], 'norm'), null, options);
   }
 
-  #bias(path: string) {
-    return this.parameters.find(`${path}.bias`) ?? null;
+  /** A LayerNorm. */
+  layerNorm(path: string, width: number, options: NormOptions): Norm {
+    const weight = this.parameter(`${path}.weight`, [width], 'norm');
+    return new Norm(weight, this.parameter(`${path}.bias`, [width], 'bias'), options);
   }
 }

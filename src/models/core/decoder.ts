@@ -1,37 +1,67 @@
-/** The text decoder: Qwen2, Qwen2.5, the decoders of the VL models, and Llama-style models. */
-import { type AttentionContext, GroupedAttention } from '../../nn/attention.js';
-import { GatedMlp } from '../../nn/mlp.js';
+/** A text decoder: embedding, layers, final norm, output head. Families differ in what they make it of. */
+import { affine, embedding, scatterRows } from '../../autograd/index.js';
+import type { AttentionContext } from '../../nn/attention.js';
 import type { Norm } from '../../nn/norm.js';
-import { runLayers, TransformerLayer } from '../../nn/transformer.js';
+import { runLayers, type TransformerLayer } from '../../nn/transformer.js';
 import { scope, type Tensor } from '../../tensor/index.js';
-import type { LayerBuilder } from './builder.js';
-import type { TextConfig } from './config.js';
+import { modelError } from './errors.js';
 
-/** A stack of decoder layers and the final norm. */
-export class Decoder {
-  readonly config: TextConfig;
+/** The tokens of a pass. */
+export interface DecoderInput {
+  /** Ids [T], -1 at the rows that features take. */
+  readonly ids: Tensor;
+  /** Rows that hold image features instead of embedded tokens, in the order of the features. */
+  readonly featureRows: Int32Array;
+  /** What the tower gave; the first takes the place of the placeholders. */
+  readonly features: readonly Tensor[];
+}
+
+/** What a decoder is made of. */
+export interface DecoderParts {
+  /** [V, D]. */
+  readonly embeddings: Tensor;
+  /** Output weights [V, D]: the embedding again where they are tied. */
+  readonly head: Tensor;
   readonly layers: readonly TransformerLayer[];
   readonly norm: Norm;
+  /** Factor on embedded tokens, but not on features; 1 by default. */
+  readonly embeddingScale?: number;
+  /** Changes what a layer hands to the next one, such as by further features. */
+  readonly tap?: (h: Tensor, layer: number, input: DecoderInput) => Tensor;
+}
 
-  constructor(config: TextConfig, build: LayerBuilder) {
-    this.config = config;
-    this.layers = Array.from({ length: config.layers }, (_, i) => {
-      const path = `model.layers.${i}`;
-      const projection = (name: string) => build.linear(`${path}.self_attn.${name}_proj`);
-      const [q, k, v, o] = ['q', 'k', 'v', 'o'].map(projection);
-      const [gate, up, down] = ['gate', 'up', 'down'].map((name) => build.linear(`${path}.mlp.${name}_proj`));
-      return new TransformerLayer(
-        build.norm(`${path}.input_layernorm`, config.rmsNormEps),
-        new GroupedAttention(i, { q, k, v, o }, config.headDim),
-        build.norm(`${path}.post_attention_layernorm`, config.rmsNormEps),
-        new GatedMlp(gate, up, down),
-      );
-    });
-    this.norm = build.norm('model.norm', config.rmsNormEps);
+/** See {@link DecoderParts}. */
+export class Decoder {
+  readonly parts: DecoderParts;
+
+  constructor(parts: DecoderParts) {
+    this.parts = parts;
   }
 
-  /** Embedded tokens [T, width] to normed hidden states [T, width]. */
-  forward(x: Tensor, context: AttentionContext, recompute = false): Tensor {
-    return scope(() => this.norm.forward(runLayers(x, this.layers, () => context, recompute)));
+  /** Embedded tokens [T, D], with features in the rows that are theirs. */
+  embed({ ids, featureRows, features }: DecoderInput): Tensor {
+    const got = features[0]?.shape[0] ?? 0;
+    if (got !== featureRows.length) {
+      const hint = 'each image takes one placeholder per merged cell';
+      throw modelError(
+        'the batch',
+        `has ${featureRows.length} placeholder tokens and ${got} image features; ${hint}`,
+      );
+    }
+    const { embeddings, embeddingScale = 1 } = this.parts;
+    return scope(() => {
+      const found = embedding(embeddings, ids);
+      const x = embeddingScale === 1 ? found : affine(found, embeddingScale);
+      return features.length > 0 ? scatterRows(x, features[0], featureRows) : x;
+    });
+  }
+
+  /** Hidden states after the final norm [T, D]. */
+  forward(input: DecoderInput, context: AttentionContext, recompute = false): Tensor {
+    const { layers, norm, tap } = this.parts;
+    return scope(() => {
+      const run = { recompute, ...(tap ? { tap: (h: Tensor, i: number) => tap(h, i, input) } : {}) };
+      return norm.forward(runLayers(this.embed(input), layers, context, run));
+    });
   }
 }

@@ -1,7 +1,14 @@
 /** Image and video grids: how many patches an item has in time, height and width, as the image processor counts them. */
-
-import type { VisionConfig } from '../families/qwen-vl/vision-config.js';
 import { modelError } from './errors.js';
+
+/** How a model's tower cuts pictures. */
+export interface VisionConfig {
+  readonly channels: number;
+  readonly patchSize: number;
+  readonly temporalPatchSize: number;
+  /** Patches per side of a merged cell, which takes one token. */
+  readonly mergeSize: number;
+}
 
 /** Patches in time, height and width; an image has one in time. */
 export type Grid = readonly [time: number, height: number, width: number];

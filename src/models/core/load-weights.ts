@@ -9,10 +9,11 @@ import type { Gpu, Rehearsal } from '../../gpu/index.js';
 import { part } from '../../kernels/support.js';
 import { Parameters } from '../../nn/parameters.js';
 import { type DType, empty, sameShape, showShape, type Tensor } from '../../tensor/index.js';
+import type { ParameterSpec } from './builder.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
-import { type ParameterSpec, parameterSpecs } from './inventory.js';
-import { canonicalName } from './names.js';
+import { parameterSpecs } from './inventory.js';
+import type { WeightNames } from './names.js';
 
 /** How matrices are stored on the device; `auto` keeps what the file has. Norms and biases are always f32. */
 export type WeightDtype = 'auto' | 'f32' | 'f16' | 'bf16';
@@ -50,14 +51,15 @@ export interface LoadedWeights {
   readonly warnings: readonly string[];
 }
 
-/** Loads what `specs` list from a checkpoint in any name layout. */
+/** Loads a model's weights from a checkpoint in any name layout. */
 export async function loadWeights(
   gpu: Gpu,
   checkpoint: Checkpoint,
-  specs: readonly ParameterSpec[],
+  config: ModelConfig,
   options: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
-  const { names, unused } = matchNames(checkpoint, specs);
+  const specs = parameterSpecs(config);
+  const { names, unused } = matchNames(checkpoint, config.names, specs);
   const warnings = [...checkpoint.warnings];
   if (unused.length > 0) warnings.push(`${checkpoint.path}: unused tensors: ${listed(unused)}`);
   const parameters = new Parameters();
@@ -96,16 +98,17 @@ export async function loadWeights(
 /** File names of the wanted tensors by canonical name. */
 function matchNames(
   checkpoint: Checkpoint,
+  { canonical, head }: WeightNames,
   specs: readonly ParameterSpec[],
 ): { names: Map<string, string>; unused: string[] } {
   const wanted = new Set(specs.map(({ name }) => name));
   const names = new Map<string, string>();
   const unused: string[] = [];
   for (const file of checkpoint.names()) {
-    const name = canonicalName(file);
+    const name = canonical(file);
     if (name === null || !wanted.has(name)) {
       // A tied head may be stored all the same, and rotary tables follow from the config.
-      const expected = name === 'lm_head.weight' || file.endsWith('rotary_emb.inv_freq');
+      const expected = name === head || file.endsWith('rotary_emb.inv_freq');
       if (!expected) unused.push(file);
       continue;
     }
@@ -116,7 +119,7 @@ function matchNames(
   }
   const missing = [...wanted].filter((name) => !names.has(name));
   if (missing.length > 0) {
-    const hint = missing.includes('lm_head.weight')
+    const hint = missing.includes(head)
       ? '; set "tie_word_embeddings": true in config.json if the embedding is the head'
       : '; do config.json and the weights belong together?';
     throw modelError(checkpoint.path, `lacks ${listed(missing)}${hint}`);

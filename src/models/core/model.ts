@@ -3,23 +3,24 @@
  *
  * A training or scoring step packs its sequences (`packSequences`, `packGroups`), uploads them (`prepare`), encodes images
  * (`encodeImages`), runs `hidden`, and hands the hidden states and `head` to `tokenLogProbs` or `crossEntropy`, which never
- * hold all logits. Generation calls `embed` and `decoder.forward` with an attention context of its own.
+ * hold all logits. Generation calls `hiddenWith` with an attention context of its own.
  */
-import { concat, embedding, linear, narrow, reshape, scatterRows } from '../../autograd/index.js';
+import { concat, linear, narrow, reshape } from '../../autograd/index.js';
 import type { Gpu } from '../../gpu/index.js';
 import type { AttentionContext } from '../../nn/attention.js';
 import type { Linear } from '../../nn/linear.js';
 import type { Parameters } from '../../nn/parameters.js';
 import { fromHost, scope, type Tensor } from '../../tensor/index.js';
-import { type VisionPass, VisionTower } from '../families/qwen-vl/vision-tower.js';
 import { DeviceBatch } from './batch.js';
 import { LayerBuilder } from './builder.js';
 import type { ModelConfig } from './config.js';
-import { Decoder } from './decoder.js';
+import type { Decoder, DecoderInput } from './decoder.js';
 import { modelError } from './errors.js';
+import { SEEING } from './family.js';
 import { type Grid, gridPatches, gridTokens, patchValues } from './grid.js';
 import type { Adapter } from './lora/adapter.js';
 import type { PackedBatch } from './packing.js';
+import type { Tower, TowerPass } from './tower.js';
 
 /** Options of a pass through layers. */
 export interface PassOptions {
@@ -27,9 +28,10 @@ export interface PassOptions {
   readonly recompute?: boolean;
 }
 
-/** Images through the tower: features [cells, width] in the order of the images. */
+/** Images through the tower. */
 export interface EncodedImages {
-  readonly features: Tensor;
+  /** Features [cells, width] in the order of the images: one tensor, or as many as the family's decoder takes. */
+  readonly features: readonly Tensor[];
   /** Frees what the backward pass through the tower needs, and the features. */
   dispose(): void;
 }
@@ -43,7 +45,7 @@ export class Model {
   readonly config: ModelConfig;
   readonly parameters: Parameters;
   readonly decoder: Decoder;
-  readonly vision: VisionTower | null;
+  readonly vision: Tower | null;
   /** Every linear layer by path; adapters attach to them. The output head is not among them. */
   readonly linears: ReadonlyMap<string, Linear>;
   /** The LoRA adapter that is attached, if any; `createAdapter` and `loadAdapter` set it. */
@@ -57,20 +59,21 @@ export class Model {
     this.config = config;
     this.parameters = parameters;
     this.warnings = warnings;
-    const build = new LayerBuilder(parameters);
-    this.vision = config.vision ? new VisionTower(config.vision, build) : null;
-    this.decoder = new Decoder(config.text, build);
+    const build = new LayerBuilder(({ name }) => parameters.get(name));
+    const { tower, decoder } = config.build(build);
+    this.vision = tower;
+    this.decoder = decoder;
     this.linears = build.linears;
   }
 
   /** The embedding [V, D]. */
   get embeddings(): Tensor {
-    return this.parameters.get('model.embed_tokens.weight');
+    return this.decoder.parts.embeddings;
   }
 
   /** The output weights [V, D]: the embedding again where they are tied. */
   get head(): Tensor {
-    return this.config.text.tied ? this.embeddings : this.parameters.get('lm_head.weight');
+    return this.decoder.parts.head;
   }
 
   /** Every weight that training may change, by name: the model's own and the adapter's. */
@@ -110,8 +113,7 @@ export class Model {
     options: PassOptions = {},
   ): EncodedImages {
     const tower = this.vision;
-    if (!tower)
-      throw modelError(`a ${this.config.family} model`, 'cannot see images; use a Qwen2-VL or Qwen2.5-VL');
+    if (!tower) throw modelError(`a ${this.config.family} model`, `cannot see images; use a ${SEEING}`);
     const patches = grids.reduce((sum, grid) => sum + gridPatches(grid), 0);
     const width = patchValues(tower.config);
     const size = 'isTensor' in pixels ? pixels.size : pixels.length;
@@ -121,13 +123,13 @@ export class Model {
         `are ${size} numbers; the grids need ${patches} patches of ${width}`,
       );
     }
-    const passes: VisionPass[] = [];
+    const passes: TowerPass[] = [];
     const features = scope(() => {
       let first = 0;
       const parts = portions(grids).map((own) => {
         const pass = tower.pass(own);
         passes.push(pass);
-        const count = pass.layout.patches;
+        const count = pass.patches;
         const share =
           'isTensor' in pixels
             ? narrow(reshape(pixels, [patches, width]), 0, first, count)
@@ -138,51 +140,33 @@ export class Model {
                 'f32',
               );
         first += count;
-        return tower.forward(share, pass, options.recompute);
+        return pass.forward(share, options.recompute ?? false);
       });
-      return parts.length === 1 ? parts[0] : concat(parts, 0);
+      if (parts.length === 1) return parts[0];
+      return parts[0].map((_, i) =>
+        concat(
+          parts.map((levels) => levels[i]),
+          0,
+        ),
+      );
     });
     return {
       features,
       dispose: () => {
-        for (const pass of passes) pass.dispose();
-        features.dispose();
+        for (const held of [...passes, ...features]) held.dispose();
       },
     };
   }
 
-  /** Embedded tokens [T, D], with features in the rows that are theirs. */
-  embed(ids: Tensor, featureRows: Int32Array, features: Tensor | null = null): Tensor {
-    const got = features?.shape[0] ?? 0;
-    if (got !== featureRows.length) {
-      const hint = 'each image takes one placeholder per merged cell';
-      throw modelError(
-        'the batch',
-        `has ${featureRows.length} placeholder tokens and ${got} image features; ${hint}`,
-      );
-    }
-    return scope(() => {
-      const x = embedding(this.embeddings, ids);
-      return features ? scatterRows(x, features, featureRows) : x;
-    });
-  }
-
   /** Hidden states after the final norm [T, D], at the packed positions. */
-  hidden(batch: DeviceBatch, features: Tensor | null = null, options: PassOptions = {}): Tensor {
-    return this.hiddenWith(batch.ids, batch.featureRows, features, batch.context, options);
+  hidden(batch: DeviceBatch, features: readonly Tensor[] | null = null, options: PassOptions = {}): Tensor {
+    const { ids, featureRows } = batch;
+    return this.hiddenWith({ ids, featureRows, features: features ?? [] }, batch.context, options);
   }
 
   /** The same with any kind of attention, such as one over a KV cache. */
-  hiddenWith(
-    ids: Tensor,
-    featureRows: Int32Array,
-    features: Tensor | null,
-    context: AttentionContext,
-    options: PassOptions = {},
-  ): Tensor {
-    return scope(() =>
-      this.decoder.forward(this.embed(ids, featureRows, features), context, options.recompute),
-    );
+  hiddenWith(input: DecoderInput, context: AttentionContext, options: PassOptions = {}): Tensor {
+    return this.decoder.forward(input, context, options.recompute);
   }
 
   /** Logits [T, V] of hidden states [T, D]: for a few rows, such as those to sample from. */

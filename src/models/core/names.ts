@@ -1,40 +1,37 @@
 /**
- * Weight names. Checkpoints come with two layouts (`model.layers.0`, `visual.` as published; `model.language_model.`,
- * `model.visual.` in memory since transformers 4.52) and base classes drop the leading `model.`. Inside Osler every weight
- * has its published name, which is also what we save.
+ * Weight names. Inside Osler every weight has its published name, which is also what we save; its family knows the other
+ * names that files give it.
  */
 
-const TEXT = /^(embed_tokens|layers|norm)\./;
-const LANGUAGE_MODEL = 'language_model.';
-/** Buffers that old exports stored; they follow from the config. */
-const DERIVED = /rotary_emb\.inv_freq$/;
+/** Parts of a model that can be frozen, or trained at a rate of their own. */
+export type ModelPart = 'vision_tower' | 'merger' | 'language_model';
 
-/**
- * The published name of a weight or module under any layout, or null for what no supported model has. Works on names with
- * or without `.weight`.
- */
-export function canonicalName(name: string): string | null {
-  if (DERIVED.test(name)) return null;
-  if (name === 'lm_head' || name.startsWith('lm_head.')) return name;
-  let rest = name.startsWith('model.') ? name.slice('model.'.length) : name;
-  if (rest.startsWith('visual.')) return rest;
-  if (rest.startsWith(LANGUAGE_MODEL)) {
-    rest = rest.slice(LANGUAGE_MODEL.length);
-    // `language_model.model.layers`: the decoder saved as a causal language model within another model.
-    if (rest.startsWith('model.')) rest = rest.slice('model.'.length);
-    if (rest.startsWith('lm_head.')) return rest;
-  }
-  return TEXT.test(`${rest}.`) ? `model.${rest}` : null;
+/** A family's weight names. */
+export interface WeightNames {
+  /** The embedding, and the output head where it has weights of its own. */
+  readonly embedding: string;
+  readonly head: string;
+  /**
+   * The published name of a weight or module under any layout, or null for what the family does not have. Works on names
+   * with or without `.weight`.
+   */
+  canonical(name: string): string | null;
+  /** A published name in the layout that transformers has in memory: what adapters name modules by. */
+  memory(name: string): string;
+  /** Where the layers of each part are, as a regular expression for what stands before and in their paths. */
+  readonly modules: Readonly<Record<ModelPart, string>>;
+  /** First words of the paths of the tower and of its merger; none in a family that does not see. */
+  readonly vision: readonly string[];
+  /** The part that a weight belongs to, an adapter's matrices with the layer they stand beside. */
+  part(name: string): ModelPart;
 }
 
-/** A canonical name in the layout that transformers 4.52 and later use in memory. */
-export function memoryName(name: string, multimodal: boolean): string {
-  if (!multimodal || name.startsWith('lm_head')) return name;
-  if (name.startsWith('visual.')) return `model.${name}`;
-  return name.replace(/^model\./, 'model.language_model.');
+/** Whether a weight belongs to what sees. */
+export function isVision(names: WeightNames, name: string): boolean {
+  return names.part(name) !== 'language_model';
 }
 
-/** Whether a canonical name belongs to the vision tower. */
-export function isVision(name: string): boolean {
-  return name.startsWith('visual.');
+/** Whether an adapter's selector speaks of what sees: a regular expression with one of its words. */
+export function namesVision({ vision }: WeightNames, selector: string | readonly string[]): boolean {
+  return typeof selector === 'string' && vision.some((word) => selector.includes(word));
 }

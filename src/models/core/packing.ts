@@ -5,7 +5,7 @@
 import type { Segment } from '../../kernels/attention.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
-import { type SequenceMedia, type SequencePositions, sequencePositions } from './positions.js';
+import type { Axes, SequenceMedia, SequencePositions } from './positions.js';
 
 /** Token ids of one sequence, without padding, and what it shows. */
 export interface Sequence extends SequenceMedia {
@@ -21,8 +21,7 @@ export interface SequenceGroup {
 /** Tokens of a batch, in one row. */
 export interface PackedBatch {
   readonly ids: Int32Array;
-  /** Positions of each token in time, height and width; equal for models without images. */
-  readonly positions: readonly [Int32Array, Int32Array, Int32Array];
+  readonly positions: Axes;
   /** Who attends to whom. */
   readonly segments: readonly Segment[];
   /** Rows that hold image or video features instead of embedded tokens, in the order of the features. */
@@ -73,7 +72,7 @@ class Packer {
 
   addPrompt(sequence: Sequence): { segment: Segment; positions: SequencePositions } {
     if (sequence.ids.length === 0) throw modelError(`sequence ${this.#segments.length}`, 'has no tokens');
-    const positions = sequencePositions(this.#config, sequence.ids, sequence);
+    const positions = this.#config.positions(sequence.ids, sequence);
     const segment = { start: this.#ids.length, end: this.#ids.length + sequence.ids.length };
     const { image, video } = this.#config.tokens;
     for (let i = 0; i < sequence.ids.length; i++) {

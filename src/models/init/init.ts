@@ -1,18 +1,29 @@
 /** Writing a randomly initialised checkpoint: weights, config, tokenizer and what else a model folder has. */
 import { writeCheckpoint } from '../../formats/checkpoint-writer.js';
 import { writeTextFiles } from '../../platform/files.js';
-import { buildByteTokenizer } from '../../text/byte-tokenizer.js';
 import type { Merge } from '../../text/learn-merges.js';
-import { type ModelConfig, parseConfig, type StoredDtype } from '../core/config.js';
+import type { ParameterSpec } from '../core/builder.js';
+import type { ModelConfig, StoredDtype } from '../core/config.js';
 import { modelError } from '../core/errors.js';
-import { type ParameterSpec, parameterCount, parameterSpecs } from '../core/inventory.js';
+import { parameterCount, parameterSpecs } from '../core/inventory.js';
 import type { JsonObject } from '../core/json-fields.js';
-import { MINIATURES, miniature, tokenIds } from './miniature.js';
-import { PUBLISHED } from './published.js';
+import { type InitRoom, MINIATURE_SIZES, type MiniatureSize, type SpecialIds } from '../families/room.js';
+import { ROOMS, roomOf } from '../registry.js';
 import { randomWeight } from './random-weights.js';
 
-/** Names that {@link initModel} takes. */
-export const ARCHITECTURES: readonly string[] = [...MINIATURES, ...Object.keys(PUBLISHED)];
+const rooms: readonly InitRoom[] = Object.values(ROOMS).map(({ init }) => init);
+
+/** Raw configs of published models by name, in the layout in which they are published. */
+export const PUBLISHED: Readonly<Record<string, JsonObject>> = Object.assign(
+  {},
+  ...rooms.map(({ published }) => published),
+);
+
+/** Names that {@link initModel} takes; the size of a miniature alone means the first family's. */
+export const ARCHITECTURES: readonly string[] = [
+  ...MINIATURE_SIZES.flatMap((size) => [size, ...rooms.map((room) => `${size}-${room.miniatureName}`)]),
+  ...Object.keys(PUBLISHED),
+];
 
 /** Options of {@link initModel}. */
 export interface InitOptions {
@@ -30,37 +41,50 @@ export interface InitOptions {
 
 /** Miniature vocabularies are rounded up to this, as published ones are. */
 const VOCAB_STEP = 32;
-const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073];
-const CLIP_STD = [0.26862954, 0.26130258, 0.27577711];
 
-/** The architecture's raw config and the tokenizer that goes with it. */
-export function architecture(
-  arch: string | JsonObject,
-  merges: readonly Merge[] = [],
-): { raw: JsonObject; files: Readonly<Record<string, string>> } {
-  const published = typeof arch === 'string' ? PUBLISHED[arch] : undefined;
-  if (published && typeof arch === 'string') {
-    if (merges.length > 0) throw modelError(`architecture "${arch}"`, 'has a tokenizer of its own');
-    const qwen = published.model_type !== 'llama';
-    const vocab = buildByteTokenizer(
-      qwen ? { firstSpecialId: 151643, qwen25: arch.startsWith('qwen2.5') } : {},
-    );
-    return { raw: qwen ? published : withTokenizerIds(published, vocab.ids), files: vocab.files };
-  }
-  const tokenizer = buildByteTokenizer({ qwen25: true, merges });
-  const vocab = Math.ceil(tokenizer.size / VOCAB_STEP) * VOCAB_STEP;
-  const raw =
-    typeof arch === 'string'
-      ? miniature(arch, vocab, tokenizer.ids)
-      : { ...arch, ...tokenIds(tokenizer.ids, arch), vocab_size: vocab };
-  if (!raw) throw modelError(`architecture "${arch}"`, `is not known; known are ${ARCHITECTURES.join(', ')}`);
-  return { raw, files: tokenizer.files };
+/** A raw config and the tokenizer files that go with it. */
+export interface Architecture {
+  readonly raw: JsonObject;
+  readonly files: Readonly<Record<string, string>>;
 }
 
-/** Our byte tokenizer numbers its special tokens otherwise than the published model's own. */
-function withTokenizerIds(raw: JsonObject, ids: Readonly<Record<string, number>>): JsonObject {
-  const [end, text] = [ids['<|im_end|>'], ids['<|endoftext|>']];
-  return { ...raw, bos_token_id: text, eos_token_id: end, pad_token_id: text };
+/** What {@link InitOptions.arch} means. */
+export function architecture(arch: string | JsonObject, merges: readonly Merge[] = []): Architecture {
+  if (typeof arch !== 'string') {
+    const { init } = roomOf(arch, 'the config');
+    return withTokenizer(init, merges, (vocab, ids) => ({
+      ...arch,
+      ...init.tokenIds(ids),
+      vocab_size: vocab,
+    }));
+  }
+  const published = rooms.find((room) => Object.hasOwn(room.published, arch));
+  if (published) {
+    if (merges.length > 0) throw modelError(`architecture "${arch}"`, 'has a tokenizer of its own');
+    const { raw, tokenizer } = published.blueprint(arch);
+    return { raw, files: tokenizer.files };
+  }
+  const { room, size } = miniature(arch);
+  return withTokenizer(room, merges, (vocab, ids) => room.miniature(size, vocab, ids));
+}
+
+function withTokenizer(
+  room: InitRoom,
+  merges: readonly Merge[],
+  config: (vocab: number, ids: SpecialIds) => JsonObject,
+): Architecture {
+  const { size, ids, files } = room.tokenizer(merges);
+  return { raw: config(Math.ceil(size / VOCAB_STEP) * VOCAB_STEP, ids), files };
+}
+
+/** The family and size that a name such as `tiny-llama` means. */
+function miniature(name: string): { room: InitRoom; size: MiniatureSize } {
+  for (const size of MINIATURE_SIZES) {
+    if (name === size) return { room: rooms[0], size };
+    const room = rooms.find(({ miniatureName }) => name === `${size}-${miniatureName}`);
+    if (room) return { room, size };
+  }
+  throw modelError(`architecture "${name}"`, `is not known; known are ${ARCHITECTURES.join(', ')}`);
 }
 
 /** Writes the folder; equal options give equal bytes. */
@@ -70,7 +94,9 @@ export async function initModel(dir: string, options: InitOptions): Promise<Mode
   }
   const { raw: base, files } = architecture(options.arch, options.merges);
   const raw = options.dtype ? { ...base, torch_dtype: options.dtype } : base;
-  const config = parseConfig(raw, typeof options.arch === 'string' ? options.arch : 'the config');
+  const name = typeof options.arch === 'string' ? options.arch : 'the config';
+  const room = roomOf(raw, name);
+  const config = room.parse(raw, name);
   const deviation = typeof raw.initializer_range === 'number' ? raw.initializer_range : 0.02;
   const parameters = parameterCount(config);
   let parametersDone = 0;
@@ -87,29 +113,16 @@ export async function initModel(dir: string, options: InitOptions): Promise<Mode
   };
   await writeCheckpoint(dir, parameterSpecs(config).map(source), { maxShardBytes: options.maxShardBytes });
   options.onProgress?.({ parametersDone, parameters });
-  await writeTextFiles(dir, { ...files, ...settings(config), 'config.json': json(raw) });
+  const own = { 'generation_config.json': generationSettings(config), ...room.init.files(config) };
+  const texts = Object.entries({ ...own, 'config.json': raw }).map(([name, value]) => [name, json(value)]);
+  await writeTextFiles(dir, { ...files, ...Object.fromEntries(texts) });
   return config;
 }
 
-/** generation_config.json and, for models that see, preprocessor_config.json. */
-function settings(config: ModelConfig): Record<string, string> {
-  const { bos, eos, pad = bos } = config.tokens;
+function generationSettings({ tokens }: ModelConfig): JsonObject {
+  const { bos, eos, pad = bos } = tokens;
   const stop = [...new Set([...eos, ...(pad === undefined ? [] : [pad])])];
-  const generation = { bos_token_id: bos, eos_token_id: stop, pad_token_id: pad, do_sample: false };
-  const out: Record<string, string> = { 'generation_config.json': json(generation) };
-  if (config.vision) {
-    out['preprocessor_config.json'] = json({
-      image_processor_type: 'Qwen2VLImageProcessor',
-      min_pixels: 3136,
-      max_pixels: 12845056,
-      patch_size: config.vision.patchSize,
-      temporal_patch_size: config.vision.temporalPatchSize,
-      merge_size: config.vision.mergeSize,
-      image_mean: CLIP_MEAN,
-      image_std: CLIP_STD,
-    });
-  }
-  return out;
+  return { bos_token_id: bos, eos_token_id: stop, pad_token_id: pad, do_sample: false };
 }
 
 function json(value: unknown): string {

@@ -6,8 +6,8 @@ import { asBytes, fromF32 } from '../../formats/dtypes.js';
 import type { TensorSource } from '../../formats/writer.js';
 import { randomWords } from '../../kernels/random.js';
 import { numel } from '../../tensor/index.js';
+import type { ParameterSpec } from '../core/builder.js';
 import type { StoredDtype } from '../core/config.js';
-import type { ParameterSpec } from '../core/inventory.js';
 import { nameHash, randomWord } from './random-words.js';
 
 const CHUNK_ELEMENTS = 1 << 21;

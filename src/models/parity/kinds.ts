@@ -141,12 +141,13 @@ const GRADIENT = 'grad.';
 
 /** Parameters by the names of the gradients (or of what else has a prefix) that the fixture has. */
 export function wantedGradients(fixture: Fixture, model: Model, prefix = GRADIENT): Map<string, string> {
+  const { names } = model.config;
+  const tied = model.findParameter(names.head) === undefined;
   const wanted = new Map<string, string>();
   for (const name of fixture.names()) {
     if (!name.startsWith(prefix)) continue;
-    const canonical = adapterParameterName(name.slice(prefix.length));
-    const head = canonical === 'lm_head.weight' && model.config.text.tied;
-    const parameter = head ? 'model.embed_tokens.weight' : canonical;
+    const canonical = adapterParameterName(names, name.slice(prefix.length));
+    const parameter = canonical === names.head && tied ? names.embedding : canonical;
     const tensor = parameter === null ? undefined : model.findParameter(parameter);
     if (parameter === null || !tensor) {
       throw fixture.wrong(name, 'belongs to a parameter that the model does not have');

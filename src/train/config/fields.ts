@@ -10,9 +10,6 @@ const share = z.number().min(0).lt(1);
 /** Metric writers beside `metrics.jsonl`. */
 export const REPORTERS = ['tensorboard', 'wandb'] as const;
 
-/** Parts of a model that can be frozen or given a learning rate of their own. */
-export const MODEL_PARTS = ['vision_tower', 'merger', 'language_model'] as const;
-
 /** Fields of a run, with defaults that trainers override where theirs differ. */
 export const trainingFields = {
   // Model

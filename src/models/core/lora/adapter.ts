@@ -11,14 +11,14 @@ import { Parameters } from '../../../nn/parameters.js';
 import { fromHost, scope, type Tensor, zeros } from '../../../tensor/index.js';
 import { fillUniform, nameHash } from '../../init/random-words.js';
 import { modelError } from '../errors.js';
-import { isVision, memoryName } from '../names.js';
+import { isVision, namesVision, type WeightNames } from '../names.js';
 import { LORA_DEFAULTS, type LoraConfig } from './config.js';
 import { scaling, targets } from './targets.js';
 
 /** What a model must have to take an adapter. */
 export interface Adaptable {
   readonly gpu: Gpu;
-  readonly config: { readonly vision: object | null };
+  readonly config: { readonly names: WeightNames };
   /** Its own weights. */
   readonly parameters: Parameters;
   /** Linear layers by path. */
@@ -75,7 +75,7 @@ export class Adapter {
 
   /** Adds matrices to one module; the adapter owns them from here on. */
   attach(linear: Linear, { a, b }: LoraMatrices): void {
-    const path = memoryName(linear.path, this.model.config.vision !== null);
+    const path = this.model.config.names.memory(linear.path);
     const { rank, scale } = scaling(this.config, path);
     const shapes = `A [${a.shape.join(', ')}] and B [${b.shape.join(', ')}]`;
     const fits =
@@ -160,21 +160,19 @@ export function adapterOf(
   make: (linear: Linear, rank: number) => LoraMatrices,
 ): Adapter {
   const config = guarded({ ...LORA_DEFAULTS, ...settings }, model, options);
-  const multimodal = model.config.vision !== null;
-  const chosen = [...model.linears.values()].filter(({ path }) =>
-    targets(config, memoryName(path, multimodal)),
-  );
+  const { names } = model.config;
+  const chosen = [...model.linears.values()].filter(({ path }) => targets(config, names.memory(path)));
   if (chosen.length === 0) {
-    const names = [...new Set([...model.linears.keys()].map((path) => path.split('.').at(-1)))].join(', ');
+    const known = [...new Set([...model.linears.keys()].map((path) => path.split('.').at(-1)))].join(', ');
     throw modelError(
       `the LoRA targets ${JSON.stringify(config.targets)}`,
-      `match no module; there are ${names}`,
+      `match no module; there are ${known}`,
     );
   }
   const adapter = new Adapter(model, config);
   try {
     for (const linear of chosen) {
-      const { rank } = scaling(config, memoryName(linear.path, multimodal));
+      const { rank } = scaling(config, names.memory(linear.path));
       adapter.attach(linear, make(linear, rank));
     }
   } catch (error) {
@@ -184,25 +182,25 @@ export function adapterOf(
   return adapter;
 }
 
-/** What PEFT must be told so that it, too, leaves the tower alone. */
-const EXCLUDE_VISION = '.*\\.?visual\\..*';
-
 function guarded(
   config: LoraConfig,
   model: Adaptable,
   options: Pick<CreateAdapterOptions, 'adaptVision'>,
 ): LoraConfig {
   const { targets: wanted, exclude } = config;
-  const named = typeof wanted === 'string' && wanted.includes('visual');
-  if (!model.config.vision || options.adaptVision || named) return config;
+  const { names } = model.config;
+  if (options.adaptVision || namesVision(names, wanted)) return config;
   const matched = [...model.linears.keys()].some(
-    (path) => isVision(path) && targets(config, memoryName(path, true)),
+    (path) => isVision(names, path) && targets(config, names.memory(path)),
   );
   if (!matched) return config;
-  if (exclude === null) return { ...config, exclude: EXCLUDE_VISION };
+  // What PEFT must be told so that it, too, leaves the tower alone.
+  const words = names.vision.length > 1 ? `(${names.vision.join('|')})` : names.vision[0];
+  const tower = `.*\\.?${words}\\..*`;
+  if (exclude === null) return { ...config, exclude: tower };
   const also =
     typeof exclude === 'string' ? exclude : exclude.map((name) => `(.*\\.)?${escaped(name)}`).join('|');
-  return { ...config, exclude: `(${also}|${EXCLUDE_VISION})` };
+  return { ...config, exclude: `(${also}|${tower})` };
 }
 
 function escaped(name: string): string {

@@ -5,10 +5,10 @@ import { isFloatDtype, toF32 } from '../../../formats/dtypes.js';
 import { writeTextFiles } from '../../../platform/files.js';
 import { fromHost, type Tensor } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
-import { readJson } from '../load.js';
 import { fill } from '../load-weights.js';
 import type { Model } from '../model.js';
-import { canonicalName, memoryName } from '../names.js';
+import type { WeightNames } from '../names.js';
+import { readJson } from '../read-json.js';
 import { tensorSource } from '../save.js';
 import { type Adaptable, Adapter } from './adapter.js';
 import { loraConfigJson, parseLoraConfig } from './config.js';
@@ -17,9 +17,9 @@ const PREFIX = 'base_model.model.';
 const CONFIG = 'adapter_config.json';
 
 /** A name from an adapter file as a parameter's name: any generation of prefixes, with or without the adapter's name. */
-export function adapterParameterName(name: string): string | null {
+export function adapterParameterName(names: WeightNames, name: string): string | null {
   const bare = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : name;
-  return canonicalName(bare.replace(/\.(lora_[AB])\.default\.weight$/, '.$1.weight'));
+  return names.canonical(bare.replace(/\.(lora_[AB])\.default\.weight$/, '.$1.weight'));
 }
 
 /**
@@ -46,7 +46,7 @@ async function attachAll(adapter: Adapter, file: Checkpoint): Promise<void> {
   const { model } = adapter;
   const pairs = new Map<string, { a?: string; b?: string }>();
   for (const name of file.names()) {
-    const canonical = adapterParameterName(name);
+    const canonical = adapterParameterName(model.config.names, name);
     const [, path, kind] = /^(.*)\.lora_(A|B)\.weight$/.exec(canonical ?? '') ?? [];
     if (path !== undefined) {
       const pair = pairs.get(path) ?? {};
@@ -96,7 +96,7 @@ export async function saveAdapter(
   files: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { model, config } = adapter;
-  const named = (name: string) => `${PREFIX}${memoryName(name, model.config.vision !== null)}`;
+  const named = (name: string) => `${PREFIX}${model.config.names.memory(name)}`;
   const whole = [...model.parameters.entries()].filter(([name]) => isSaved(config.modulesToSave, name));
   const sources = [...adapter.parameters.entries(), ...whole].map(([name, tensor]) =>
     tensorSource(named(name), tensor, 'F32'),

@@ -3,7 +3,7 @@
  * who attends to whom.
  */
 import { checkGrids, type Grid, gridPatches } from '../../core/grid.js';
-import type { VisionConfig } from './vision-config.js';
+import type { QwenVision } from './vision.js';
 
 /** The order and segmentation of the patches of some images. */
 export interface VisionLayout {
@@ -20,7 +20,7 @@ export interface VisionLayout {
 }
 
 /** Lays out images by their grids. */
-export function visionLayout(config: VisionConfig, grids: readonly Grid[]): VisionLayout {
+export function visionLayout(config: QwenVision, grids: readonly Grid[]): VisionLayout {
   const merge = config.mergeSize;
   checkGrids(grids, merge);
   const perCell = merge ** 2;

@@ -1,0 +1,88 @@
+/** Shapes and files of checkpoints, as far as the Qwen-VL models agree on them. */
+import { buildByteTokenizer } from '../../../text/byte-tokenizer.js';
+import type { ModelConfig } from '../../core/config.js';
+import type { JsonObject } from '../../core/json-fields.js';
+import { miniatureDecoder } from '../common/miniature.js';
+import { textTokenIds } from '../common/tokens.js';
+import { FIRST_SPECIAL_ID, QWEN_TEXT } from '../qwen2/shapes.js';
+import type { InitRoom, MiniatureSize, SpecialIds } from '../room.js';
+
+/** What all published configs say beside the decoder's and the tower's sizes. */
+export const QWEN_VL: JsonObject = {
+  ...QWEN_TEXT,
+  vision_start_token_id: 151652,
+  vision_end_token_id: 151653,
+  vision_token_id: 151654,
+  image_token_id: 151655,
+  video_token_id: 151656,
+  rope_scaling: { type: 'mrope', mrope_section: [16, 24, 24] },
+};
+
+/** How the miniatures' frequencies are shared out. */
+const SECTIONS: Readonly<Record<MiniatureSize, readonly number[]>> = {
+  tiny: [2, 3, 3],
+  small: [8, 12, 12],
+};
+
+/** How the miniatures' pictures are cut. */
+const PATCHES = { in_chans: 3, patch_size: 14, spatial_merge_size: 2, temporal_patch_size: 2 };
+
+/** A generation's own part of its miniatures' configs. */
+export interface VlShapes {
+  readonly name: string;
+  readonly architecture: string;
+  readonly modelType: string;
+  readonly published: Readonly<Record<string, JsonObject>>;
+  /** Whether published tokenizers have the tokens that came with Qwen2.5. */
+  readonly qwen25: boolean;
+  /** Sizes of the miniatures' towers, and what follows the patch sizes. */
+  readonly towers: Readonly<Record<MiniatureSize, JsonObject>>;
+  readonly towerSettings: JsonObject;
+}
+
+/** Everything that `init` needs. */
+export function qwenVlInit(shapes: VlShapes): InitRoom {
+  const tokenIds = (ids: SpecialIds) => ({ ...textTokenIds(ids), ...visionTokenIds(ids) });
+  return {
+    published: shapes.published,
+    blueprint: (name) => ({
+      raw: shapes.published[name],
+      tokenizer: buildByteTokenizer({ firstSpecialId: FIRST_SPECIAL_ID, qwen25: shapes.qwen25 }),
+    }),
+    miniatureName: shapes.name,
+    miniature: (size, vocab, ids) => ({
+      architectures: [shapes.architecture],
+      model_type: shapes.modelType,
+      ...miniatureDecoder(size, vocab, ids),
+      rope_scaling: { type: 'mrope', mrope_section: SECTIONS[size] },
+      ...visionTokenIds(ids),
+      vision_config: { ...shapes.towers[size], ...PATCHES, ...shapes.towerSettings },
+    }),
+    tokenizer: (merges) => buildByteTokenizer({ qwen25: true, merges }),
+    tokenIds,
+    files: (config) => ({ 'preprocessor_config.json': pictureSettings(config) }),
+  };
+}
+
+function visionTokenIds(ids: SpecialIds): JsonObject {
+  return {
+    vision_start_token_id: ids['<|vision_start|>'],
+    vision_end_token_id: ids['<|vision_end|>'],
+    vision_token_id: ids['<|vision_pad|>'],
+    image_token_id: ids['<|image_pad|>'],
+    video_token_id: ids['<|video_pad|>'],
+  };
+}
+
+function pictureSettings({ vision }: ModelConfig): JsonObject {
+  return {
+    image_processor_type: 'Qwen2VLImageProcessor',
+    min_pixels: 3136,
+    max_pixels: 12845056,
+    patch_size: vision?.patchSize,
+    temporal_patch_size: vision?.temporalPatchSize,
+    merge_size: vision?.mergeSize,
+    image_mean: [0.48145466, 0.4578275, 0.40821073],
+    image_std: [0.26862954, 0.26130258, 0.27577711],
+  };
+}
