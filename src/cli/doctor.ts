@@ -76,11 +76,15 @@ function advise(gpu: Gpu, roofline: Roofline): string[] {
     );
   }
   if (!info.tiers.includes('subgroup-matrix')) {
-    advice.push(
-      info.software
-        ? 'The matrix tier is off on this driver; LP_NATIVE_VECTOR_WIDTH=256 turns it on for tests of the tensor-core kernels.'
-        : 'The adapter reports no f16 matrices with f32 results (VK_KHR_cooperative_matrix): update its driver if the GPU has tensor cores.',
-    );
+    if (/llvmpipe/.test(info.name)) {
+      advice.push(
+        'The matrix tier is off on this driver; LP_NATIVE_VECTOR_WIDTH=256 turns it on for tests of the tensor-core kernels.',
+      );
+    } else if (!info.software) {
+      advice.push(
+        'The adapter reports no f16 matrices with f32 results (VK_KHR_cooperative_matrix): update its driver if the GPU has tensor cores.',
+      );
+    }
   }
   if (!info.features.includes('timestamp-query'))
     advice.push('No timestamp-query: `--profile` is not available.');
