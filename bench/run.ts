@@ -5,6 +5,7 @@ import { openDevice } from '#osler/cli/device.js';
 import { chromeTrace, type Gpu, summarise } from '#osler/gpu/index.js';
 import { measureRoofline } from '#osler/kernels/roofline.js';
 import { tunerFor } from '#osler/kernels/tuner.js';
+import { ensureDriver } from '#osler/platform/launcher/launch.js';
 import type { BenchCase } from './case.js';
 import { type BenchRow, measure } from './measure.js';
 
@@ -25,6 +26,7 @@ export async function runBench(options: BenchOptions): Promise<void> {
   if (chosen.length === 0) {
     throw new UsageError(`no kernel benchmark contains "${options.filter}"; run without --filter to see all`);
   }
+  await ensureDriver();
   const gpu = await openDevice();
   const cases = chosen.filter((bench) => bench.available?.(gpu) ?? true);
   if (cases.length === 0)

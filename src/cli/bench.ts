@@ -50,7 +50,6 @@ export const bench: CommandModule<object, Args> = {
       .example('$0 bench --filter attention --profile trace.json', 'with a trace for ui.perfetto.dev')
       .example('$0 bench --peers --items mm1024,gpt', 'side by side with the peers'),
   handler: async (args) => {
-    await ensureDriver();
     if (!args.peers) {
       const { runBench } = (await import(KERNELS.href)) as Runner;
       return runBench(args);
@@ -59,6 +58,7 @@ export const bench: CommandModule<object, Args> = {
     if (!existsSync(PEERS)) {
       throw new UsageError('--peers needs a checkout of Osler: the package does not carry the peers');
     }
+    await ensureDriver();
     const { runPeers } = (await import(PEERS.href)) as Peers;
     const outcome = await runPeers({
       items: args.items?.split(','),

@@ -40,13 +40,13 @@ it('ends with the exit code of the program', async () => {
   expect(await ending(start('process.exit(5)'))).toBe(5);
 });
 
-it('ends by the signal that ended the program', async () => {
+it.skipIf(process.platform === 'win32')('ends by the signal that ended the program', async () => {
   expect(await ending(start('process.kill(process.pid, "SIGKILL"); setTimeout(() => {}, 60000)'))).toBe(
     'SIGKILL',
   );
 });
 
-it('hands signals on', async () => {
+it.skipIf(process.platform === 'win32')('hands signals on', async () => {
   const child = start(
     'process.on("SIGTERM", () => process.exit(9)); console.log("up"); setTimeout(() => {}, 60000)',
   );

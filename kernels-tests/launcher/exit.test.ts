@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
-const WEBGPU = new URL('../../../dist/platform/launcher/webgpu.js', import.meta.url).href;
-const MAIN = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
-const RUN = fileURLToPath(new URL('../../../dist/platform/launcher/run.js', import.meta.url));
+const WEBGPU = new URL('../../dist/platform/launcher/webgpu.js', import.meta.url).href;
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const RUN = fileURLToPath(new URL('../../dist/platform/launcher/run.js', import.meta.url));
 
 const PROLOGUE = `
 const { loadWebGpu } = await import(${JSON.stringify(WEBGPU)});
