@@ -49,6 +49,7 @@ function onPaper({ layers, width, heads, kvHeads, hidden, vocab }: DecoderSizes,
   };
 }
 
+// Slow for its depth, which it is about: a leak or a tensor kept per layer is lost in the noise of a shallow model.
 describe('a 24-layer decoder', () => {
   test.each([false, true])(
     'holds its memory from step 2 on, and peaks where arithmetic says (checkpointing: %s)',

@@ -49,6 +49,7 @@ const linesOf = (...names: string[]) =>
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
+// Slow because it trains for real, twice over: the one place where GRPO runs, evaluation and reuse of finished runs meet.
 it('trains one model per domain with GRPO, and only what is not there yet', async () => {
   const recipe = {
     ...settings,
