@@ -14,7 +14,7 @@ import { checkImports, importsOf } from './lib/imports.mjs';
 /** From bytes to values. They know tensors and nothing above; who is above the tensors may use them. */
 const readers = ['platform', 'formats', 'text', 'vision', 'data'];
 const ops = ['gpu', 'tensor', 'kernels', 'autograd'];
-const models = [...ops, ...readers, 'nn', 'models', 'optim'];
+const models = [...ops, ...readers, 'nn', 'models', 'models/core', 'optim'];
 const training = [...models, 'generate', 'train'];
 const tasks = ['sft', 'grpo', 'synth', 'eval'];
 const all = [...training, ...tasks, 'phantom', 'report', 'demo'];
@@ -35,10 +35,12 @@ const rooms = {
   phantom: { may: ['gpu', 'platform', 'formats', 'vision', 'data'] },
   nn: { may: ops },
   optim: { may: [...ops, 'nn'] },
-  models: { may: [...ops, ...readers, 'nn', 'models/families'] },
-  'models/families': { may: [...ops, ...readers, 'nn', 'models'] },
+  // Only the registry and what stands beside it knows the rooms of families; the core knows none.
+  'models/core': { may: [...ops, 'platform', 'formats', 'nn'] },
+  'models/families': { may: [...ops, 'text', 'nn', 'models/core'] },
+  models: { may: [...ops, ...readers, 'nn', 'models/core', 'models/families'] },
   generate: { may: models },
-  train: { may: [...models, 'generate', 'models/families'] },
+  train: { may: [...models, 'generate'] },
   sft: { may: training },
   // Rewards read answers as the evaluation does.
   grpo: { may: [...training, 'eval'] },

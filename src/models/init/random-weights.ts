@@ -8,7 +8,7 @@ import { randomWords } from '../../kernels/random.js';
 import { numel } from '../../tensor/index.js';
 import type { ParameterSpec } from '../core/builder.js';
 import type { StoredDtype } from '../core/config.js';
-import { nameHash, randomWord } from './random-words.js';
+import { nameHash, randomWord } from '../core/random-words.js';
 
 const CHUNK_ELEMENTS = 1 << 21;
 const FILE_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
