@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { ensureBuilt, ensureInstalled, root } from './lib/checkout.mjs';
 import { addUp, closingLines, readRun } from './lib/tally.mjs';
 
@@ -16,6 +17,7 @@ ensureBuilt();
 const args = process.argv.slice(2);
 // What is tested beside its source needs no adapter, and is tested on systems that have none.
 const needsDriver = !args.length || !args.every((word) => /^(src|scripts)(\/|$)/.test(word));
+const { DAWN_NOISE } = await import('../dist/platform/launcher/stderr.js');
 const runs = [await runVitest(args)];
 if (args.length === 0 && runs[0].finished && (await isWide())) {
   console.log('The kernel tests again, with vectors of 256 bits:');
@@ -34,8 +36,12 @@ async function runVitest(vitestArgs, env = {}) {
   const command = [...(needsDriver ? [run] : []), vitest, 'run', ...vitestArgs];
   const child = spawn(process.execPath, command, {
     cwd: root,
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'pipe'],
     env: { ...process.env, ...env, OSLER_TEST_TALLY: file },
+  });
+  // Tests run in a worker, where Dawn's noise cannot be kept back at its source.
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    if (!DAWN_NOISE.test(line)) process.stderr.write(`${line}\n`);
   });
   // Whatever ends the tests, the closing line says what they came to.
   const forward = (signal) => {
@@ -45,7 +51,7 @@ async function runVitest(vitestArgs, env = {}) {
   for (const signal of SIGNALS) process.on(signal, forward);
   const ending = await new Promise((resolve) => {
     child.on('error', (error) => resolve({ status: error.message }));
-    child.on('exit', (status, signal) => resolve({ status, signal }));
+    child.on('close', (status, signal) => resolve({ status, signal }));
   });
   for (const signal of SIGNALS) process.off(signal, forward);
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';

@@ -1,6 +1,7 @@
 /** Finds out in a child process which adapter Dawn offers under a given command and environment. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { DAWN_NOISE } from './stderr.js';
 
 /** What an adapter says of itself. */
 export interface FoundAdapter {
@@ -40,8 +41,8 @@ export function probe(node: string, env: Readonly<Record<string, string | undefi
 export function readProbe(stdout: string, stderr: string, failure?: string): Probe {
   const line = stdout.split('\n').find((text) => text.startsWith('{"found"'));
   const found = line ? ((JSON.parse(line) as { found: FoundAdapter | null }).found ?? undefined) : undefined;
-  const noise = /artificially reduced|^\s*at /;
-  const complaint = stderr.split('\n').find((text) => text.trim() && !noise.test(text));
+  const noise = (text: string) => DAWN_NOISE.test(text) || /^\s*at /.test(text);
+  const complaint = stderr.split('\n').find((text) => text.trim() && !noise(text));
   const problem = found ? '' : (complaint?.replace(/^Warning: /, '') ?? failure ?? 'no adapter was found');
   return { found, problem: problem.trim(), noLoader: /Couldn't load Vulkan/i.test(stderr) };
 }

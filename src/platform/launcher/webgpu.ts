@@ -2,6 +2,7 @@
 import { create, globals } from 'webgpu';
 import { OslerError } from '../../gpu/index.js';
 import { installPacing, PACE_HARDWARE, PACE_SOFTWARE, type Pacer } from './pacing.js';
+import { DAWN_NOISE, withoutLines } from './stderr.js';
 
 /** Dawn, loaded. */
 export interface WebGpu {
@@ -34,9 +35,6 @@ type Keeper = { [KEPT]?: WebGpu };
  * Loads Dawn, once per thread: later calls return what the first one made. Puts the WebGPU classes and constants
  * (`GPUBufferUsage`, ...) into the global scope, where browsers have them. `OSLER_ADAPTER=<part of a name>` chooses among
  * several adapters.
- *
- * Dawn prints two warnings ("artificially reduced from 500000 to 16") to the process's stderr on lavapipe; they are
- * harmless, and cannot be kept back without keeping back real errors.
  */
 export function loadWebGpu(options: WebGpuOptions = {}): WebGpu {
   const keeper = globalThis as Keeper;
@@ -62,7 +60,7 @@ function load(options: WebGpuOptions): WebGpu {
 function tuneToAdapter(gpu: GPU, pacer: Pacer): void {
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async (options) => {
-    const adapter = await requestAdapter(options).catch((error: Error) => {
+    const adapter = await withoutLines(DAWN_NOISE, () => requestAdapter(options)).catch((error: Error) => {
       throw noSuchAdapter(error);
     });
     if (adapter) pacer.tune(adapter.info.isFallbackAdapter ? PACE_SOFTWARE : PACE_HARDWARE);
