@@ -18,7 +18,7 @@ import { Segments } from '../src/kernels/attention.js';
 import { rotaryAngles, rotaryTable } from '../src/kernels/rotary.js';
 import { LayerBuilder } from '../src/models/core/builder.js';
 import { Decoder } from '../src/models/core/decoder.js';
-import { type AttentionContext, GroupedAttention } from '../src/nn/attention.js';
+import { GroupedAttention, type LayerContext } from '../src/nn/attention.js';
 import { GatedMlp } from '../src/nn/mlp.js';
 import { Norm } from '../src/nn/norm.js';
 import { runLayers, TransformerLayer } from '../src/nn/transformer.js';
@@ -94,7 +94,7 @@ it('norms on heads, and kinds of layers with angles of their own', async () => {
   const rotary = [table(1e4), table(10)];
   const segments = Segments.fromLengths(gpu, [TOKENS]);
   const seen: number[] = [];
-  const attend: AttentionContext['attend'] = ({ layer, kind }, q, k, v) => {
+  const attend: LayerContext['attend'] = ({ layer, kind }, q, k, v) => {
     seen.push(layer, kind);
     return attention(q, k, v, segments);
   };
@@ -132,7 +132,7 @@ function layerWith(after: boolean, build: LayerBuilder): TransformerLayer {
   });
 }
 
-const NO_CONTEXT: AttentionContext = { rotary: [], attend: (_, q) => q };
+const NO_CONTEXT: LayerContext = { rotary: [], attend: (_, q) => q };
 
 it('norms on what blocks give, and another gate', async () => {
   const { build, made } = weights();

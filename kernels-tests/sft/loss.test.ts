@@ -22,7 +22,7 @@ const context: StepContext = {
   signal: new AbortController().signal,
   phase: async (_, body) => body(),
   record: () => {},
-  microBatch: () => {},
+  microBatch: () => ({ seed: 0, step: 1 }),
 };
 
 interface Step {

@@ -196,7 +196,7 @@ export class Generator {
       return;
     }
     for (const part of portions(unread, this.#options.prefillTokens)) {
-      withoutDropout(this.model, () => prefill(this.model, this.#slab, part));
+      prefill(this.model, this.#slab, part);
     }
     const hidden = noGrad(() =>
       scope(() =>
@@ -277,7 +277,7 @@ export class Generator {
   }
 
   #issue(): Promise<Drawn> {
-    const drawn = withoutDropout(this.model, () => this.#batch.step());
+    const drawn = this.#batch.step();
     // One that was issued ahead may fail before anyone waits for it; whoever then does still hears of it.
     drawn.catch(() => {});
     return drawn;
@@ -356,15 +356,4 @@ function portions(groups: readonly Group[], most: number): Group[][] {
     tokens += own;
   }
   return out;
-}
-
-/** A trainer's dropout must not reach into generation. */
-function withoutDropout<T>({ adapter }: Model, body: () => T): T {
-  const held = adapter?.dropoutStep ?? null;
-  if (adapter) adapter.dropoutStep = null;
-  try {
-    return body();
-  } finally {
-    if (adapter) adapter.dropoutStep = held;
-  }
 }

@@ -97,12 +97,12 @@ export class Learner {
     let [loss, policy, tokens] = [0, 0, 0];
     let anyGradient = false;
     for (const [i, members] of batches.entries()) {
-      context.microBatch(i);
+      const dropout = context.microBatch(i);
       if (members.every(({ completion }) => completion.ids.length === 0)) continue;
       const groups = await context.phase('data', () => this.#passGroups(members));
       const pass = await context.phase(
         'forward',
-        () => new PolicyPass(this.#setting.model, groups, this.passOptions),
+        () => new PolicyPass(this.#setting.model, groups, { ...this.passOptions, dropout }),
       );
       try {
         const found = await pass.read();

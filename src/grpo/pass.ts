@@ -20,6 +20,7 @@ import {
   type EncodedImages,
   type Model,
   type PackedBatch,
+  type PassOptions,
   packGroups,
   packSequences,
   type Sequence,
@@ -42,11 +43,9 @@ export interface ValueHead {
 }
 
 /** Settings of a pass. */
-export interface PolicyPassOptions {
+export interface PolicyPassOptions extends PassOptions {
   /** That of the sampler: logits are divided by it. */
   readonly temperature: number;
-  /** Compute activations again in the backward pass. */
-  readonly recompute?: boolean;
   readonly valueHead?: ValueHead | null;
   /** Give every completion a prompt and images of its own, as other trainers do: the same numbers, for comparison. */
   readonly copies?: boolean;
@@ -164,9 +163,10 @@ function forward(
   images: EncodedImages | null,
   rows: Int32Array,
   targets: Int32Array,
-  { temperature, recompute, valueHead }: PolicyPassOptions,
+  options: PolicyPassOptions,
 ): Outputs {
-  const hidden = gatherRows(model.hidden(batch, images?.features ?? null, { recompute }), rows);
+  const { temperature, valueHead } = options;
+  const hidden = gatherRows(model.hidden(batch, images?.features ?? null, options), rows);
   const ids = fromHost(model.gpu, targets, [targets.length], 'i32');
   const { logp, entropy } = tokenLogProbs(hidden, model.head, ids, { temperature });
   const value = valueHead
@@ -178,17 +178,17 @@ function forward(
 function encodeImages(
   model: Model,
   groups: readonly PassGroup[],
-  { copies, recompute }: PolicyPassOptions,
+  options: PolicyPassOptions,
 ): EncodedImages | null {
   const shown = groups.flatMap((group) =>
-    group.pixels ? Array<PassGroup>(copies ? group.completions.length : 1).fill(group) : [],
+    group.pixels ? Array<PassGroup>(options.copies ? group.completions.length : 1).fill(group) : [],
   );
   if (shown.length === 0) return null;
   const pixels = joined(shown.map((group) => group.pixels as Float32Array));
   return model.encodeImages(
     pixels,
     shown.flatMap(({ prompt }) => prompt.images ?? []),
-    { recompute },
+    options,
   );
 }
 

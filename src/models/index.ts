@@ -11,7 +11,6 @@ export {
   adapterOf,
   type CreateAdapterOptions,
   createAdapter,
-  type DropoutStep,
 } from './core/lora/adapter.js';
 export { LORA_DEFAULTS, type LoraConfig } from './core/lora/config.js';
 export { loadAdapter, saveAdapter } from './core/lora/disk.js';

@@ -2,7 +2,7 @@
 import { reshape, rotary, split } from '../autograd/index.js';
 import type { RotaryTable } from '../kernels/rotary.js';
 import type { Tensor } from '../tensor/index.js';
-import type { Linear } from './linear.js';
+import type { DropoutStep, Linear } from './linear.js';
 import type { Norm } from './norm.js';
 
 /** Who attends: a layer of a stack, by number. */
@@ -18,11 +18,13 @@ export interface AttentionPlace {
  */
 export type Attend = (place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor) => Tensor;
 
-/** What the attention blocks of a pass share. */
-export interface AttentionContext {
+/** What the layers of a pass share. */
+export interface LayerContext {
   /** By kind of layer. */
   readonly rotary: readonly RotaryTable[];
   readonly attend: Attend;
+  /** Masks for the dropout of adapters; none outside of training. */
+  readonly dropout?: DropoutStep | undefined;
 }
 
 /** Projections of a decoder layer. */
@@ -59,15 +61,16 @@ export class GroupedAttention {
   }
 
   /** Applies the block to x [T, width]. */
-  forward(x: Tensor, context: AttentionContext): Tensor {
+  forward(x: Tensor, context: LayerContext): Tensor {
     const { q, k, v, o } = this.projections;
+    const { dropout } = context;
     const table = context.rotary[this.place.kind];
     const heads = (y: Tensor) => reshape(y, [x.shape[0], -1, this.headDim]);
     const turned = (y: Tensor, norm: Norm | undefined) => rotary(norm ? norm.forward(y) : y, table);
-    const queries = turned(heads(q.forward(x)), this.norms?.q);
-    const keys = turned(heads(k.forward(x)), this.norms?.k);
-    const mixed = context.attend(this.place, queries, keys, heads(v.forward(x)));
-    return o.forward(reshape(mixed, [x.shape[0], -1]));
+    const queries = turned(heads(q.forward(x, dropout)), this.norms?.q);
+    const keys = turned(heads(k.forward(x, dropout)), this.norms?.k);
+    const mixed = context.attend(this.place, queries, keys, heads(v.forward(x, dropout)));
+    return o.forward(reshape(mixed, [x.shape[0], -1]), dropout);
   }
 }
 
@@ -86,12 +89,12 @@ export class FusedAttention {
   }
 
   /** Applies the block to x [T, width]. */
-  forward(x: Tensor, context: AttentionContext): Tensor {
+  forward(x: Tensor, context: LayerContext): Tensor {
     const [tokens, width] = x.shape;
     const table = context.rotary[this.place.kind];
-    const parts = split(this.qkv.forward(x), [width, width, width], 1);
+    const parts = split(this.qkv.forward(x, context.dropout), [width, width, width], 1);
     const [q, k, v] = parts.map((part) => reshape(part, [tokens, this.heads, width / this.heads]));
     const mixed = context.attend(this.place, rotary(q, table), rotary(k, table), v);
-    return this.out.forward(reshape(mixed, [tokens, width]));
+    return this.out.forward(reshape(mixed, [tokens, width]), context.dropout);
   }
 }

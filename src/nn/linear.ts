@@ -1,6 +1,12 @@
 /** A linear layer, optionally with a low-rank adapter beside it. */
-import { add, affine, linear } from '../autograd/index.js';
+import { add, affine, dropout, linear } from '../autograd/index.js';
 import { scope, type Tensor } from '../tensor/index.js';
+
+/** Which dropout masks a pass uses: one set for each training step and micro-batch. */
+export interface DropoutStep {
+  readonly seed: number;
+  readonly step: number;
+}
 
 /** A low-rank adapter: adds `scale * B A dropout(x)`. */
 export interface LowRank {
@@ -9,8 +15,10 @@ export interface LowRank {
   /** [out, rank]. */
   readonly b: Tensor;
   readonly scale: number;
-  /** Dropout on the adapter's input; the identity outside of training. */
-  drop(x: Tensor): Tensor;
+  /** Probability of dropout on the adapter's input, in passes that have masks. */
+  readonly dropout: number;
+  /** Keeps the masks of layers apart. */
+  readonly stream: number;
 }
 
 /** `x W^T + bias`, with W [out, in]. */
@@ -39,15 +47,20 @@ export class Linear {
     return this.weight.shape[0];
   }
 
-  /** Applies the layer to x [..., in]. */
-  forward(x: Tensor): Tensor {
+  /**
+   * Applies the layer to x [..., in].
+   *
+   * @param masks for the dropout of its adapter; without them, as in evaluation, nothing is dropped.
+   */
+  forward(x: Tensor, masks?: DropoutStep): Tensor {
     const { adapter } = this;
     const base = () => linear(x, this.weight, this.bias ?? undefined);
     if (!adapter) return base();
-    const { a, b, scale } = adapter;
+    const { a, b, scale, dropout: p, stream } = adapter;
     // A scope of its own: the terms of the sum are as large as the sum and must not wait for the layer's end.
     return scope(() => {
-      const narrow = linear(adapter.drop(x), a);
+      const input = masks && p > 0 ? dropout(x, p, { ...masks, stream }) : x;
+      const narrow = linear(input, a);
       // The factor goes to the narrow side, where it costs next to nothing.
       return add(base(), linear(affine(narrow, scale), b));
     });

@@ -1,11 +1,11 @@
 /** Feed-forward blocks. */
 import { swiglu } from '../autograd/index.js';
 import type { Tensor } from '../tensor/index.js';
-import type { Linear } from './linear.js';
+import type { DropoutStep, Linear } from './linear.js';
 
 /** Anything that maps rows to rows of the same width. */
 export interface Block {
-  forward(x: Tensor): Tensor;
+  forward(x: Tensor, masks?: DropoutStep): Tensor;
 }
 
 /** `down(gated(gate(x), up(x)))`. */
@@ -24,8 +24,8 @@ export class GatedMlp implements Block {
   }
 
   /** Applies the block. */
-  forward(x: Tensor): Tensor {
-    return this.down.forward(this.gated(this.gate.forward(x), this.up.forward(x)));
+  forward(x: Tensor, masks?: DropoutStep): Tensor {
+    return this.down.forward(this.gated(this.gate.forward(x, masks), this.up.forward(x, masks)), masks);
   }
 }
 
@@ -42,7 +42,7 @@ export class PlainMlp implements Block {
   }
 
   /** Applies the block. */
-  forward(x: Tensor): Tensor {
-    return this.second.forward(this.activation(this.first.forward(x)));
+  forward(x: Tensor, masks?: DropoutStep): Tensor {
+    return this.second.forward(this.activation(this.first.forward(x, masks)), masks);
   }
 }

@@ -1,13 +1,13 @@
 /** A pre-norm transformer layer and stacks of them. */
 import { add, checkpoint } from '../autograd/index.js';
 import { scope, type Tensor } from '../tensor/index.js';
-import type { AttentionContext } from './attention.js';
+import type { LayerContext } from './attention.js';
 import type { Block } from './mlp.js';
 import type { Norm } from './norm.js';
 
 /** An attention block. */
 export interface AttentionBlock {
-  forward(x: Tensor, context: AttentionContext): Tensor;
+  forward(x: Tensor, context: LayerContext): Tensor;
 }
 
 /** What a layer is made of. */
@@ -31,11 +31,11 @@ export class TransformerLayer {
   }
 
   /** Applies the layer to x [T, width]. */
-  forward(x: Tensor, context: AttentionContext): Tensor {
+  forward(x: Tensor, context: LayerContext): Tensor {
     const { norm1, attention, after1, norm2, mlp, after2 } = this.parts;
     const mixed = attention.forward(norm1.forward(x), context);
     const { y, h } = norm2.addForward(after1 ? after1.forward(mixed) : mixed, x);
-    const out = mlp.forward(y);
+    const out = mlp.forward(y, context.dropout);
     return add(after2 ? after2.forward(out) : out, h);
   }
 }
@@ -52,7 +52,7 @@ export interface RunOptions {
 export function runLayers(
   x: Tensor,
   layers: readonly TransformerLayer[],
-  context: AttentionContext,
+  context: LayerContext,
   { recompute = false, tap = (h) => h }: RunOptions = {},
 ): Tensor {
   let h = x;

@@ -5,6 +5,7 @@ import { DataError } from '../data/index.js';
 import { counted } from '../formats/counted.js';
 import { gridPatches } from '../models/core/grid.js';
 import type { EncodedImages, Model } from '../models/index.js';
+import type { DropoutStep } from '../nn/linear.js';
 import { fromHost, type Tensor } from '../tensor/index.js';
 import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
@@ -132,9 +133,9 @@ export class SftTask implements TrainingTask {
     const counted = batches.flat().reduce((n, { mask }) => n + learned(mask), 0);
     const totals = new Totals();
     for (const [i, examples] of batches.entries()) {
-      context.microBatch(i);
+      const dropout = context.microBatch(i);
       const batch = await context.phase('data', () => this.#take(examples, batches[i + 1] ?? next));
-      const pass = await context.phase('forward', () => this.#forward(batch));
+      const pass = await context.phase('forward', () => this.#forward(batch, dropout));
       // A mean over the tokens of the whole step, however they fall into micro-batches.
       await context.phase('backward', () => {
         const loss = affine(pass.logp, -1 / counted);
@@ -182,13 +183,12 @@ export class SftTask implements TrainingTask {
     this.#ahead = null;
   }
 
-  #forward({ packed, rows, targets, images }: MicroBatch): Pass {
+  #forward({ packed, rows, targets, images }: MicroBatch, dropout?: DropoutStep): Pass {
     const model = this.#model as Model;
-    const recompute = this.#setting.config.gradient_checkpointing;
+    const options = { recompute: this.#setting.config.gradient_checkpointing, dropout };
     const device = model.prepare(packed);
-    const encoded: EncodedImages | null =
-      images && model.encodeImages(images.pixels, images.grids, { recompute });
-    const hidden = model.hidden(device, encoded?.features ?? null, { recompute });
+    const encoded: EncodedImages | null = images && model.encodeImages(images.pixels, images.grids, options);
+    const hidden = model.hidden(device, encoded?.features ?? null, options);
     const counted = gatherRows(hidden, rows);
     const ids = fromHost(model.gpu, targets, [targets.length], 'i32');
     const found = tokenLogProbs(counted, model.head, ids);

@@ -152,8 +152,6 @@ class Loop {
       this.#clearGradients();
       if (this.#signal.aborted && error === this.#signal.reason) return null;
       throw error;
-    } finally {
-      this.#setDropout(null);
     }
     const update = await this.#update(step, result);
     await task.afterUpdate?.(context);
@@ -199,7 +197,8 @@ class Loop {
       ...this.#evaluationContext(step, this.#signal),
       microBatch: (index) => {
         this.#signal.throwIfAborted();
-        this.#setDropout({ step, index });
+        // Masks of their own: the seed's high word, which `seed` leaves free, is the index.
+        return { seed: this.#options.config.seed + index * 2 ** 32, step };
       },
     };
   }
@@ -211,14 +210,6 @@ class Loop {
       phase: (name, body) => this.#clock.phase(name, body),
       record: (name, lines) => void this.#records.push([name, lines.map((line) => ({ step, ...line }))]),
     };
-  }
-
-  /** Masks of their own for each step and micro-batch: the seed's high word, which `seed` leaves free, is the index. */
-  #setDropout(at: { step: number; index: number } | null): void {
-    const { adapter } = this.#options.model;
-    if (!adapter) return;
-    const { seed } = this.#options.config;
-    adapter.dropoutStep = at && { seed: seed + at.index * 2 ** 32, step: at.step };
   }
 
   async #evaluate(step: number): Promise<Metrics> {

@@ -17,6 +17,7 @@
  */
 import type { Gpu } from '../gpu/index.js';
 import type { Model } from '../models/index.js';
+import type { DropoutStep } from '../nn/linear.js';
 import type { Parameters } from '../nn/parameters.js';
 import type { Tensor } from '../tensor/index.js';
 
@@ -106,10 +107,10 @@ export interface TrainingSession {
 /** One optimizer step, seen from the task. */
 export interface StepContext extends EvaluationContext {
   /**
-   * Call before the forward pass of each micro-batch, counting from 0: gives it dropout masks of its own (they are off
-   * until the first call of a step), and throws when the run is to stop.
+   * Call before each micro-batch, counting from 0: gives the masks for the dropout of its passes, and throws when the run
+   * is to stop.
    */
-  microBatch(index: number): void;
+  microBatch(index: number): DropoutStep;
 }
 
 /** What steps and evaluations have in common. */

@@ -3,7 +3,7 @@ import { attention } from '../../autograd/index.js';
 import type { Gpu } from '../../gpu/index.js';
 import { Segments } from '../../kernels/attention.js';
 import { type RotaryTable, rotaryTable } from '../../kernels/rotary.js';
-import type { AttentionContext } from '../../nn/attention.js';
+import type { LayerContext } from '../../nn/attention.js';
 import { fromHost, type Tensor } from '../../tensor/index.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
@@ -33,7 +33,7 @@ export class DeviceBatch {
   readonly ids: Tensor;
   readonly featureRows: Int32Array;
   readonly segments: Segments;
-  readonly context: AttentionContext;
+  readonly context: LayerContext;
 
   /** Uploads a packed batch for a model. */
   constructor(gpu: Gpu, config: ModelConfig, batch: PackedBatch) {

@@ -1,6 +1,6 @@
 /** A text decoder: embedding, layers, final norm, output head. Families differ in what they make it of. */
 import { affine, embedding, scatterRows } from '../../autograd/index.js';
-import type { AttentionContext } from '../../nn/attention.js';
+import type { LayerContext } from '../../nn/attention.js';
 import type { Norm } from '../../nn/norm.js';
 import { runLayers, type TransformerLayer } from '../../nn/transformer.js';
 import { scope, type Tensor } from '../../tensor/index.js';
@@ -57,7 +57,7 @@ export class Decoder {
   }
 
   /** Hidden states after the final norm [T, D]. */
-  forward(input: DecoderInput, context: AttentionContext, recompute = false): Tensor {
+  forward(input: DecoderInput, context: LayerContext, recompute = false): Tensor {
     const { layers, norm, tap } = this.parts;
     return scope(() => {
       const run = { recompute, ...(tap ? { tap: (h: Tensor, i: number) => tap(h, i, input) } : {}) };

@@ -7,7 +7,7 @@
  */
 import { concat, linear, narrow, reshape } from '../../autograd/index.js';
 import type { Gpu } from '../../gpu/index.js';
-import type { AttentionContext } from '../../nn/attention.js';
+import type { LayerContext } from '../../nn/attention.js';
 import type { Linear } from '../../nn/linear.js';
 import type { Parameters } from '../../nn/parameters.js';
 import { fromHost, scope, type Tensor } from '../../tensor/index.js';
@@ -20,13 +20,9 @@ import { SEEING } from './family.js';
 import { type Grid, gridPatches, gridTokens, patchValues } from './grid.js';
 import type { Adapter } from './lora/adapter.js';
 import type { PackedBatch } from './packing.js';
-import type { Tower, TowerPass } from './tower.js';
+import type { PassOptions, Tower, TowerPass } from './tower.js';
 
-/** Options of a pass through layers. */
-export interface PassOptions {
-  /** Compute each layer's intermediates again in the backward pass instead of keeping them. */
-  readonly recompute?: boolean;
-}
+export type { PassOptions } from './tower.js';
 
 /** Images through the tower. */
 export interface EncodedImages {
@@ -140,7 +136,7 @@ export class Model {
                 'f32',
               );
         first += count;
-        return pass.forward(share, options.recompute ?? false);
+        return pass.forward(share, options);
       });
       if (parts.length === 1) return parts[0];
       return parts[0].map((_, i) =>
@@ -161,12 +157,13 @@ export class Model {
   /** Hidden states after the final norm [T, D], at the packed positions. */
   hidden(batch: DeviceBatch, features: readonly Tensor[] | null = null, options: PassOptions = {}): Tensor {
     const { ids, featureRows } = batch;
-    return this.hiddenWith({ ids, featureRows, features: features ?? [] }, batch.context, options);
+    const context = { ...batch.context, dropout: options.dropout };
+    return this.hiddenWith({ ids, featureRows, features: features ?? [] }, context, options.recompute);
   }
 
   /** The same with any kind of attention, such as one over a KV cache. */
-  hiddenWith(input: DecoderInput, context: AttentionContext, options: PassOptions = {}): Tensor {
-    return this.decoder.forward(input, context, options.recompute);
+  hiddenWith(input: DecoderInput, context: LayerContext, recompute = false): Tensor {
+    return this.decoder.forward(input, context, recompute);
   }
 
   /** Logits [T, V] of hidden states [T, D]: for a few rows, such as those to sample from. */

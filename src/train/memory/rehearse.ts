@@ -11,6 +11,7 @@ import {
   type Model,
   type ModelConfig,
   type PackedBatch,
+  type PassOptions,
   weightsOnPaper,
 } from '../../models/index.js';
 import { AdamW } from '../../optim/index.js';
@@ -52,13 +53,13 @@ export function rehearseStep(
   });
   if (kvBytes > 0) {
     const kv = gpu.allocate(kvBytes, 'kv');
-    noGrad(() => scope(() => forward(model, workload, false).dispose()));
+    noGrad(() => scope(() => forward(model, workload, {}).dispose()));
     gpu.release(kv);
   }
-  if (config.lora_dropout > 0 && model.adapter) model.adapter.dropoutStep = { seed: config.seed, step: 1 };
+  const options = { recompute: config.gradient_checkpointing, dropout: { seed: config.seed, step: 1 } };
   // From the second on all gradients are there while activations are.
   for (let i = 0; i < Math.min(2, config.gradient_accumulation_steps); i++) {
-    scope(() => learn(model, workload, config.gradient_checkpointing));
+    scope(() => learn(model, workload, options));
   }
   const trained = groups.flatMap(({ parameters }) =>
     parameters.map(([name, { size }]) => [name, size] as const),
@@ -73,10 +74,10 @@ interface Forward {
   dispose(): void;
 }
 
-function forward(model: Model, workload: Workload, recompute: boolean): Forward {
+function forward(model: Model, workload: Workload, options: PassOptions): Forward {
   const batch = model.prepare(packedBatch(workload, model.config));
-  const images = encode(model, workload, recompute);
-  const hidden = model.hidden(batch, images?.features ?? null, { recompute });
+  const images = encode(model, workload, options);
+  const hidden = model.hidden(batch, images?.features ?? null, options);
   return {
     hidden,
     dispose: () => {
@@ -85,8 +86,8 @@ function forward(model: Model, workload: Workload, recompute: boolean): Forward 
   };
 }
 
-function learn(model: Model, workload: Workload, recompute: boolean): void {
-  const pass = forward(model, workload, recompute);
+function learn(model: Model, workload: Workload, options: PassOptions): void {
+  const pass = forward(model, workload, options);
   const { tokens, targets } = workload;
   const rows = Int32Array.from({ length: targets }, (_, i) => i % tokens);
   const logp = scope(() => {
@@ -112,7 +113,7 @@ function packedBatch({ tokens, longest = tokens, patches }: Workload, { vision }
   };
 }
 
-function encode(model: Model, workload: Workload, recompute: boolean): EncodedImages | null {
+function encode(model: Model, workload: Workload, options: PassOptions): EncodedImages | null {
   const { vision } = model.config;
   const { patches, largestImage = patches } = workload;
   if (!vision || patches === 0) return null;
@@ -121,7 +122,7 @@ function encode(model: Model, workload: Workload, recompute: boolean): EncodedIm
     grids.push(gridOf(Math.min(left, largestImage) / vision.mergeSize ** 2, vision.mergeSize));
   }
   // Pages of it that nobody writes take no memory.
-  return model.encodeImages(new Float32Array(patches * patchValues(vision)), grids, { recompute });
+  return model.encodeImages(new Float32Array(patches * patchValues(vision)), grids, options);
 }
 
 /** The squarest picture of so many merged cells. */

@@ -2,7 +2,7 @@
  * A LoRA adapter on a model: small matrices A [rank, in] and B [out, rank] beside linear layers, which add
  * `scale * B A dropout(x)` to what the layers give.
  */
-import { add, affine, dropout, matmul, noGrad } from '../../../autograd/index.js';
+import { add, affine, matmul, noGrad } from '../../../autograd/index.js';
 import type { Gpu } from '../../../gpu/index.js';
 import { cast } from '../../../kernels/elementwise.js';
 import { randomWords } from '../../../kernels/random.js';
@@ -44,20 +44,12 @@ export interface LoraMatrices {
   readonly b: Tensor;
 }
 
-/** Which dropout masks to use: one per training step. */
-export interface DropoutStep {
-  readonly seed: number;
-  readonly step: number;
-}
-
 /** An adapter, attached to its model until it is merged or disposed. */
 export class Adapter {
   readonly model: Adaptable;
   readonly config: LoraConfig;
   /** `<path>.lora_A.weight` and `<path>.lora_B.weight`, f32, trainable. */
   readonly parameters = new Parameters();
-  /** Set at every training step if the config has dropout; null switches dropout off, as in evaluation. */
-  dropoutStep: DropoutStep | null = null;
   readonly #modules: Linear[] = [];
 
   /** Attaches to a model that has no adapter. */
@@ -89,11 +81,7 @@ export class Adapter {
     }
     this.parameters.set(`${linear.path}.lora_A.weight`, a.requireGrad());
     this.parameters.set(`${linear.path}.lora_B.weight`, b.requireGrad());
-    const stream = nameHash(linear.path);
-    const p = this.config.dropout;
-    const drop = (x: Tensor) =>
-      this.dropoutStep && p > 0 ? dropout(x, p, { ...this.dropoutStep, stream }) : x;
-    linear.adapter = { a, b, scale, drop };
+    linear.adapter = { a, b, scale, dropout: this.config.dropout, stream: nameHash(linear.path) };
     this.#modules.push(linear);
   }
 

@@ -2,7 +2,7 @@
 import { attention, gelu, linear, permuteRows, reshape } from '../../../autograd/index.js';
 import { Segments } from '../../../kernels/attention.js';
 import { rotaryTable, visionRotaryAngles } from '../../../kernels/rotary.js';
-import { type AttentionContext, FusedAttention } from '../../../nn/attention.js';
+import { FusedAttention, type LayerContext } from '../../../nn/attention.js';
 import type { Linear } from '../../../nn/linear.js';
 import type { Block } from '../../../nn/mlp.js';
 import type { Norm } from '../../../nn/norm.js';
@@ -69,21 +69,24 @@ export class QwenTower implements Tower {
     const images = Segments.fromLengths(gpu, lengths.imageLengths);
     const windows = lengths.windowLengths ? Segments.fromLengths(gpu, lengths.windowLengths) : null;
     const segments = [windows ?? images, images];
-    const context: AttentionContext = {
+    const context: LayerContext = {
       rotary: [table, table],
       attend: ({ kind }, q, k, v) => attention(q, k, v, segments[kind], { causal: false }),
     };
     return {
       patches,
-      forward: (pixels, recompute) => [this.#forward(pixels, cellOrder, context, recompute)],
+      forward: (pixels, { recompute = false, dropout }) => [
+        this.#forward(pixels, cellOrder, { ...context, dropout }, recompute),
+      ],
       dispose: () => {
         for (const held of [table.cos, table.sin, images, windows]) held?.dispose();
       },
     };
   }
 
-  #forward(pixels: Tensor, cellOrder: Int32Array, context: AttentionContext, recompute: boolean): Tensor {
+  #forward(pixels: Tensor, cellOrder: Int32Array, context: LayerContext, recompute: boolean): Tensor {
     const { config } = this;
+    const { dropout } = context;
     const perCell = config.mergeSize ** 2;
     const ordered = cellOrder.every((cell, i) => cell === i);
     return scope(() => {
@@ -93,7 +96,7 @@ export class QwenTower implements Tower {
       const embedded = linear(reshape(inOrder, pixels.shape), weight);
       const hidden = runLayers(embedded, this.#blocks, context, { recompute });
       const grouped = reshape(this.#mergerNorm.forward(hidden), [-1, config.width * perCell]);
-      const merged = this.#merger[1].forward(gelu(this.#merger[0].forward(grouped)));
+      const merged = this.#merger[1].forward(gelu(this.#merger[0].forward(grouped, dropout)), dropout);
       return ordered ? merged : permuteRows(merged, inverse(cellOrder));
     });
   }
