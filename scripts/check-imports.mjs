@@ -12,10 +12,10 @@ import { fileURLToPath } from 'node:url';
 import { checkImports, importsOf } from './lib/imports.mjs';
 
 /** From bytes to values. They know tensors and nothing above; who is above the tensors may use them. */
-const readers = ['platform', 'formats', 'text', 'vision', 'data'];
+const readers = ['platform', 'formats', 'text', 'vision'];
 const ops = ['gpu', 'tensor', 'kernels', 'autograd'];
 const models = [...ops, ...readers, 'nn', 'models', 'models/core', 'optim'];
-const training = [...models, 'generate', 'train'];
+const training = [...models, 'data', 'generate', 'train'];
 const tasks = ['sft', 'grpo', 'synth', 'eval'];
 const all = [...training, ...tasks, 'phantom', 'report', 'demo'];
 
@@ -40,7 +40,7 @@ const rooms = {
   'models/families': { may: [...ops, 'text', 'nn', 'models/core'] },
   models: { may: [...ops, ...readers, 'nn', 'models/core', 'models/families'] },
   generate: { may: models },
-  train: { may: [...models, 'generate'] },
+  train: { may: [...models, 'data', 'generate'] },
   sft: { may: training },
   // Rewards read answers as the evaluation does.
   grpo: { may: [...training, 'eval'] },

@@ -7,7 +7,7 @@ import { type Examinee, evaluateModel } from '../../src/eval/evaluate.js';
 import { Generator } from '../../src/generate/index.js';
 import type { Model } from '../../src/models/core/model.js';
 import { initModel, loadModel } from '../../src/models/index.js';
-import { loadProcessor } from '../../src/models/processor.js';
+import { loadProcessor, PromptEncoder } from '../../src/models/processor/index.js';
 import { writePhantom } from '../../src/phantom/write.js';
 import { testGpu } from '../support/gpu.js';
 
@@ -24,7 +24,8 @@ beforeAll(async () => {
   questions = questionsOf((await loadDataset(path.join(dir, 'data', 'questions.jsonl'))).samples).questions;
   model = await loadModel(await testGpu(), folder);
   const processor = await loadProcessor(folder, model.config);
-  examinee = { generator: new Generator(model, { tokenizer: processor.tokenizer, maxBatch: 8 }), processor };
+  const generator = new Generator(model, { tokenizer: processor.tokenizer, maxBatch: 8 });
+  examinee = { generator, encoder: new PromptEncoder(model.config, processor) };
 });
 
 afterAll(async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Conversation, Question, Sample } from '../../src/data/index.js';
 import { initModel, type ModelConfig } from '../../src/models/index.js';
-import { loadProcessor, type Processor } from '../../src/models/processor.js';
+import { loadProcessor, type Processor, PromptEncoder } from '../../src/models/processor/index.js';
 import { buildExamples, type Example } from '../../src/sft/examples.js';
 import { configOf, removeFolders, sftConfig, temporary } from '../train/support.js';
 
@@ -44,7 +44,7 @@ async function build(samples: Sample[], settings: Record<string, unknown> = {}, 
   const setting = {
     config: sftConfig(settings),
     model: config,
-    processor,
+    encoder: new PromptEncoder(config, processor),
     note: (line: string) => void notes.push(line),
   };
   return { examples: await buildExamples(samples, setting), notes };

@@ -5,7 +5,7 @@ import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import { toF32 } from '../../src/formats/dtypes.js';
 import { QWEN_VL_NAMES } from '../../src/models/families/qwen-vl/names.js';
 import type { Model } from '../../src/models/index.js';
-import { packExamples } from '../../src/sft/batch.js';
+import { makeBatch, packExamples } from '../../src/sft/batch.js';
 import type { Example } from '../../src/sft/examples.js';
 import { SftTask } from '../../src/sft/index.js';
 import { scope } from '../../src/tensor/index.js';
@@ -38,9 +38,9 @@ async function step(
 ): Promise<Step> {
   const model = await policy(fixture);
   try {
-    const { examples, processor } = await fixtureExamples(fixture, model);
+    const { examples, encoder } = await fixtureExamples(fixture, model);
     const config = sftConfig({ shuffle_dataset: false, max_length: 4096, ...settings });
-    const task = taskOn(config, model.config, { examples: change(examples), processor });
+    const task = taskOn(config, model.config, { examples: change(examples), encoder });
     await task.prepare({ model } as Parameters<typeof task.prepare>[0]);
     const result = await scope(() => task.step(context));
     const gradients = new Map<string, Float32Array>();
@@ -94,18 +94,14 @@ describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2'])('%s', (fixture) => {
 it('what stands beside an example in its row does not change it', async () => {
   const model = await policy('qwen2-vl');
   try {
-    const { examples, processor } = await fixtureExamples('qwen2-vl', model);
+    const { examples, encoder } = await fixtureExamples('qwen2-vl', model);
     const [a, b] = examples;
     // The same length and the same image, other words.
     const other = { ...a, ids: a.ids.map((id) => (id < 70 ? (id + 13) % 70 : id)) };
     const hidden = async (list: readonly Example[]) => {
-      const { packed } = packExamples(model.config, list);
-      const pixels = await Promise.all(list.map(({ sample, images }) => processor.images(sample, images)));
+      const { packed, images: patches } = await makeBatch(model.config, encoder, list);
       const device = model.prepare(packed);
-      const images = model.encodeImages(
-        Float32Array.from(pixels.flatMap((part) => [...part.pixels])),
-        pixels.flatMap(({ grids }) => grids),
-      );
+      const images = model.encodeImages(patches!.pixels, patches!.grids);
       const states = noGrad(() => model.hidden(device, images.features));
       const data = await states.data();
       for (const held of [states, images, device]) held.dispose();
@@ -139,7 +135,7 @@ it('counts every token once, whatever the lengths of the micro-batches', async (
 it('mean_token_accuracy is the share of targets that an argmax over all logits names', async () => {
   const model = await policy('qwen2');
   try {
-    const { examples, processor } = await fixtureExamples('qwen2', model);
+    const { examples, encoder } = await fixtureExamples('qwen2', model);
     // What the model predicts last becomes the last word of the first example: nothing before it can change.
     const expected = await argmaxes(model, [examples[0]]);
     const ids = examples[0].ids.slice();
@@ -153,7 +149,7 @@ it('mean_token_accuracy is the share of targets that an argmax over all logits n
     const { result } = await step('qwen2', { per_device_train_batch_size: 2 }, () => changed);
     expect(result.metrics.mean_token_accuracy).toBeCloseTo(share, 6);
     const config = sftConfig({ max_length: 4096, per_device_eval_batch_size: 1 });
-    const task = new SftTask({ config, model: model.config, processor, note: () => {} }, changed, changed);
+    const task = new SftTask({ config, model: model.config, encoder, note: () => {} }, changed, changed);
     await task.prepare({ model } as Parameters<typeof task.prepare>[0]);
     expect((await task.evaluate(context)).mean_token_accuracy).toBeCloseTo(share, 6);
     task.close();

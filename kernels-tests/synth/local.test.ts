@@ -34,10 +34,10 @@ beforeAll(async () => {
   );
   await writeFile(join(dir, 'data', 'train.jsonl'), lines.join('\n'));
   questions = questionsOf((await loadDataset(join(dir, 'data', 'train.jsonl'))).samples).questions;
-  const { generator, processor } = session;
-  if (!processor) throw new Error('the tiny model has no tokenizer');
+  const { generator, encoder } = session;
+  if (!encoder) throw new Error('the tiny model has no tokenizer');
   source = new LocalSource({
-    ...{ generator, processor, model: 'tiny', template: '{Question}', system: 'x' },
+    ...{ generator, encoder, model: 'tiny', template: '{Question}', system: 'x' },
     ...{ temperature: 1, topP: 1, maxNewTokens: 8, seed: 3, samples: 3 },
   });
 });

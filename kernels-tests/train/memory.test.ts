@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/index.js';
 import { initModel, type ModelConfig } from '../../src/models/index.js';
-import type { Processor } from '../../src/models/processor.js';
+import type { PromptEncoder } from '../../src/models/processor/index.js';
 import { openGpu } from '../../src/platform/launcher/open.js';
 import type { Example } from '../../src/sft/examples.js';
 import { train } from '../../src/train/loop.js';
@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 
 /** Two equally long examples, with an image of 16 x 20 patches each where the model can see. */
-function examplesFor({ tokens, vision }: ModelConfig): { examples: Example[]; processor: Processor } {
+function examplesFor({ tokens, vision }: ModelConfig): { examples: Example[]; encoder: PromptEncoder } {
   const grids = vision ? [[1, 16, 20] as const] : [];
   const image = vision
     ? [tokens.visionStart, ...Array<number>(80).fill(tokens.image as number), tokens.visionEnd]
@@ -36,16 +36,11 @@ function examplesFor({ tokens, vision }: ModelConfig): { examples: Example[]; pr
     const words = Array.from({ length: 300 }, (_, i) => (i * 7 + k) % 250);
     const ids = Int32Array.from([...(image as number[]), ...words]);
     const mask = Uint8Array.from(ids, (_, i) => (i >= ids.length - 100 ? 1 : 0));
-    return {
-      sample: { id: `${k}`, images: [], messages: [] },
-      ids,
-      mask,
-      images: grids.map(() => 'x'),
-      grids,
-    };
+    return { ids, mask, pictures: [], grids };
   });
-  const images: Processor['images'] = async () => ({ pixels: new Float32Array(320 * 1176).fill(0.1), grids });
-  return { examples, processor: { images } as Processor };
+  const patches: PromptEncoder['patches'] = async () =>
+    vision ? { pixels: new Float32Array(320 * 1176).fill(0.1), grids } : null;
+  return { examples, encoder: { patches } as PromptEncoder };
 }
 
 const LORA = { use_peft: true, lora_dropout: 0.1, gradient_accumulation_steps: 2 };

@@ -9,7 +9,7 @@ import type { Model } from '../../src/models/core/model.js';
 import { initModel, type ModelConfig, parseConfig } from '../../src/models/index.js';
 import { readSequences } from '../../src/models/inputs.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
-import type { Processor } from '../../src/models/processor.js';
+import type { PromptEncoder } from '../../src/models/processor/index.js';
 import type { Example } from '../../src/sft/examples.js';
 import { makeSftTask, parseSftConfig, type SftConfig, SftTask } from '../../src/sft/index.js';
 import { isMachineMetric } from '../../src/train/clock.js';
@@ -41,39 +41,32 @@ export function sftConfig(settings: Record<string, unknown>): SftConfig {
   });
 }
 
-/** The rows of a fixture of kind sft as examples, their pixels given by the processor. */
+/** The rows of a fixture of kind sft as examples, their pixels given by the encoder. */
 export async function fixtureExamples(
   name: string,
   model: Model,
-): Promise<{ examples: Example[]; processor: Processor }> {
+): Promise<{ examples: Example[]; encoder: PromptEncoder }> {
   const fixture = await Fixture.open(`${FIXTURES}models/${name}.sft.safetensors`);
   try {
     const { sequences, places, pixels, columns } = await readSequences(fixture, model);
     const labels = (await fixture.integers('labels')).values;
     const width = model.config.vision ? patchValues(model.config.vision) : 0;
-    const shares = new Map<string, Float32Array>();
+    const shares = new Map<object, Float32Array>();
     let token = 0;
     let patch = 0;
-    const examples = sequences.map(({ ids, images = [] }, i): Example => {
+    const examples = sequences.map(({ ids, images: grids = [] }): Example => {
       const mask = Uint8Array.from(ids, () => (labels[places[token++]] === -100 ? 0 : 1));
-      const patches = images.reduce((n, grid) => n + gridPatches(grid), 0);
-      const id = String(i);
-      shares.set(id, (pixels ?? new Float32Array()).slice(patch * width, (patch + patches) * width));
+      const patches = grids.reduce((n, grid) => n + gridPatches(grid), 0);
+      // Copies of an example that a test changes keep its pictures.
+      const pictures: [] = [];
+      shares.set(pictures, (pixels ?? new Float32Array()).slice(patch * width, (patch + patches) * width));
       patch += patches;
-      return {
-        sample: { id, images: [], messages: [] },
-        ids: Int32Array.from(ids),
-        mask,
-        images: images.map(() => 'from the fixture'),
-        grids: images,
-      };
+      return { ids: Int32Array.from(ids), mask, pictures, grids };
     });
     if (token !== places.length || columns === 0) throw new Error('the fixture has rows that were not read');
-    const images: Processor['images'] = async ({ id }) => ({
-      pixels: shares.get(id) as Float32Array,
-      grids: examples[Number(id)].grids,
-    });
-    return { examples, processor: { images } as Processor };
+    const patches: PromptEncoder['patches'] = async ({ pictures, grids }) =>
+      grids.length > 0 ? { pixels: shares.get(pictures) as Float32Array, grids } : null;
+    return { examples, encoder: { patches } as PromptEncoder };
   } finally {
     await fixture.close();
   }
@@ -83,9 +76,9 @@ export async function fixtureExamples(
 export function taskOn(
   config: SftConfig,
   model: ModelConfig,
-  { examples, processor }: { examples: readonly Example[]; processor: Processor },
+  { examples, encoder }: { examples: readonly Example[]; encoder: PromptEncoder },
 ): SftTask {
-  return new SftTask({ config, model, processor, note: () => {} }, examples, []);
+  return new SftTask({ config, model, encoder, note: () => {} }, examples, []);
 }
 
 /** A tiny model and some conversations, and a config for them. */

@@ -178,10 +178,9 @@ export const evaluate: CommandModule<object, Args> = {
     if (args.out !== undefined) await makeFolder(args.out);
     const session = await openSession(args);
     try {
-      if (!session.processor)
-        throw new UsageError(`${args.model} has no tokenizer.json, which questions need`);
+      if (!session.encoder) throw new UsageError(`${args.model} has no tokenizer.json, which questions need`);
       const evaluation = await evaluateModel(
-        { generator: session.generator, processor: session.processor },
+        { generator: session.generator, encoder: session.encoder },
         questions,
         {
           style: args.style,

@@ -4,11 +4,12 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { TensorFile } from '../formats/tensor-file.js';
 import type { GenerationRequest } from '../generate/index.js';
 import { promptsOf } from '../generate/inputs.js';
+import { ahead } from '../models/processor/index.js';
 import { readProblem } from '../platform/node/system-errors.js';
 import { type Message, parseMessages } from '../text/index.js';
 import type { ImageTally } from '../vision/index.js';
 import { UsageError } from './common.js';
-import { chatPrompt, fileImages, type GenerationSession, rawPrompt } from './generation.js';
+import { chatPrompt, filePictures, type GenerationSession, rawPrompt } from './generation.js';
 
 /** A prompt, where it stands in its source, and what its line calls it. */
 export interface NamedPrompt {
@@ -29,6 +30,9 @@ export interface PromptSource {
   readonly skipUnreadable: boolean;
 }
 
+/** Lines whose pictures are decoded side by side. */
+const AHEAD = 4;
+
 /** The prompts of a source, prepared as they are asked for. */
 export async function* promptsFrom(
   source: PromptSource,
@@ -45,7 +49,7 @@ export async function* promptsFrom(
     }
   } else if (source.input !== undefined) yield* lines(source.input, source, session, tally);
   else {
-    const read = fileImages((path) => path);
+    const read = filePictures((path) => path);
     const { prompt = '', image, raw } = source;
     const name = 'the prompt';
     const request = raw
@@ -61,22 +65,34 @@ async function* lines(
   session: GenerationSession,
   tally: ImageTally,
 ): AsyncGenerator<NamedPrompt, void, undefined> {
-  const read = fileImages((path) => (isAbsolute(path) ? path : join(dirname(file), path)));
-  let number = 0;
+  const read = filePictures((path) => (isAbsolute(path) ? path : join(dirname(file), path)));
+  const prepare = async ({ name, prompt, messages, images }: Line) => {
+    if (messages !== undefined) return chatPrompt(session, parseMessages(messages, name), read, name);
+    if (raw) return rawPrompt(session, prompt, images, read, name);
+    return chatPrompt(session, conversation(prompt, images, system), read, name);
+  };
+  // What fails is told and counted in the order of the lines, not in that in which reading ends.
+  const work = async (line: Line) => {
+    const [prepared] = await Promise.allSettled([prepare(line)]);
+    return { id: line.id, prepared };
+  };
   let index = 0;
-  for await (const line of openLines(file)) {
-    number++;
-    if (line.trim() === '') continue;
-    const name = `${file}:${number}`;
-    const { id, prompt, messages, images } = parseLine(line, name);
-    const prepare = () => {
-      if (messages !== undefined) return chatPrompt(session, parseMessages(messages, name), read, name);
-      if (raw) return rawPrompt(session, prompt, images, read, name);
-      return chatPrompt(session, conversation(prompt, images, system), read, name);
+  for await (const { id, prepared } of ahead(parsedLines(file), work, AHEAD)) {
+    const take = () => {
+      if (prepared.status === 'rejected') throw prepared.reason;
+      return prepared.value;
     };
-    const request = skipUnreadable ? await tally.attempt(prepare) : await prepare();
+    const request = skipUnreadable ? await tally.attempt(take) : take();
     if (request) yield { index, id, request };
     index++;
+  }
+}
+
+async function* parsedLines(file: string): AsyncGenerator<Line, void, undefined> {
+  let number = 0;
+  for await (const line of openLines(file)) {
+    number++;
+    if (line.trim() !== '') yield parseLine(line, `${file}:${number}`);
   }
 }
 
@@ -95,6 +111,8 @@ async function* openLines(file: string): AsyncGenerator<string, void, undefined>
 }
 
 interface Line {
+  /** What error messages call it. */
+  readonly name: string;
   readonly id?: string | number;
   readonly prompt: string;
   readonly messages?: unknown;
@@ -122,7 +140,7 @@ function parseLine(line: string, name: string): Line {
     );
   }
   const named = typeof id === 'string' || typeof id === 'number' ? { id } : {};
-  return { ...named, prompt: String(prompt), images, ...(messages === undefined ? {} : { messages }) };
+  return { name, ...named, prompt: String(prompt), images, ...(messages === undefined ? {} : { messages }) };
 }
 
 function conversation(prompt: string, images: readonly string[], system?: string): Message[] {

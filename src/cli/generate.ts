@@ -138,7 +138,7 @@ export const generate: CommandModule<object, GenerateArgs> = {
 
 /** Generates and prints what the arguments ask for. */
 export async function runGenerate(args: GenerateArgs, session: GenerationSession): Promise<void> {
-  const streaming = !args.json && args.prompt !== undefined && args.n === 1 && session.processor !== null;
+  const streaming = !args.json && args.prompt !== undefined && args.n === 1 && session.encoder !== null;
   const tally = new ImageTally();
   const waiting: Omit<NamedPrompt, 'request'>[] = [];
   async function* requests() {

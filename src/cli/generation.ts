@@ -1,17 +1,17 @@
 /** What `osler generate` and `osler serve` share: a model that is ready to generate, and prompts for it. */
 import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
-import { type GenerationRequest, Generator, type KvDtype, loadStopIds } from '../generate/index.js';
+import { Generator, type KvDtype, loadStopIds } from '../generate/index.js';
 import type { Gpu } from '../gpu/index.js';
 import type { WeightDtype } from '../models/core/load-weights.js';
 import { loadAdapter } from '../models/core/lora/disk.js';
 import type { Model } from '../models/core/model.js';
 import { loadConfig, loadModel } from '../models/load.js';
-import { loadProcessor, type Processor } from '../models/processor.js';
+import { loadProcessor, type PreparedPrompt, PromptEncoder } from '../models/processor/index.js';
 import { folderReader } from '../platform/files.js';
 import { readProblem } from '../platform/node/system-errors.js';
-import { encodePrompt, expandImageTokens, imagesOf, type Message } from '../text/index.js';
-import { decodeImage, ImageError, imagesToPatches, imageTokenCount } from '../vision/index.js';
+import { type Message, mapImages } from '../text/index.js';
+import { bytesPicture, ImageError, type Picture } from '../vision/index.js';
 import { UsageError } from './common.js';
 import { openDevice } from './device.js';
 import { COUNT, numbers } from './numbers.js';
@@ -66,7 +66,7 @@ export interface GenerationSession {
   readonly gpu: Gpu;
   readonly model: Model;
   /** Null where the folder has no tokenizer. */
-  readonly processor: Processor | null;
+  readonly encoder: PromptEncoder | null;
   readonly generator: Generator;
   close(): Promise<void>;
 }
@@ -93,7 +93,7 @@ export async function openSession(args: GenerationArgs, ignoreEos = false): Prom
     return {
       gpu,
       model,
-      processor,
+      encoder: processor && new PromptEncoder(config, processor),
       generator,
       close: async () => {
         await generator.dispose();
@@ -107,8 +107,8 @@ export async function openSession(args: GenerationArgs, ignoreEos = false): Prom
   }
 }
 
-/** Bytes of a picture that a message names; the name is for error messages. */
-export type ImageReader = (image: unknown, name: string) => Promise<{ bytes: Uint8Array; name: string }>;
+/** The picture that a message means by what stands there; the name of the prompt is for error messages. */
+export type PictureReader = (image: unknown, name: string) => Picture;
 
 /** The bytes of a `data:` URL; undefined for other texts. */
 export function dataUrlBytes(url: string): Uint8Array | undefined {
@@ -116,35 +116,38 @@ export function dataUrlBytes(url: string): Uint8Array | undefined {
   return encoded === undefined ? undefined : Buffer.from(encoded, 'base64');
 }
 
-/** Reads pictures from files below some folder, or from data URLs. */
-export function fileImages(resolve: (path: string) => string): ImageReader {
-  return async (image, name) => {
+/** Pictures in files below some folder, or in data URLs. */
+export function filePictures(resolve: (path: string) => string): PictureReader {
+  return (image, name) => {
     if (typeof image !== 'string') throw new UsageError(`${name} has a picture without a path`);
     const bytes = dataUrlBytes(image);
-    if (bytes) return { bytes, name: `${name}: a picture` };
+    if (bytes) return bytesPicture(`${name}: a picture`, bytes);
     const path = resolve(image);
-    try {
-      return { bytes: await readFile(path), name: path };
-    } catch (error) {
-      throw new ImageError(`${path}, a picture of ${name},`, readProblem(error));
-    }
+    return { name: path, key: path, read: () => readPicture(path, name) };
   };
 }
 
-type Prompt = Pick<GenerationRequest, 'ids' | 'images'>;
+async function readPicture(path: string, name: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new ImageError(`${path}, a picture of ${name},`, readProblem(error));
+  }
+}
 
 /** A conversation as the model's prompt. */
 export async function chatPrompt(
   session: GenerationSession,
   messages: readonly Message[],
-  read: ImageReader,
+  read: PictureReader,
   name: string,
-): Promise<Prompt> {
-  const { tokenizer, template } = textOf(session);
-  const { images, imageCounts } = await preparePictures(session, imagesOf(messages), read, name);
-  const { image: imageTokenId } = session.model.config.tokens;
-  const { ids } = encodePrompt(tokenizer, template, messages, { imageCounts, imageTokenId, name });
-  return { ids, ...(images ? { images } : {}) };
+): Promise<PreparedPrompt> {
+  const encoder = encoderOf(session);
+  const prompt = await encoder.prompt(
+    mapImages(messages, (image) => read(image, name)),
+    { name },
+  );
+  return encoder.prepare(prompt);
 }
 
 /** A text as it is, without a template; pictures stand where it has their placeholder tokens. */
@@ -152,44 +155,21 @@ export async function rawPrompt(
   session: GenerationSession,
   text: string,
   pictures: readonly string[],
-  read: ImageReader,
+  read: PictureReader,
   name: string,
-): Promise<Prompt> {
-  const ids = textOf(session).tokenizer.encode(text, { addSpecialTokens: true });
-  const { images, imageCounts } = await preparePictures(session, pictures, read, name);
-  const { image } = session.model.config.tokens;
-  if (!images || image === undefined) return { ids };
-  return { ids: expandImageTokens(ids, image, imageCounts, name), images };
+): Promise<PreparedPrompt> {
+  const encoder = encoderOf(session);
+  const prompt = await encoder.text(
+    text,
+    pictures.map((image) => read(image, name)),
+    { name },
+  );
+  return encoder.prepare(prompt);
 }
 
-function textOf({ processor }: GenerationSession): Processor {
-  if (processor) return processor;
+function encoderOf({ encoder }: GenerationSession): PromptEncoder {
+  if (encoder) return encoder;
   throw new UsageError(
     'the model folder has no tokenizer.json; without it only --inputs can be generated from',
   );
-}
-
-async function preparePictures(
-  session: GenerationSession,
-  pictures: readonly unknown[],
-  read: ImageReader,
-  name: string,
-): Promise<{ images?: GenerationRequest['images']; imageCounts: number[] }> {
-  if (pictures.length === 0) return { imageCounts: [] };
-  const { config } = session.model;
-  if (!config.vision) {
-    throw new UsageError(
-      `${name} has pictures, and a ${config.family} model cannot see; use a Qwen2-VL or Qwen2.5-VL`,
-    );
-  }
-  const files = await Promise.all(pictures.map((image) => read(image, name)));
-  const decoded = await Promise.all(files.map((file) => decodeImage(file.bytes, { name: file.name })));
-  const { imageConfig } = textOf(session);
-  const { pixelValues, grids } = imagesToPatches(
-    decoded,
-    imageConfig,
-    files.map((file) => file.name),
-  );
-  const imageCounts = grids.map((grid) => imageTokenCount(grid, imageConfig.mergeSize));
-  return { images: { pixels: pixelValues, grids }, imageCounts };
 }

@@ -139,9 +139,9 @@ async function evaluateInto(
     batch: 64,
   });
   try {
-    if (!session.processor) throw new UsageError(`${model} has no tokenizer.json, which questions need`);
+    if (!session.encoder) throw new UsageError(`${model} has no tokenizer.json, which questions need`);
     const evaluation = await evaluateModel(
-      { generator: session.generator, processor: session.processor },
+      { generator: session.generator, encoder: session.encoder },
       questions,
       {
         style: config.answer_style,

@@ -79,7 +79,7 @@ export const serve: CommandModule<object, Args> = {
     await ensureDriver();
     const session = await openSession(args);
     try {
-      if (!session.processor) throw new UsageError(`${args.model} has no tokenizer.json; a server needs it`);
+      if (!session.encoder) throw new UsageError(`${args.model} has no tokenizer.json; a server needs it`);
       const name = args.name ?? basename(resolve(args.model));
       const { maxNewTokens, maxRequests, maxPictures, port } = args;
       const server = new ChatServer(session, {

@@ -221,12 +221,12 @@ async function openSource(args: Args): Promise<{ source: CandidateSource; close(
   }
   await ensureDriver();
   const session = await openSession(args);
-  if (session.processor === null) {
+  if (session.encoder === null) {
     await session.close();
     throw new UsageError(`${model} has no tokenizer.json, which questions need`);
   }
-  const { generator, processor } = session;
-  const source = new LocalSource({ ...args, generator, processor, model, ...(adapter ? { adapter } : {}) });
+  const { generator, encoder } = session;
+  const source = new LocalSource({ ...args, generator, encoder, model, ...(adapter ? { adapter } : {}) });
   return { source, close: () => session.close() };
 }
 

@@ -1,4 +1,8 @@
 /** Image paths of datasets are untrusted: they must stay inside the dataset's folder. */
+import { readWholeFile } from '../platform/files.js';
+import { type Message, mapImages } from '../text/messages.js';
+import { bytesPicture, type Picture } from '../vision/picture.js';
+import { DataError } from './errors.js';
 import type { ImageSource, SampleFields } from './question.js';
 
 /** What is wrong with a path, as a sentence's predicate; undefined when it stays inside the folder. */
@@ -44,6 +48,33 @@ export function imageFile(sample: SampleFields, image: ImageSource): string | un
   if (typeof image !== 'string') return undefined;
   const root = sample.source?.root ?? '';
   return root === '' ? normalise(image) : `${root.replace(/[/\\]$/, '')}/${normalise(image)}`;
+}
+
+/** A picture of a sample, to be read. */
+export function pictureOf(sample: SampleFields, image: ImageSource): Picture {
+  if (typeof image !== 'string') return bytesPicture(image.name, image.bytes);
+  const path = imageFile(sample, image) as string;
+  return { name: path, key: path, read: () => readImage(sample, path) };
+}
+
+/** Messages of a sample with their pictures to be read. */
+export function withPictures(
+  sample: SampleFields,
+  messages: readonly Message<ImageSource>[],
+): Message<Picture>[] {
+  return mapImages(messages, (image) => pictureOf(sample, image as ImageSource));
+}
+
+async function readImage({ source }: SampleFields, path: string): Promise<Uint8Array> {
+  try {
+    return await readWholeFile(path);
+  } catch (error) {
+    const { file = 'the dataset', line } = source ?? {};
+    const place = line === undefined ? { file } : { file, line };
+    throw new DataError({ ...place, field: 'image' }, `cannot be used: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 function normalise(path: string): string {

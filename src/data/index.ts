@@ -10,7 +10,7 @@ export {
 export { type Conversation, isConversation } from './conversation.js';
 export { type Dataset, loadDataset, type ReadOptions, readDataset } from './dataset.js';
 export { DataError, type Place } from './errors.js';
-export { imageFile, imageKey, imageName, pathProblem } from './images.js';
+export { imageFile, imageKey, imageName, pathProblem, pictureOf, withPictures } from './images.js';
 export * from './modalities.js';
 export { shuffleOptions } from './options.js';
 export { type PaperReading, paperAccuracy, paperAnswer, paperFormat, paperRewardText } from './paper.js';

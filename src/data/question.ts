@@ -30,6 +30,11 @@ export interface SampleFields {
   readonly source?: Source;
 }
 
+/** What error messages call a sample: the line that it was read from, or else its id. */
+export function sampleName({ id, source }: SampleFields): string {
+  return source ? `${source.file}:${source.line}` : `sample ${id}`;
+}
+
 /** A multiple-choice question with its answer. */
 export interface Question extends SampleFields {
   readonly question: string;

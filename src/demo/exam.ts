@@ -6,7 +6,7 @@ import type { Prediction } from '../eval/summary.js';
 import { Generator, loadStopIds } from '../generate/index.js';
 import type { Gpu } from '../gpu/index.js';
 import { loadConfig, loadModel } from '../models/index.js';
-import { loadProcessor } from '../models/processor.js';
+import { loadProcessor, PromptEncoder } from '../models/processor/index.js';
 import type { DemoData } from './data.js';
 import type { Wording } from './readers.js';
 
@@ -40,10 +40,14 @@ export async function examine(gpu: Gpu, model: string, data: DemoData, wording: 
   const generator = new Generator(policy, { tokenizer: processor.tokenizer, maxBatch: 64, stopIds });
   try {
     const questions = [...data.test, ...data.heldOut];
-    const evaluation = await evaluateModel({ generator, processor }, questions, {
-      ...wording,
-      maxNewTokens: 64,
-    });
+    const evaluation = await evaluateModel(
+      { generator, encoder: new PromptEncoder(config, processor) },
+      questions,
+      {
+        ...wording,
+        maxNewTokens: 64,
+      },
+    );
     const { predictions } = evaluation;
     return {
       trained: score(predictions.slice(0, data.test.length)),

@@ -5,20 +5,20 @@ import {
   promptTemplate,
   type Question,
   questionPrompt,
+  sampleName,
+  withPictures,
 } from '../data/index.js';
 import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
 import { check } from '../gpu/index.js';
-import type { Processor } from '../models/processor.js';
-import { encodePrompt } from '../text/index.js';
-import { imageTokenCount } from '../vision/index.js';
+import { ahead, type EncodedPrompt, type PromptEncoder } from '../models/processor/index.js';
 import { scoreCompletion } from './score.js';
 import { summarize, type Tables } from './summarize.js';
 import type { EvalSettings, EvalSummary, Prediction } from './summary.js';
 
-/** A model that answers. The generator must have the processor's tokenizer. */
+/** A model that answers. The generator must have the encoder's tokenizer. */
 export interface Examinee {
   readonly generator: Generator;
-  readonly processor: Processor;
+  readonly encoder: PromptEncoder;
 }
 
 /** How to ask and to sample. */
@@ -67,6 +67,9 @@ export interface Evaluation {
 /** Patches and questions that are prepared at a time: enough to keep a batch busy, bounded for large pictures. */
 const CHUNK_BYTES = 512 * 2 ** 20;
 const CHUNK_QUESTIONS = 512;
+/** Questions whose files are read, and whose pictures are decoded, side by side. */
+const ENCODED_AHEAD = 32;
+const DECODED_AHEAD = 8;
 
 /** Evaluates a model on questions. Equal calls give equal answers, since the batches are put together alike. */
 export async function evaluateModel(
@@ -132,29 +135,39 @@ function settingsOf(options: EvaluateOptions): EvalSettings {
   };
 }
 
-interface Prepared {
+interface Asked {
   readonly question: Question;
   readonly text: string;
+  readonly prompt: EncodedPrompt;
+}
+
+interface Prepared extends Asked {
   readonly request: GenerationRequest;
 }
 
 /** Requests in portions; the next one is prepared while the one before is answered. */
 async function* chunks(
-  examinee: Examinee,
+  { encoder }: Examinee,
   questions: readonly Question[],
   settings: EvalSettings,
 ): AsyncGenerator<Prepared[]> {
   let at = 0;
+  const encoded = ahead(questions, (question) => ask(encoder, question, settings), ENCODED_AHEAD);
   const next = async (): Promise<Prepared[]> => {
+    const asked: Asked[] = [];
+    for (let bytes = 0; asked.length < CHUNK_QUESTIONS && bytes < CHUNK_BYTES; ) {
+      const { value, done } = await encoded.next();
+      if (done) break;
+      bytes += encoder.patchBytes(value.prompt);
+      asked.push(value);
+    }
+    const first = at;
+    at += asked.length;
+    const prepared = ahead(asked, ({ prompt }) => encoder.prepare(prompt), DECODED_AHEAD);
     const chunk: Prepared[] = [];
-    for (
-      let bytes = 0;
-      at < questions.length && chunk.length < CHUNK_QUESTIONS && bytes < CHUNK_BYTES;
-      at++
-    ) {
-      const prepared = await prepare(examinee, questions[at] as Question, at, settings);
-      bytes += prepared.request.images?.pixels.byteLength ?? 0;
-      chunk.push(prepared);
+    for await (const images of prepared) {
+      const i = chunk.length;
+      chunk.push({ ...asked[i], request: { ...images, ...requestOf(first + i, settings) } });
     }
     return chunk;
   };
@@ -167,36 +180,19 @@ async function* chunks(
   }
 }
 
-async function prepare(
-  { generator, processor }: Examinee,
-  question: Question,
-  index: number,
-  settings: EvalSettings,
-): Promise<Prepared> {
-  const { config } = generator.model;
+async function ask(encoder: PromptEncoder, question: Question, settings: EvalSettings): Promise<Asked> {
   const { text, messages } = questionPrompt(question, settings.template, settings.system);
-  const name = `question ${question.id}`;
-  check(question.images.length === 0 || config.vision, 'value', () => {
-    return `eval: ${name} has images, but a ${config.family} model cannot see; use a Qwen2-VL or Qwen2.5-VL`;
-  });
-  const images = await processor.images(question, question.images);
-  const { ids } = encodePrompt(processor.tokenizer, processor.template, messages, {
-    imageCounts: images.grids.map((grid) => imageTokenCount(grid, config.vision?.mergeSize)),
-    ...(config.tokens.image === undefined ? {} : { imageTokenId: config.tokens.image }),
-    name,
-  });
+  const prompt = await encoder.prompt(withPictures(question, messages), { name: sampleName(question) });
+  return { question, text, prompt };
+}
+
+function requestOf(index: number, settings: EvalSettings): Omit<GenerationRequest, 'ids' | 'images'> {
   return {
-    question,
-    text,
-    request: {
-      ids,
-      ...(question.images.length > 0 ? { images } : {}),
-      maxNewTokens: settings.max_new_tokens,
-      samples: settings.samples,
-      sampling: { temperature: settings.temperature, topP: settings.top_p, topK: settings.top_k },
-      seed: settings.seed,
-      // Streams are numbered by question, so that one answer does not depend on how many others there are.
-      stream: index * settings.samples,
-    },
+    maxNewTokens: settings.max_new_tokens,
+    samples: settings.samples,
+    sampling: { temperature: settings.temperature, topP: settings.top_p, topK: settings.top_k },
+    seed: settings.seed,
+    // Streams are numbered by question, so that one answer does not depend on how many others there are.
+    stream: index * settings.samples,
   };
 }

@@ -1,12 +1,14 @@
 /** What a generator accepts, and what it never draws. */
 import { check } from '../gpu/index.js';
 import { encodeSamplingRows } from '../kernels/sampling.js';
+import { blindness } from '../models/core/family.js';
 import { gridPatches, patchValues } from '../models/core/grid.js';
 import type { Model } from '../models/core/model.js';
 import { packSequences } from '../models/core/packing.js';
+import type { ImagePatches } from '../models/core/patches.js';
 import type { Tokenizer } from '../text/index.js';
 import type { GroupSettings } from './group.js';
-import type { GenerationRequest, PromptImages } from './request.js';
+import type { GenerationRequest } from './request.js';
 
 /** What the generator decides. */
 export interface CheckContext {
@@ -45,9 +47,9 @@ export function checkRequest(model: Model, request: GenerationRequest, context: 
   return { next, cap, stopIds, tokenizer: context.tokenizer };
 }
 
-function checkPixels({ config }: Model, { pixels, grids }: PromptImages): void {
+function checkPixels({ config }: Model, { pixels, grids }: ImagePatches): void {
   const { vision, family } = config;
-  check(vision, 'value', () => `generate: a ${family} model cannot see images`);
+  check(vision, 'value', () => `generate: the prompt has images, but ${blindness(family)}`);
   const wanted = grids.reduce((sum, grid) => sum + gridPatches(grid), 0) * patchValues(vision);
   check(pixels.length === wanted, 'value', () => {
     return `generate: the images are ${pixels.length} numbers; their grids need ${wanted}`;

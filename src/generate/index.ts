@@ -6,7 +6,6 @@ export type {
   Completion,
   FinishReason,
   GenerationRequest,
-  PromptImages,
   TokenEvent,
 } from './request.js';
 export { type KvDtype, kvBytesPerToken } from './slab.js';

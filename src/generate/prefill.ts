@@ -3,6 +3,7 @@ import { gatherRows, noGrad } from '../autograd/index.js';
 import { kvAppend } from '../kernels/attention.js';
 import type { Model } from '../models/core/model.js';
 import { packSequences } from '../models/core/packing.js';
+import { joinPatches } from '../models/core/patches.js';
 import type { AttentionPlace } from '../nn/attention.js';
 import { fromHost, scope, type Tensor } from '../tensor/index.js';
 import type { Group } from './group.js';
@@ -45,16 +46,6 @@ function slotList({ start, end }: SlotRange): number[] {
 
 /** Features of the images of all groups. */
 function encode(model: Model, groups: readonly Group[]) {
-  const all = groups.flatMap(({ request }) => request.images ?? []);
-  if (all.length === 0) return null;
-  const pixels = new Float32Array(all.reduce((sum, own) => sum + own.pixels.length, 0));
-  let at = 0;
-  for (const own of all) {
-    pixels.set(own.pixels, at);
-    at += own.pixels.length;
-  }
-  return model.encodeImages(
-    pixels,
-    all.flatMap(({ grids }) => grids),
-  );
+  const images = joinPatches(groups.flatMap(({ request }) => request.images ?? []));
+  return images && model.encodeImages(images.pixels, images.grids);
 }

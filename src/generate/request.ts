@@ -1,19 +1,12 @@
 /** What is asked of a generator, and what it gives. */
 import type { SamplingOptions } from '../kernels/sampling.js';
-import type { Grid } from '../models/core/grid.js';
-
-/** Images of a prompt, as an image processor prepares them. */
-export interface PromptImages {
-  /** Patches of all images, one after another. */
-  readonly pixels: Float32Array;
-  readonly grids: readonly Grid[];
-}
+import type { ImagePatches } from '../models/core/patches.js';
 
 /** A prompt, and how to go on from it. */
 export interface GenerationRequest {
   /** Token ids without padding, with one placeholder per merged image patch. */
   readonly ids: ArrayLike<number>;
-  readonly images?: PromptImages;
+  readonly images?: ImagePatches;
   /** Most tokens of a completion. */
   readonly maxNewTokens: number;
   /** Completions of this prompt; 1 by default. They share its images and its place in the cache. */

@@ -1,6 +1,7 @@
 /** Learning from a round: passes over micro-batches, losses, gradients. */
+
+import type { ImagePatches } from '../models/core/patches.js';
 import type { Model } from '../models/index.js';
-import type { SampleImages } from '../models/processor.js';
 import type { StepContext, StepResult } from '../train/task.js';
 import type { BatchPlan } from './batches.js';
 import { type GrpoConfig, lossSettings } from './config.js';
@@ -22,7 +23,7 @@ import { SamplerDifference } from './sampler-difference.js';
 /** A group's prompt, as a pass takes it. */
 export interface PromptInput {
   readonly prompt: Prompt;
-  readonly images: SampleImages | null;
+  readonly images: ImagePatches | null;
 }
 
 /** What a learner works with. */

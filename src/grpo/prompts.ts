@@ -1,22 +1,26 @@
 /** The prompts of a run: questions as token ids, in an endless order of shuffled epochs. */
-import { DataError, type Question, questionPrompt, Random, shuffleOptions } from '../data/index.js';
+import {
+  DataError,
+  type Question,
+  questionPrompt,
+  Random,
+  sampleName,
+  shuffleOptions,
+  withPictures,
+} from '../data/index.js';
 import { gridPatches } from '../models/core/grid.js';
-import type { Grid, ModelConfig } from '../models/index.js';
-import type { Processor, SampleImages } from '../models/processor.js';
-import { encodePrompt } from '../text/index.js';
-import { imageTokenCount } from '../vision/index.js';
+import type { ImagePatches } from '../models/core/patches.js';
+import { type EncodedPrompt, isTooLong, type PromptEncoder, readAll } from '../models/processor/index.js';
 import type { GrpoConfig } from './config.js';
 
 /** A question that is to be answered. */
-export interface Prompt {
+export interface Prompt extends EncodedPrompt {
   /** Number of the question in the data that is used. */
   readonly index: number;
   /** With its options in the order of this prompt. */
   readonly question: Question;
   /** Text without the chat template. */
   readonly text: string;
-  readonly ids: Int32Array;
-  readonly grids: readonly Grid[];
 }
 
 /** What {@link PromptSet} needs to know. */
@@ -33,15 +37,17 @@ export interface PromptSetting {
     | 'shuffle_dataset'
     | 'seed'
   >;
-  readonly model: ModelConfig;
-  readonly processor: Processor;
+  readonly encoder: PromptEncoder;
   note(line: string): void;
 }
 
+/** A question that can be asked, and the size of its prompt. */
 interface Entry {
   readonly question: Question;
-  readonly grids: readonly Grid[];
   readonly tokens: number;
+  /** Of all its images, and of the largest. */
+  readonly patches: number;
+  readonly image: number;
 }
 
 /** The questions that can be asked. */
@@ -58,40 +64,10 @@ export class PromptSet {
 
   /** Encodes all questions once, so that what does not fit is known before any weight is loaded. */
   static async open(questions: readonly Question[], setting: PromptSetting): Promise<PromptSet> {
-    const { config, processor, note } = setting;
-    const entries: Entry[] = [];
-    let dropped = 0;
-    for (const question of questions) {
-      const name = placeOf(question);
-      if (question.images.length > 0 && !setting.model.vision) {
-        const problem = `has images, but a ${setting.model.family} model cannot see; use a Qwen2-VL or Qwen2.5-VL`;
-        throw new DataError({ file: name }, problem);
-      }
-      const grids = await Promise.all(question.images.map((image) => processor.grid(question, image)));
-      const tokens = encode(question, grids, setting).ids.length;
-      const most = config.max_prompt_length;
-      if (most !== null && tokens > most) {
-        if (config.overlong === 'error') {
-          const fix =
-            'raise it, lower max_pixels, or set overlong: drop (prompts are never cut: that would cut images)';
-          throw new DataError(
-            { file: name },
-            `has ${tokens} tokens, more than max_prompt_length ${most}; ${fix}`,
-          );
-        }
-        dropped++;
-        continue;
-      }
-      const { maxPositions } = setting.model.text;
-      if (tokens + config.max_completion_length > maxPositions) {
-        const sum = `${tokens} tokens and max_completion_length ${config.max_completion_length}`;
-        throw new DataError(
-          { file: name },
-          `has ${sum}, more than the model's ${maxPositions} positions; lower one of them, or set max_prompt_length`,
-        );
-      }
-      entries.push({ question, grids, tokens });
-    }
+    const { config, note } = setting;
+    const found = await readAll(questions, (question) => entryOf(question, setting), note);
+    const entries = found.filter((entry) => entry !== undefined);
+    const dropped = found.length - entries.length;
     if (dropped > 0) {
       const which = `${dropped} of ${questions.length} prompts are longer than max_prompt_length`;
       note(`${which} ${config.max_prompt_length} and are left out`);
@@ -110,13 +86,13 @@ export class PromptSet {
     const greatest = (measure: (entry: Entry) => number) => Math.max(...this.#entries.map(measure));
     return {
       tokens: greatest(({ tokens }) => tokens),
-      patches: greatest(({ grids }) => grids.reduce((n, grid) => n + gridPatches(grid), 0)),
-      image: greatest(({ grids }) => Math.max(0, ...grids.map(gridPatches))),
+      patches: greatest(({ patches }) => patches),
+      image: greatest(({ image }) => image),
     };
   }
 
   /** The prompt at a place of the endless order. Each epoch has every question once. */
-  at(place: number): Prompt {
+  async at(place: number): Promise<Prompt> {
     const { config } = this.#setting;
     const epoch = Math.floor(place / this.size);
     if (epoch !== this.#epoch) {
@@ -125,17 +101,16 @@ export class PromptSet {
       this.#epoch = epoch;
     }
     const index = this.#order[place % this.size];
-    const { question, grids } = this.#entries[index];
+    const { question } = this.#entries[index];
     const asked = config.shuffle_options
       ? shuffleOptions(question, new Random(config.seed, 'grpo options', place))
       : question;
-    return { index, question: asked, grids, ...encode(asked, grids, this.#setting) };
+    return { index, question: asked, ...(await encode(asked, this.#setting)) };
   }
 
   /** Patches of a prompt's images. */
-  async images({ question }: Prompt): Promise<SampleImages | null> {
-    if (question.images.length === 0) return null;
-    return this.#setting.processor.images(question, question.images);
+  images(prompt: Prompt): Promise<ImagePatches | null> {
+    return this.#setting.encoder.patches(prompt);
   }
 
   /** A number that changes with the questions and their order. */
@@ -148,21 +123,39 @@ export class PromptSet {
   }
 }
 
-function encode(
-  question: Question,
-  grids: readonly Grid[],
-  { config, model, processor }: PromptSetting,
-): Pick<Prompt, 'text' | 'ids'> {
-  const words = config.prompt_template ?? { style: config.answer_style, phase: 'train' as const };
-  const { text, messages } = questionPrompt(question, words, config.system_prompt ?? undefined);
-  const { ids } = encodePrompt(processor.tokenizer, processor.template, messages, {
-    imageCounts: grids.map((grid) => imageTokenCount(grid, model.vision?.mergeSize)),
-    ...(model.tokens.image === undefined ? {} : { imageTokenId: model.tokens.image }),
-    name: placeOf(question),
-  });
-  return { text, ids: Int32Array.from(ids) };
+/** A question with its sizes; undefined where it is longer than the config wants. */
+async function entryOf(question: Question, setting: PromptSetting): Promise<Entry | undefined> {
+  const { max_prompt_length, overlong } = setting.config;
+  const { ids, grids } = await encode(question, setting);
+  const limit = {
+    field: 'max_prompt_length',
+    tokens: max_prompt_length,
+    refuse: overlong === 'error',
+    fix: 'raise it, lower max_pixels, or set overlong: drop (prompts are never cut: that would cut images)',
+  };
+  if (isTooLong(ids.length, limit, sampleName(question))) return undefined;
+  const patches = grids.map(gridPatches);
+  return {
+    question,
+    tokens: ids.length,
+    patches: patches.reduce((sum, n) => sum + n, 0),
+    image: Math.max(0, ...patches),
+  };
 }
 
-function placeOf({ id, source }: Question): string {
-  return source ? `${source.file}:${source.line}` : `question ${id}`;
+async function encode(
+  question: Question,
+  { config, encoder }: PromptSetting,
+): Promise<EncodedPrompt & Pick<Prompt, 'text'>> {
+  const words = config.prompt_template ?? { style: config.answer_style, phase: 'train' as const };
+  const { text, messages } = questionPrompt(question, words, config.system_prompt ?? undefined);
+  const prompt = await encoder.prompt(withPictures(question, messages), {
+    name: sampleName(question),
+    room: {
+      tokens: config.max_completion_length,
+      field: 'max_completion_length',
+      fix: 'lower it, or set max_prompt_length',
+    },
+  });
+  return { ...prompt, text };
 }

@@ -1,6 +1,6 @@
 /** Rounds of rollouts: prompts to completions to rewards. */
 import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
-import type { SampleImages } from '../models/processor.js';
+import type { ImagePatches } from '../models/core/patches.js';
 import type { StepContext } from '../train/task.js';
 import { type Advantages, computeAdvantages, isFlat, weightedSum } from './advantages.js';
 import type { BatchPlan } from './batches.js';
@@ -17,7 +17,7 @@ export interface SamplerSetting {
   readonly rewards: readonly Reward[];
   readonly generator: Generator;
   /** Patches of a prompt's images; called again for the same place while the round lasts. */
-  images(place: number, prompt: Prompt): Promise<SampleImages | null>;
+  images(place: number, prompt: Prompt): Promise<ImagePatches | null>;
 }
 
 /** A round of rollouts. */
@@ -78,12 +78,10 @@ async function drawGroups(
   drawn: number,
 ): Promise<ScoredGroup[]> {
   const { config, plan, prompts } = setting;
-  const asked = Array.from({ length: count }, (_, i) => ({
-    place: place + i,
-    prompt: prompts.at(place + i),
-  }));
-  const requests = await context.phase('data', () =>
-    Promise.all(
+  const asked: { place: number; prompt: Prompt }[] = [];
+  const requests = await context.phase('data', async () => {
+    for (let at = place; at < place + count; at++) asked.push({ place: at, prompt: await prompts.at(at) });
+    return Promise.all(
       asked.map(async ({ place: at, prompt }, i): Promise<GenerationRequest> => {
         const images = await setting.images(at, prompt);
         return {
@@ -103,8 +101,8 @@ async function drawGroups(
           stream: (drawn + i) * plan.groupSize,
         };
       }),
-    ),
-  );
+    );
+  });
   const completions = await context.phase('rollout', () =>
     generate(setting.generator, requests, context.signal),
   );

@@ -3,8 +3,8 @@
 import { DataError, type Question, questionsOf } from '../data/index.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { Generator, loadStopIds } from '../generate/index.js';
+import type { ImagePatches } from '../models/core/patches.js';
 import type { Model } from '../models/index.js';
-import type { SampleImages } from '../models/processor.js';
 import { Parameters } from '../nn/parameters.js';
 import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
@@ -65,7 +65,7 @@ export class GrpoTask implements TrainingTask {
   #next = 0;
   /** What the steps of the round under way learn from; null between rounds. */
   #round: readonly LearnedGroup[] | null = null;
-  readonly #images = new Map<number, Promise<SampleImages | null>>();
+  readonly #images = new Map<number, Promise<ImagePatches | null>>();
 
   constructor(setting: TaskSetting<GrpoConfig>, preparation: Preparation) {
     this.name = setting.config.algorithm;
@@ -85,14 +85,14 @@ export class GrpoTask implements TrainingTask {
   }
 
   async prepare(session: TrainingSession): Promise<void> {
-    const { config, processor } = this.#setting;
+    const { config, encoder } = this.#setting;
     const { plan, stopIds } = this.#preparation;
     const { model } = session;
     if (this.extraParameters) addValueHead(model, this.extraParameters);
     const head = this.extraParameters ? valueHead(this.extraParameters) : null;
     const reference = await Reference.open(config, session);
     const generator = new Generator(model, {
-      tokenizer: processor.tokenizer,
+      tokenizer: encoder.processor.tokenizer,
       maxBatch: config.rollout_batch_size ?? plan.roundBatch,
       // Reading prompts takes no more memory than learning from them.
       prefillTokens: this.workload().tokens,
@@ -127,11 +127,11 @@ export class GrpoTask implements TrainingTask {
   }
 
   async evaluate(context: EvaluationContext): Promise<Metrics> {
-    const { config, processor } = this.#setting;
+    const { config, encoder } = this.#setting;
     const { evaluation, rewards } = this.#preparation;
     const { generator } = this.#ready();
     const metrics = await context.phase('evaluation', () =>
-      evaluatePolicy({ generator, processor }, evaluation, rewards, config, context.step),
+      evaluatePolicy({ generator, encoder }, evaluation, rewards, config, context.step),
     );
     await generator.release();
     return metrics;
@@ -273,11 +273,11 @@ export class GrpoTask implements TrainingTask {
   }
 
   async #input(place: number): Promise<PromptInput> {
-    const prompt = this.#preparation.prompts.at(place);
+    const prompt = await this.#preparation.prompts.at(place);
     return { prompt, images: await this.#imagesOf(place, prompt) };
   }
 
-  #imagesOf(place: number, prompt: Prompt): Promise<SampleImages | null> {
+  #imagesOf(place: number, prompt: Prompt): Promise<ImagePatches | null> {
     let images = this.#images.get(place);
     if (!images) {
       images = this.#preparation.prompts.images(prompt);
@@ -338,7 +338,7 @@ export async function makeGrpoTask(
   setting: TaskSetting<GrpoConfig>,
   environment: GrpoEnvironment,
 ): Promise<GrpoTask> {
-  const { config, model, processor, note } = setting;
+  const { config, model, encoder, note } = setting;
   const plan = planBatches(config);
   const rewards = await buildRewards(config.rewards, {
     style: config.prompt_template === null ? config.answer_style : 'custom',
@@ -359,6 +359,6 @@ export async function makeGrpoTask(
   note(
     `${counted(prompts.size, 'prompt')} of at most ${counted(prompts.largest.tokens, 'token')}; a round is ${counted(plan.roundPrompts, 'prompt')} with ${counted(plan.groupSize, 'completion')} each and serves ${counted(plan.roundSteps, 'step')}`,
   );
-  const stopIds = await loadStopIds(config.model_name_or_path, model, processor.tokenizer);
+  const stopIds = await loadStopIds(config.model_name_or_path, model, encoder.processor.tokenizer);
   return new GrpoTask(setting, { plan, prompts, evaluation: evaluation.questions, rewards, stopIds });
 }

@@ -2,7 +2,7 @@
 export { DeviceBatch } from './core/batch.js';
 export type { ParameterSpec } from './core/builder.js';
 export type { ModelConfig, StoredDtype, TextConfig, TokenIds } from './core/config.js';
-export { FAMILIES, type Family, SEEING } from './core/family.js';
+export { FAMILIES, type Family } from './core/family.js';
 export { type Grid, gridPatches, gridTokens, patchValues, type VisionConfig } from './core/grid.js';
 export { parameterCount, parameterSpecs } from './core/inventory.js';
 export { type LoadProgress, type WeightDtype, weightsOnPaper } from './core/load-weights.js';

@@ -1,7 +1,7 @@
 /** A micro-batch: examples packed into one row of tokens, with what each row of hidden states shall predict. */
-import type { ModelConfig, PackedBatch } from '../models/index.js';
-import { packSequences } from '../models/index.js';
-import type { Processor, SampleImages } from '../models/processor.js';
+import { type ImagePatches, joinPatches } from '../models/core/patches.js';
+import { type ModelConfig, type PackedBatch, packSequences } from '../models/index.js';
+import type { PromptEncoder } from '../models/processor/index.js';
 import type { Example } from './examples.js';
 
 /** Everything on the host that a micro-batch needs. */
@@ -12,7 +12,7 @@ export interface MicroBatch {
   /** The token that each of them shall predict. */
   readonly targets: Int32Array;
   /** Pictures of all examples; null where there are none. */
-  readonly images: SampleImages | null;
+  readonly images: ImagePatches | null;
 }
 
 /** Packs examples; no example sees another. */
@@ -39,24 +39,10 @@ export function packExamples(config: ModelConfig, examples: readonly Example[]):
 /** Packs examples and prepares their pictures. */
 export async function makeBatch(
   config: ModelConfig,
-  processor: Processor,
+  encoder: Pick<PromptEncoder, 'patches'>,
   examples: readonly Example[],
 ): Promise<MicroBatch> {
-  const parts = await Promise.all(
-    examples
-      .filter(({ images }) => images.length > 0)
-      .map(({ sample, images }) => processor.images(sample, images)),
-  );
-  return { ...packExamples(config, examples), images: joined(parts) };
-}
-
-function joined(parts: readonly SampleImages[]): SampleImages | null {
-  if (parts.length <= 1) return parts[0] ?? null;
-  const pixels = new Float32Array(parts.reduce((n, part) => n + part.pixels.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    pixels.set(part.pixels, at);
-    at += part.pixels.length;
-  }
-  return { pixels, grids: parts.flatMap(({ grids }) => grids) };
+  const parts = await Promise.all(examples.map((example) => encoder.patches(example)));
+  const images = joinPatches(parts.filter((part) => part !== null));
+  return { ...packExamples(config, examples), images };
 }

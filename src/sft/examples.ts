@@ -2,27 +2,19 @@
 import {
   type Conversation,
   DataError,
-  type ImageSource,
-  imageKey,
   isConversation,
   type Sample,
+  sampleName,
   teachingConversation,
+  withPictures,
 } from '../data/index.js';
-import type { Grid, ModelConfig } from '../models/index.js';
-import type { Processor } from '../models/processor.js';
-import { encodeConversation, imagesOf, TextError } from '../text/index.js';
-import { imageTokenCount } from '../vision/index.js';
+import type { ModelConfig } from '../models/index.js';
+import { type EncodedLesson, isTooLong, type PromptEncoder, readAll } from '../models/processor/index.js';
+import { TextError } from '../text/index.js';
 import type { SftConfig } from './config.js';
 
 /** Something to learn: one conversation. */
-export interface Example {
-  readonly sample: Conversation;
-  readonly ids: Int32Array;
-  /** 1 where a token counts in the loss. */
-  readonly mask: Uint8Array;
-  readonly images: readonly ImageSource[];
-  readonly grids: readonly Grid[];
-}
+export type Example = EncodedLesson;
 
 /** What {@link buildExamples} needs to know. */
 export interface ExampleSetting {
@@ -31,36 +23,17 @@ export interface ExampleSetting {
     'answer_style' | 'prompt_template' | 'system_prompt' | 'learn_from' | 'max_length' | 'overlong'
   >;
   readonly model: ModelConfig;
-  readonly processor: Processor;
+  readonly encoder: PromptEncoder;
   note(line: string): void;
 }
-
-/** Samples that are encoded side by side, and milliseconds between signs of life. */
-const TOGETHER = 64;
-const SHOW_EVERY = 10_000;
 
 /** Encodes samples. What cannot be used is left out and told of, or refused where the config says so. */
 export async function buildExamples(samples: readonly Sample[], setting: ExampleSetting): Promise<Example[]> {
   const { config, note } = setting;
-  const grids = new Grids(setting);
-  const examples: Example[] = [];
-  let unreasoned = 0;
-  let dropped = 0;
-  let shown = performance.now();
-  // Side by side, because most of the time goes into waiting for image files.
-  for (let first = 0; first < samples.length; first += TOGETHER) {
-    const conversations = samples
-      .slice(first, first + TOGETHER)
-      .flatMap((sample) => asConversation(sample, config) ?? []);
-    unreasoned += Math.min(TOGETHER, samples.length - first) - conversations.length;
-    const encoded = await Promise.all(conversations.map((sample) => encode(sample, setting, grids)));
-    const kept = encoded.flatMap((example) => withinLength(example, setting) ?? []);
-    dropped += encoded.length - kept.length;
-    examples.push(...kept);
-    if (performance.now() - shown < SHOW_EVERY) continue;
-    shown = performance.now();
-    note(`${first + TOGETHER} of ${samples.length} samples are read`);
-  }
+  const results = await readAll(samples, (sample) => example(sample, setting), note);
+  const examples = results.filter((result) => typeof result !== 'string');
+  const count = (why: LeftOut) => results.filter((result) => result === why).length;
+  const [unreasoned, dropped] = [count('no reasoning'), count('too long')];
   if (unreasoned > 0) {
     note(
       `${unreasoned} of ${samples.length} questions have no reasoning to teach with answer_style ${config.answer_style} and are left out`,
@@ -78,6 +51,23 @@ export async function buildExamples(samples: readonly Sample[], setting: Example
   return examples;
 }
 
+/** Why a sample gives no example. */
+type LeftOut = 'no reasoning' | 'too long';
+
+async function example(sample: Sample, setting: ExampleSetting): Promise<Example | LeftOut> {
+  const { config, encoder } = setting;
+  const conversation = asConversation(sample, config);
+  if (conversation === undefined) return 'no reasoning';
+  const name = sampleName(conversation);
+  const lesson = await encoder.lesson(withPictures(conversation, conversation.messages), {
+    name,
+    learn: config.learn_from,
+    // Where there is a limit, it decides.
+    ...(config.max_length === null ? { room: { tokens: 0, fix: 'set max_length' } } : {}),
+  });
+  return withinLength(lesson, setting, name) ?? 'too long';
+}
+
 function asConversation(sample: Sample, config: ExampleSetting['config']): Conversation | undefined {
   if (isConversation(sample)) return sample;
   return teachingConversation(sample, config.answer_style, {
@@ -86,83 +76,29 @@ function asConversation(sample: Sample, config: ExampleSetting['config']): Conve
   });
 }
 
-async function encode(sample: Conversation, setting: ExampleSetting, grids: Grids): Promise<Example> {
-  const { config, model, processor } = setting;
-  const images = imagesOf(sample.messages) as ImageSource[];
-  const name = placeOf(sample);
-  if (images.length > 0 && !model.vision) {
-    throw new DataError(
-      { file: name },
-      `has images, but a ${model.family} model cannot see; use a Qwen2-VL or Qwen2.5-VL`,
-    );
-  }
-  const own = await Promise.all(images.map((image) => grids.of(sample, image)));
-  const { ids, completionMask } = encodeConversation(
-    processor.tokenizer,
-    processor.template,
-    sample.messages,
-    {
-      learn: config.learn_from,
-      imageCounts: own.map((grid) => imageTokenCount(grid, model.vision?.mergeSize)),
-      ...(model.tokens.image === undefined ? {} : { imageTokenId: model.tokens.image }),
-      name,
-    },
-  );
-  if (ids.length > model.text.maxPositions && config.max_length === null) {
-    throw new TextError(
-      name,
-      `has ${ids.length} tokens, more than the model's ${model.text.maxPositions} positions; set max_length`,
-    );
-  }
-  return { sample, ids: Int32Array.from(ids), mask: completionMask, images, grids: own };
-}
-
 /** Cuts or drops what is too long. */
-function withinLength(example: Example, { config, model }: ExampleSetting): Example | undefined {
+function withinLength(
+  example: Example,
+  { config, model }: ExampleSetting,
+  name: string,
+): Example | undefined {
   const { max_length: most, overlong } = config;
   const { ids, mask } = example;
-  if (most === null || ids.length <= most) return example;
-  const name = placeOf(example.sample);
-  const problem = `has ${ids.length} tokens, more than max_length ${most}`;
+  const limit = { field: 'max_length', tokens: most, refuse: overlong === 'error' };
+  const fix = 'raise it, or set overlong: drop';
+  if (most === null || !isTooLong(ids.length, { ...limit, fix }, name)) return example;
   if (overlong === 'drop') return undefined;
-  if (overlong === 'error') throw new TextError(name, `${problem}; raise it, or set overlong: drop`);
+  const refuse = (problem: string, remedy: string): never => {
+    throw new TextError(
+      name,
+      `has ${ids.length} tokens, more than max_length ${most}, and cutting it would ${problem}; raise max_length, ${remedy}`,
+    );
+  };
   const { image, visionEnd } = model.tokens;
   if (ids.subarray(most - 1).some((id) => id === image || id === visionEnd)) {
-    throw new TextError(
-      name,
-      `${problem}, and cutting it would cut an image; raise max_length, lower max_pixels, or set overlong: drop`,
-    );
+    refuse('cut an image', 'lower max_pixels, or set overlong: drop');
   }
   const cut = { ...example, ids: ids.slice(0, most), mask: mask.slice(0, most) };
-  if (!cut.mask.includes(1)) {
-    throw new TextError(
-      name,
-      `${problem}, and cutting it would leave no answer to learn; raise max_length, or set overlong: drop`,
-    );
-  }
+  if (!cut.mask.includes(1)) refuse('leave no answer to learn', 'or set overlong: drop');
   return cut;
-}
-
-function placeOf({ id, source }: Conversation): string {
-  return source ? `${source.file}:${source.line}` : id;
-}
-
-/** Grids of pictures, each read once. */
-class Grids {
-  readonly #processor: Processor;
-  readonly #known = new Map<string, Promise<Grid>>();
-
-  constructor({ processor }: ExampleSetting) {
-    this.#processor = processor;
-  }
-
-  of(sample: Conversation, image: ImageSource): Promise<Grid> {
-    const key = imageKey(sample, image);
-    let grid = this.#known.get(key);
-    if (!grid) {
-      grid = this.#processor.grid(sample, image);
-      this.#known.set(key, grid);
-    }
-    return grid;
-  }
 }

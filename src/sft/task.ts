@@ -216,7 +216,7 @@ export class SftTask implements TrainingTask {
   }
 
   #make(examples: readonly Example[]): Promise<MicroBatch> {
-    return makeBatch(this.#setting.model, this.#setting.processor, examples);
+    return makeBatch(this.#setting.model, this.#setting.encoder, examples);
   }
 }
 

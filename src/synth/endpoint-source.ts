@@ -1,8 +1,7 @@
 /** Candidates from an OpenAI-compatible endpoint, several requests at a time. */
-import { type ImageSource, imageFile, imageName, type Question, questionPrompt } from '../data/index.js';
+import { type Question, questionPrompt, withPictures } from '../data/index.js';
 import { toBase64 } from '../formats/base64.js';
-import { readWholeFile } from '../platform/files.js';
-import { decodeImage, encodeImage, imageFormat } from '../vision/index.js';
+import { decodeImage, encodeImage, imageFormat, type Picture } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
 import { ChatClient, type ChatClientOptions, EndpointError } from './chat-client.js';
 import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';
@@ -98,28 +97,25 @@ export class EndpointSource implements CandidateSource {
 
   async #messages(question: Question): Promise<object[]> {
     const { messages } = questionPrompt(question, this.#options.template, this.#options.system);
-    const parts = async (content: (typeof messages)[number]['content']) => {
-      if (typeof content === 'string') return content;
-      return Promise.all(
-        content.map(async (part) => {
-          if (part.type === 'text') return part;
-          return {
-            type: 'image_url',
-            image_url: { url: await dataUrl(question, part.image as ImageSource) },
-          };
-        }),
-      );
-    };
-    return Promise.all(messages.map(async ({ role, content }) => ({ role, content: await parts(content) })));
+    return Promise.all(
+      withPictures(question, messages).map(async ({ role, content }) => {
+        if (typeof content === 'string') return { role, content };
+        const parts = content.map(async (part) =>
+          part.type === 'text'
+            ? part
+            : { type: 'image_url', image_url: { url: await dataUrl(part.image as Picture) } },
+        );
+        return { role, content: await Promise.all(parts) };
+      }),
+    );
   }
 }
 
 /** A picture as a data URL. */
-async function dataUrl(question: Question, image: ImageSource): Promise<string> {
-  const file = imageFile(question, image);
-  const bytes = file === undefined ? (image as { bytes: Uint8Array }).bytes : await readWholeFile(file);
+async function dataUrl(picture: Picture): Promise<string> {
+  const bytes = await picture.read();
   const format = imageFormat(bytes);
   if (SENT_AS_THEY_ARE.includes(format)) return `data:image/${format};base64,${toBase64(bytes)}`;
-  const png = await encodeImage(await decodeImage(bytes, { name: imageName(image) }), { format: 'png' });
+  const png = await encodeImage(await decodeImage(bytes, { name: picture.name }), { format: 'png' });
   return `data:image/png;base64,${toBase64(png)}`;
 }

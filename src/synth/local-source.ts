@@ -1,22 +1,27 @@
 /** Candidates from a model on this machine. */
-import { DataError, type Question, questionPrompt } from '../data/index.js';
+import { DataError, questionPrompt, sampleName, withPictures } from '../data/index.js';
 import type { GenerationRequest, Generator } from '../generate/index.js';
-import { check } from '../gpu/index.js';
-import type { Processor } from '../models/processor.js';
-import { encodePrompt } from '../text/index.js';
-import { ImageError, imageTokenCount } from '../vision/index.js';
+import { ahead, type PromptEncoder } from '../models/processor/index.js';
+import { ImageError } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
 import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';
 
 /** Settings of {@link LocalSource}. */
 export interface LocalOptions extends PromptSettings, SamplingSettings {
-  /** The generator must have the processor's tokenizer. */
+  /** The generator must have the encoder's tokenizer. */
   readonly generator: Generator;
-  readonly processor: Processor;
+  readonly encoder: PromptEncoder;
   /** Model and adapter as the user named them. */
   readonly model: string;
   readonly adapter?: string;
 }
+
+/** Questions whose pictures are decoded side by side. */
+const AHEAD = 4;
+
+type Attempt =
+  | { readonly task: CandidateTask; readonly request: GenerationRequest; readonly error?: undefined }
+  | { readonly task: CandidateTask; readonly request?: undefined; readonly error: string };
 
 /** Samples from a model. */
 export class LocalSource implements CandidateSource {
@@ -38,18 +43,12 @@ export class LocalSource implements CandidateSource {
     const failed: FailedCandidate[] = [];
     const asked: CandidateTask[] = [];
     const requests = async function* (this: LocalSource) {
-      for (const task of tasks) {
+      for await (const { task, request, error } of ahead(tasks, (next) => this.#attempt(next), AHEAD)) {
         signal.throwIfAborted();
-        const request = await this.#request(task).catch((error: Error) => {
-          // A picture that cannot be read: the other questions go on.
-          if (!(error instanceof DataError || error instanceof ImageError)) throw error;
-          failed.push(
-            ...task.samples.map((sample) => ({ id: task.question.id, sample, error: error.message })),
-          );
-        });
-        if (request === undefined) continue;
-        asked.push(task);
-        yield request;
+        if (request) {
+          asked.push(task);
+          yield request;
+        } else failed.push(...task.samples.map((sample) => ({ id: task.question.id, sample, error })));
       }
     }.call(this);
     let done = 0;
@@ -65,21 +64,22 @@ export class LocalSource implements CandidateSource {
     yield* failed;
   }
 
+  /** A task's request, or why it has none: of a picture that cannot be read, while the other questions go on. */
+  async #attempt(task: CandidateTask): Promise<Attempt> {
+    try {
+      return { task, request: await this.#request(task) };
+    } catch (error) {
+      if (!(error instanceof DataError || error instanceof ImageError)) throw error;
+      return { task, error: error.message };
+    }
+  }
+
   async #request({ question, index }: CandidateTask): Promise<GenerationRequest> {
-    const { generator, processor, template, system, samples, temperature, topP, maxNewTokens, seed } =
-      this.#options;
-    const { config } = generator.model;
+    const { encoder, template, system, samples, temperature, topP, maxNewTokens, seed } = this.#options;
     const { messages } = questionPrompt(question, template, system);
-    check(question.images.length === 0 || config.vision, 'value', () => cannotSee(question, config.family));
-    const images = await processor.images(question, question.images);
-    const { ids } = encodePrompt(processor.tokenizer, processor.template, messages, {
-      imageCounts: images.grids.map((grid) => imageTokenCount(grid, config.vision?.mergeSize)),
-      ...(config.tokens.image === undefined ? {} : { imageTokenId: config.tokens.image }),
-      name: `question ${question.id}`,
-    });
+    const prompt = await encoder.prompt(withPictures(question, messages), { name: sampleName(question) });
     return {
-      ids,
-      ...(question.images.length > 0 ? { images } : {}),
+      ...(await encoder.prepare(prompt)),
       maxNewTokens,
       samples,
       sampling: { temperature, topP },
@@ -87,8 +87,4 @@ export class LocalSource implements CandidateSource {
       stream: index * samples,
     };
   }
-}
-
-function cannotSee(question: Question, family: string): string {
-  return `synth: question ${question.id} has images, but a ${family} model cannot see; use a Qwen2-VL or Qwen2.5-VL`;
 }

@@ -29,6 +29,22 @@ export function imagesOf<Image>(messages: readonly Message<Image>[]): (Image | u
   );
 }
 
+/** The conversation with something else for each of its pictures. */
+export function mapImages<A, B>(
+  messages: readonly Message<A>[],
+  change: (image: A | undefined) => B,
+): Message<B>[] {
+  return messages.map(({ role, content }) => {
+    if (typeof content === 'string') return { role, content };
+    return {
+      role,
+      content: content.map((part) =>
+        part.type === 'image' ? { type: 'image' as const, image: change(part.image) } : part,
+      ),
+    };
+  });
+}
+
 /**
  * Checks messages that came from outside (a dataset, a request). Accepts OpenAI's `image_url` parts and parts without a
  * `type` that have an `image` or `text`.

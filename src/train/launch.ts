@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import type { Gpu } from '../gpu/index.js';
 import { type Choices, tunerFor } from '../kernels/tuner.js';
 import { loadConfig, type ModelConfig } from '../models/index.js';
-import { loadProcessor, type Processor } from '../models/processor.js';
+import { loadProcessor, type Processor, PromptEncoder } from '../models/processor/index.js';
 import { FileError } from '../platform/errors.js';
 import { folderReader, join } from '../platform/files.js';
 import {
@@ -34,7 +34,7 @@ import { WandbOffline } from './wandb/index.js';
 export interface TaskSetting<Config extends TrainingConfig> {
   readonly config: Config;
   readonly model: ModelConfig;
-  readonly processor: Processor;
+  readonly encoder: PromptEncoder;
   /** Shows the user one line. */
   note(line: string): void;
 }
@@ -66,7 +66,12 @@ export async function launchTraining<Config extends TrainingConfig>(
     minPixels: config.min_pixels,
     maxPixels: config.max_pixels,
   });
-  const task = await options.makeTask({ config, model: modelConfig, processor, note });
+  const task = await options.makeTask({
+    config,
+    model: modelConfig,
+    encoder: new PromptEncoder(modelConfig, processor),
+    note,
+  });
   const plan = planMemory(config, modelConfig, task.workload(), gpu);
   note(`memory plan: about ${gib(plan.peak)} at the peak (${planText(plan)})`);
   const bytes = config.device_memory_gib === null ? options.deviceBytes : config.device_memory_gib * 2 ** 30;

@@ -9,6 +9,7 @@ export { type EncodeOptions, encodeImage } from './encode.js';
 export { ImageError } from './errors.js';
 export type { RgbImage } from './image.js';
 export * from './patches.js';
+export { bytesPicture, filePicture, type Picture } from './picture.js';
 export { resizeBicubic } from './resample.js';
 export { imageSize } from './size.js';
 export { roundHalfEven, type Size, smartResize } from './smart-resize.js';

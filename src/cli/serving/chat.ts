@@ -1,7 +1,8 @@
 /** Answering one chat request: read it, make its prompt, generate, send what comes. */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { chatPrompt, dataUrlBytes, type GenerationSession, type ImageReader } from '../generation.js';
+import { bytesPicture } from '../../vision/index.js';
+import { chatPrompt, dataUrlBytes, type GenerationSession, type PictureReader } from '../generation.js';
 import type { Place } from './admission.js';
 import { type ChatRequest, checkPromptSize, parseChatRequest, RequestError } from './chat-request.js';
 import { answerContext, tokenPieces, usagePiece, wholeAnswer } from './chat-response.js';
@@ -28,16 +29,16 @@ export async function answerChat(
 ): Promise<void> {
   const start = performance.now();
   const { session, name } = setting;
-  const { processor, generator, model } = session;
-  if (!processor) throw new RequestError('the model folder has no tokenizer.json', null, 500);
+  const { encoder, generator, model } = session;
+  if (!encoder) throw new RequestError('the model folder has no tokenizer.json', null, 500);
   const asked = await readRequest(setting, place, request);
   checkPromptSize(asked.messages, model.config.text.maxPositions, setting.maxPictures);
-  const prompt = await chatPrompt(session, asked.messages, dataUrlImages, 'messages');
+  const prompt = await chatPrompt(session, asked.messages, dataUrlPictures, 'messages');
   // Whoever left meanwhile is not waited for; whoever leaves later gives up the places in the batch.
   if (response.destroyed) return;
   const context = answerContext({
     model: name,
-    tokenizer: processor.tokenizer,
+    tokenizer: encoder.processor.tokenizer,
     logprobs: asked.logprobs,
     promptTokens: prompt.ids.length,
   });
@@ -96,9 +97,9 @@ async function stream(
   response.end('data: [DONE]\n\n');
 }
 
-const dataUrlImages: ImageReader = async (image, name) => {
+const dataUrlPictures: PictureReader = (image, name) => {
   const bytes = typeof image === 'string' ? dataUrlBytes(image) : undefined;
-  if (bytes) return { bytes, name: `a picture in ${name}` };
+  if (bytes) return bytesPicture(`a picture in ${name}`, bytes);
   throw new RequestError(
     'pictures must be data URLs such as data:image/png;base64,...; this server fetches nothing',
     'messages',

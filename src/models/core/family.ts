@@ -15,6 +15,11 @@ export const FAMILIES = {
 export type Family = keyof typeof FAMILIES;
 
 /** The families that take pictures, for people who chose another one. */
-export const SEEING = Object.values(FAMILIES)
+const SEEING = Object.values(FAMILIES)
   .flatMap(({ title, sees }) => (sees ? [title] : []))
   .join(' or ');
+
+/** Why a model of a family takes no images, and which families do. */
+export function blindness(family: Family): string {
+  return `a ${family} model cannot see; use a ${SEEING}`;
+}

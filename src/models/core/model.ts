@@ -16,7 +16,7 @@ import { LayerBuilder } from './builder.js';
 import type { ModelConfig } from './config.js';
 import type { Decoder, DecoderInput } from './decoder.js';
 import { modelError } from './errors.js';
-import { SEEING } from './family.js';
+import { blindness } from './family.js';
 import { type Grid, gridPatches, gridTokens, patchValues } from './grid.js';
 import type { Adapter } from './lora/adapter.js';
 import type { PackedBatch } from './packing.js';
@@ -109,7 +109,7 @@ export class Model {
     options: PassOptions = {},
   ): EncodedImages {
     const tower = this.vision;
-    if (!tower) throw modelError(`a ${this.config.family} model`, `cannot see images; use a ${SEEING}`);
+    if (!tower) throw modelError('the batch has images, but', blindness(this.config.family));
     const patches = grids.reduce((sum, grid) => sum + gridPatches(grid), 0);
     const width = patchValues(tower.config);
     const size = 'isTensor' in pixels ? pixels.size : pixels.length;

@@ -1,7 +1,6 @@
-/** What stands between records and a model: tokenizer, chat template, image settings, and the files they come from. */
-import { DataError, type ImageSource, imageFile, imageName, type SampleFields } from '../data/index.js';
-import { folderReader, readWholeFile } from '../platform/files.js';
-import { type ChatTemplate, loadChatTemplate, loadTokenizer, type Tokenizer } from '../text/index.js';
+/** Text and pictures of one model folder: tokenizer, chat template, image settings. */
+import { folderReader } from '../../platform/files.js';
+import { type ChatTemplate, loadChatTemplate, loadTokenizer, type Tokenizer } from '../../text/index.js';
 import {
   DEFAULT_IMAGE_CONFIG,
   decodeImage,
@@ -9,11 +8,13 @@ import {
   imageGrid,
   imageSize,
   imagesToPatches,
+  type Picture,
   parseImageConfig,
-  type RgbImage,
   withPixelLimits,
-} from '../vision/index.js';
-import type { Grid, ModelConfig } from './index.js';
+} from '../../vision/index.js';
+import type { ModelConfig } from '../core/config.js';
+import type { Grid } from '../core/grid.js';
+import type { ImagePatches } from '../core/patches.js';
 
 /** Files of a model folder that a checkpoint must have besides weights and config.json to be used alone. */
 const COMPANIONS = [
@@ -31,25 +32,21 @@ const COMPANIONS = [
   'processor_config.json',
 ];
 
-/** Patches of a sample's pictures. */
-export interface SampleImages {
-  readonly pixels: Float32Array;
-  readonly grids: readonly Grid[];
-}
-
 /** Settings of {@link loadProcessor}. */
 export interface ProcessorOptions {
   readonly minPixels?: number | null;
   readonly maxPixels?: number | null;
 }
 
-/** Text and pictures of one model folder. */
+/** See above; `PromptEncoder` puts it to use. */
 export class Processor {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
   readonly imageConfig: ImageConfig;
   /** Text files to save with every checkpoint, by name. */
   readonly files: Readonly<Record<string, string>>;
+  /** Grids by the key of their picture. */
+  readonly #grids = new Map<string, Promise<Grid>>();
 
   /** Usually made by {@link loadProcessor}. */
   constructor(parts: Pick<Processor, 'tokenizer' | 'template' | 'imageConfig' | 'files'>) {
@@ -59,41 +56,32 @@ export class Processor {
     this.files = parts.files;
   }
 
-  /** The grid that a picture of a sample will have, from its file's header. */
-  async grid(sample: SampleFields, image: ImageSource): Promise<Grid> {
-    const { name, bytes } = await open(sample, image);
-    return imageGrid(await imageSize(bytes, name), this.imageConfig, name);
+  /** The grid that a picture will have, from its file's header; read once for pictures that have a key. */
+  async grid(picture: Picture): Promise<Grid> {
+    const { key } = picture;
+    if (key === undefined) return this.#readGrid(picture);
+    let grid = this.#grids.get(key);
+    if (!grid) {
+      grid = this.#readGrid(picture);
+      this.#grids.set(key, grid);
+      // Whoever asks again shall hear of the failure in its own terms.
+      grid.catch(() => this.#grids.delete(key));
+    }
+    return grid;
   }
 
-  /** Reads and decodes a picture of a sample. */
-  async decode(sample: SampleFields, image: ImageSource): Promise<RgbImage> {
-    const { name, bytes } = await open(sample, image);
-    return decodeImage(bytes, { name });
-  }
-
-  /** Patches and grids of a sample's pictures, as the vision tower takes them. */
-  async images(sample: SampleFields, sources: readonly ImageSource[]): Promise<SampleImages> {
-    const decoded = await Promise.all(sources.map((image) => this.decode(sample, image)));
-    const { pixelValues, grids } = imagesToPatches(decoded, this.imageConfig, sources.map(imageName));
+  /** Reads and decodes pictures, and cuts them into patches. */
+  async patches(pictures: readonly Picture[]): Promise<ImagePatches> {
+    const images = await Promise.all(
+      pictures.map(async (picture) => decodeImage(await picture.read(), { name: picture.name })),
+    );
+    const names = pictures.map(({ name }) => name);
+    const { pixelValues, grids } = imagesToPatches(images, this.imageConfig, names);
     return { pixels: pixelValues, grids };
   }
-}
 
-async function open(sample: SampleFields, image: ImageSource): Promise<{ name: string; bytes: Uint8Array }> {
-  if (typeof image !== 'string') return { name: imageName(image), bytes: image.bytes };
-  const name = imageFile(sample, image) as string;
-  return { name, bytes: await readWhole(sample, name) };
-}
-
-async function readWhole(sample: SampleFields, file: string): Promise<Uint8Array> {
-  try {
-    return await readWholeFile(file);
-  } catch (error) {
-    const { file: dataset = 'the dataset', line } = sample.source ?? {};
-    const place = line === undefined ? { file: dataset } : { file: dataset, line };
-    throw new DataError({ ...place, field: 'image' }, `cannot be used: ${(error as Error).message}`, {
-      cause: error,
-    });
+  async #readGrid(picture: Picture): Promise<Grid> {
+    return imageGrid(await imageSize(await picture.read(), picture.name), this.imageConfig, picture.name);
   }
 }
 
