@@ -30,11 +30,11 @@ fn activate(x: f32) -> f32 {
 #elif FUNCTION == "sigmoid"
   return sigmoid(x);
 #elif FUNCTION == "tanh"
-  return preciseTanh(x);
+  return orNan(preciseTanh(x), x);
 #elif FUNCTION == "exp"
-  return exp(x);
+  return orNan(exp(x), x);
 #elif FUNCTION == "log"
-  return preciseLog(x);
+  return orNan(preciseLog(x), x);
 #elif FUNCTION == "sqrt"
   return sqrt(x);
 #elif FUNCTION == "square"

@@ -8,6 +8,11 @@ fn preciseLog(x: f32) -> f32 {
   return select(log(x), near, abs(x - 1.0) < 0.3);
 }
 
+// `value`, or x where that is NaN: WGSL lets its functions lose one, and on SwiftShader exp(NaN) is infinite and log(NaN) 89.
+fn orNan(value: f32, x: f32) -> f32 {
+  return select(value, x, (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u);
+}
+
 // Cosine and sine of `turns` full turns, turns in [0, 1]: WGSL allows cos and sin an error of 2^-11. Taylor series
 // within an eighth of a turn of each axis.
 fn cosSinOfTurns(turns: f32) -> vec2f {

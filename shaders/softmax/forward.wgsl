@@ -17,6 +17,13 @@ var<storage, read_write> y: array<V>;
 #include "common/rows.wgsl"
 #include "common/reduce.wgsl"
 
+// The sum over the row; NaN where it is infinite, which exp of NaN may be (as on SwiftShader), so that all of the row is.
+fn totalOf(sums: V, lane: u32) -> f32 {
+  let bits = bitcast<u32>(workgroupSum(sumOf(sums), lane));
+  // Infinity's bits and one more.
+  return bitcast<f32>(bits | select(0u, 1u, (bits & 0x7f800000u) == 0x7f800000u));
+}
+
 fn processRow(row: u32, lane: u32) {
   let first = row * params.units;
 #if HELD
@@ -41,7 +48,7 @@ fn processRow(row: u32, lane: u32) {
   sums += select(V(0.0), v${i}, at${i} <= last);
 #endif
   #endfor
-  let total = workgroupSum(sumOf(sums), lane);
+  let total = totalOf(sums, lane);
 #if LOG
   let shift = log(total);
 #else
@@ -61,7 +68,7 @@ fn processRow(row: u32, lane: u32) {
   let top = workgroupMax(maxOf(largest), lane);
   var sums = V(0.0);
   for (var at = first + lane; at < end; at += WORKGROUP) { sums += exp(x[at] - top); }
-  let total = workgroupSum(sumOf(sums), lane);
+  let total = totalOf(sums, lane);
 #if LOG
   let shift = top + log(total);
   for (var at = first + lane; at < end; at += WORKGROUP) { y[at] = x[at] - shift; }
