@@ -2,7 +2,7 @@
 // function (its argument x or its result y). One define names the function. NaN goes through all of them. activateAll
 // and slopeAll work on a Value of elementwise/walk.wgsl.
 #define FUNCTION "silu" | "gelu" | "geluTanh" | "quickGelu" | "relu" | "sigmoid" | "tanh" | "exp" | "log" | "sqrt" | "square" | "reciprocal" | "abs" // which one
-#define VEC4                                     // a Value is a vec4f
+#define VEC4 // a Value is a vec4f
 #include "common/activation.wgsl"
 #include "common/precise.wgsl"
 

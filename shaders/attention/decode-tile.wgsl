@@ -10,15 +10,15 @@
 // consecutive invocations take consecutive columns of the values, with 128 / D4 groups of keys side by side.
 #define D4 1..32  // head dimension / 4
 #define ROWS 1..8 // query rows per workgroup
-#include "attention/cache.wgsl"
+#include "common/weight.wgsl"
 #include "attention/decode-part.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, queries: u32, splits: u32, blocks: u32, scale: f32 }
 #params Params
 
 var<storage, read> q: array<vec4f>;
-var<storage, read> kCache: array<Four>;
-var<storage, read> vCache: array<Four>;
+var<storage, read> kCache: array<Stored>;
+var<storage, read> vCache: array<Stored>;
 var<storage, read> sequences: array<vec4u>;
 var<storage, read_write> parts: array<vec4f>;
 var<storage, read_write> marks: array<vec2f>;
@@ -64,7 +64,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     var s${r} = 0.0;
 #endfor
     for (var c = 0u; c < D4; c++) {
-      let k = unpackFour(kCache[keyAt + c]);
+      let k = decode(kCache[keyAt + c], keyAt + c);
 #for r in 0..ROWS
       s${r} += dot(queries[${r}u * D4 + c], k);
 #endfor
@@ -94,7 +94,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     workgroupBarrier();
     if (keyGroup < GROUPS) {
       for (var i = keyGroup; i < min(128u, range.y - first); i += GROUPS) {
-        let v = unpackFour(vCache[(slotOf(sequence, first + i) * params.kvHeads + kvHead) * D4 + column]);
+        let at = (slotOf(sequence, first + i) * params.kvHeads + kvHead) * D4 + column;
+        let v = decode(vCache[at], at);
 #for r in 0..ROWS
         result${r} += weights[${r * 128}u + i] * v;
 #endfor

@@ -6,15 +6,15 @@
 // lanes, which is what costs here, so each serves all ROWS rows; queries are the same for all lanes.
 #define D4 1..32  // head dimension / 4
 #define ROWS 1..4 // query rows per lane
-#include "attention/cache.wgsl"
+#include "common/weight.wgsl"
 #include "attention/decode-part.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, queries: u32, splits: u32, blocks: u32, scale: f32 }
 #params Params
 
 var<storage, read> q: array<vec4f>;
-var<storage, read> kCache: array<Four>;
-var<storage, read> vCache: array<Four>;
+var<storage, read> kCache: array<Stored>;
+var<storage, read> vCache: array<Stored>;
 var<storage, read> sequences: array<vec4u>;
 var<storage, read_write> parts: array<vec4f>;
 var<storage, read_write> marks: array<vec2f>;
@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
 #for c in 0..D4
     {
-      let k = unpackFour(kCache[keyAt + ${c}u]);
+      let k = decode(kCache[keyAt + ${c}u], keyAt + ${c}u);
 #for r in 0..ROWS
       s${r} += dot(q${r}_${c}, k);
 #endfor
@@ -69,7 +69,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
 #for c in 0..D4
     {
-      let v = unpackFour(vCache[keyAt + ${c}u]);
+      let v = decode(vCache[keyAt + ${c}u], keyAt + ${c}u);
 #for r in 0..ROWS
       o${r}_${c} = o${r}_${c} * shrink${r} + p${r} * v;
 #endfor

@@ -1,9 +1,9 @@
 // What happens to a finished sum before it is stored: accumulation (ACCUMULATE), BIAS, one activation, RESIDUAL.
 // Declares y, and bias and residual where there are any.
-#define ACCUMULATE                               // add beta times what y holds
-#define BIAS                                     // add a bias per column
+#define ACCUMULATE // add beta times what y holds
+#define BIAS       // add a bias per column
 #define ACTIVATION "none" | "gelu" | "gelu-tanh" | "quick-gelu" | "silu" | "relu" // applied after the bias
-#define RESIDUAL                                 // add a matrix of the shape of y, last
+#define RESIDUAL   // add a matrix of the shape of y, last
 #include "matmul/problem.wgsl"
 #include "common/activation.wgsl"
 

@@ -1,4 +1,4 @@
-// y = A B with few rows of A (ROWS, 1 to 16) and B a K x N matrix in f32, f16 or bf16. Bound by reading B, so every
+// y = A B with few rows of A (ROWS, 1 to 16) and B a K x N matrix as it is stored. Bound by reading B, so every
 // element is read once and used for all rows of A.
 //
 // A workgroup has LANES lanes along N, times SLICES slices of K that take turns; the slices are added up through workgroup
@@ -6,89 +6,56 @@
 // apart. GPUs use many slices and one group, so that loads are coalesced and many are in flight. Software adapters use one
 // slice (no barriers) and many groups: a long run of each row of B, which suits
 // their caches; with 16 groups, one step of K at a time reads twice as fast as four steps with 4 groups.
-#define FORMAT "f32" | "f16" | "bf16" // how B is stored
-#define ROWS 1..16                    // rows of A, of which some may lie past the end
-#define WIDTH 1 | 4                   // neighbouring columns per load
-#define LANES 16 | 32                 // lanes along N
-#define SLICES 1..8                   // slices of K
-#define GROUPS 1..16                  // groups of columns per lane
-#define UNROLL 1..4                   // steps of K per turn of the loop
+#define ROWS 1..16    // rows of A, of which some may lie past the end
+#define LANES 16 | 32 // lanes along N
+#define SLICES 1..8   // slices of K
+#define GROUPS 1..16  // groups of columns per lane
+#define UNROLL 1..4   // steps of K per turn of the loop
 #include "matmul/epilogue.wgsl"
-#include "common/pack.wgsl"
+#include "common/weight.wgsl"
 
 var<storage, read> a: array<f32>;
-#if WIDTH == 4 && FORMAT != "f32"
-var<storage, read> b: array<vec2u>;
-#elif WIDTH == 4
-var<storage, read> b: array<vec4f>;
-#elif FORMAT != "f32"
-var<storage, read> b: array<u32>;
-#else
-var<storage, read> b: array<f32>;
-#endif
+var<storage, read> b: array<Stored>;
 
 const LANES = ${LANES}u;
 const SLICES = ${SLICES}u;
-#if WIDTH == 4
-alias Columns = vec4f;
-#else
-alias Columns = f32;
-#endif
 
 #if SLICES > 1
-var<workgroup> parts: array<Columns, LANES * SLICES>;
+var<workgroup> parts: array<Loaded, LANES * SLICES>;
 #endif
 
-fn widen(word: u32) -> vec2f {
-#if FORMAT == "f16"
-  return unpack2x16float(word);
-#else
-  return unpackBf16(word);
-#endif
-}
-
-fn loadB(at: u32) -> Columns {
-#if WIDTH == 4 && FORMAT != "f32"
-  let words = b[at / 4u];
-  return vec4f(widen(words.x), widen(words.y));
-#elif WIDTH == 4
-  return b[at / 4u];
-#elif FORMAT != "f32"
-  let pair = widen(b[at / 2u]);
-  return select(pair.x, pair.y, at % 2u == 1u);
-#else
-  return b[at];
-#endif
+fn loadB(unit: u32) -> Loaded {
+  return decode(b[storedAt(unit)], unit);
 }
 
 @compute @workgroup_size(LANES * SLICES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let z = group.z;
-  let K = depth(z);
+  let sizeK = depth(z);
   let lane = thread % LANES;
   let slice = thread / LANES;
 #for g in 0..GROUPS
   let n${g} = ((group.x * ${GROUPS}u + ${g}u) * LANES + lane) * ${WIDTH}u;
   let column${g} = min(n${g}, params.N - ${WIDTH}u);
 #for m in 0..ROWS
-  var c${m}_${g} = Columns();
+  var c${m}_${g} = Loaded();
 #endfor
 #endfor
-  for (var k = slice * ${UNROLL}u; k < K; k += SLICES * ${UNROLL}u) {
+  for (var k = slice * ${UNROLL}u; k < sizeK; k += SLICES * ${UNROLL}u) {
 #for q in 0..UNROLL
     {
 #if UNROLL == 1
     let k0 = k;
     let inside = true;
 #else
-    let k${q} = min(k + ${q}u, K - 1u);
-    let inside = k + ${q}u < K;
+    let k${q} = min(k + ${q}u, sizeK - 1u);
+    let inside = k + ${q}u < sizeK;
 #endif
 #for m in 0..ROWS
     let a${q}_${m} = select(0.0, a[indexA(z, min(${m}u, params.M - 1u), k${q})], inside);
 #endfor
 #for g in 0..GROUPS
-    let b${q}_${g} = select(Columns(), loadB(indexB(z, k${q}, column${g})), inside);
+    let b${q}_${g} = select(Loaded(), loadB(indexB(z, k${q}, column${g}) / ${WIDTH}u), inside);
 #for m in 0..ROWS
     c${m}_${g} += a${q}_${m} * b${q}_${g};
 #endfor

@@ -1,21 +1,19 @@
-// y = A B^T with few rows of A (ROWS, 1 to 16) and B an N x K matrix of weights in f32, f16 or bf16: what a decode step
+// y = A B^T with few rows of A (ROWS, 1 to 16) and B an N x K matrix of weights as it is stored: what a decode step
 // does. It is bound by reading B, so every weight is read once, coalesced, and used for all rows of A.
 //
 // A team is a subgroup where there are subgroups, else the workgroup. Its lanes lie along K, WIDTH neighbouring elements
 // each (16 bytes of B where rows are aligned, else one element), and it computes COLUMNS elements of each row of y, adding
 // its lanes up at the end. Also the fastest way on software adapters when A has one row (a team is one subgroup there).
 // Guards are joined by &: && branches, and SwiftShader takes minutes to compile sixteen such branches in a row.
-#define FORMAT "f32" | "f16" | "bf16" // how B is stored
-#define ROWS 1..16                    // rows of A, of which some may lie past the end
-#define WIDTH 1 | 4 | 8               // neighbouring elements of a row of B per load: 4 of f32, 8 of 16-bit formats, or 1
-#define COLUMNS 1..8                  // elements of a row of y per team
-#define SUBGROUPS                     // a team is a subgroup
+#define ROWS 1..16   // rows of A, of which some may lie past the end
+#define COLUMNS 1..8 // elements of a row of y per team
+#define SUBGROUPS    // a team is a subgroup
 
 #if SUBGROUPS
 enable subgroups;
 diagnostic(off, subgroup_uniformity);
 #endif
-#include "common/pack.wgsl"
+#include "common/weight.wgsl"
 #include "matmul/epilogue.wgsl"
 
 override WORKGROUP: u32 = 128;
@@ -28,22 +26,10 @@ var<storage, read> a: array<vec4f>;
 #else
 var<storage, read> a: array<f32>;
 #endif
-#if WIDTH == 8
-var<storage, read> b: array<vec4u>;
-#elif WIDTH == 4
-var<storage, read> b: array<vec4f>;
-#elif FORMAT != "f32"
-var<storage, read> b: array<u32>;
-#else
-var<storage, read> b: array<f32>;
-#endif
+var<storage, read> b: array<Stored>;
 
-fn widen(word: u32) -> vec2f {
-#if FORMAT == "f16"
-  return unpack2x16float(word);
-#else
-  return unpackBf16(word);
-#endif
+fn loadB(unit: u32) -> Loaded {
+  return decode(b[storedAt(unit)], unit);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -56,7 +42,7 @@ fn main(
 #endif
 ) {
   let z = group.z;
-  let K = depth(z);
+  let sizeK = depth(z);
 #if SUBGROUPS
   // Counted, not asked for: drivers that choose the size per shader (Intel) may report a larger one than they run.
   let lanes = subgroupAdd(1u);
@@ -74,7 +60,7 @@ fn main(
     var c${m}_${j} = 0.0;
 #endfor
 #endfor
-    for (var k = lane * ${WIDTH}u; k < K; k += lanes * ${WIDTH}u) {
+    for (var k = lane * ${WIDTH}u; k < sizeK; k += lanes * ${WIDTH}u) {
 #for m in 0..ROWS
       let at${m} = indexA(z, min(${m}u, params.M - 1u), k);
 #if WIDTH > 1
@@ -88,22 +74,10 @@ fn main(
 #endfor
 #for j in 0..COLUMNS
       {
-        let place = indexB(z, k, min(n + ${j}u, params.N - 1u));
-#if WIDTH == 8
-        let words = b[place / 8u];
-        let w = vec4f(widen(words.x), widen(words.y));
-        let u = vec4f(widen(words.z), widen(words.w));
-#elif WIDTH == 4
-        let w = b[place / 4u];
-#elif FORMAT != "f32"
-        let pair = widen(b[place / 2u]);
-        let w = select(pair.x, pair.y, place % 2u == 1u);
-#else
-        let w = b[place];
-#endif
+        let w = loadB(indexB(z, k, min(n + ${j}u, params.N - 1u)) / ${WIDTH}u);
 #for m in 0..ROWS
 #if WIDTH == 8
-        c${m}_${j} += dot(x${m}, w) + dot(v${m}, u);
+        c${m}_${j} += dot(x${m}, w[0]) + dot(v${m}, w[1]);
 #elif WIDTH == 4
         c${m}_${j} += dot(x${m}, w);
 #else

@@ -2,7 +2,7 @@
 //     y[z] = activate(scale * A[z] B[z] + beta * y[z] + bias) + residual[z]
 // A is M x K (K x M with TRANSPOSE_A), B is K x N (N x K with TRANSPOSE_B), y and residual are M x N, all row-major with
 // row lengths lda, ldb, ldc and strideX elements between the matrices of a batch. baseX is the first element within the
-// binding (bindings start at multiples of 256 bytes). `column` is the bias index of the first column.
+// binding, which starts where the adapter allows it. `column` is the bias index of the first column.
 //
 // With SPLIT the batch is one product whose K is cut into slabs of `K`, the last one ending at `kEnd`: slab z starts
 // strideA and strideB further on and its sum goes to its own matrix of y, which matmul/combine.wgsl adds up.

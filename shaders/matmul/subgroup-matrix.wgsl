@@ -126,7 +126,7 @@ fn storeA(at: u32, x: vec4f) {
 }
 
 // Four elements of B on their way: as stored where that is f16 already, else widened.
-#if FORMAT == "f16" && VEC_B
+#if FORMAT == "f16" && WIDTH == 4
 alias FourB = vec2u;
 fn fetchFourB(at: u32, count: u32, inside: bool) -> FourB {
   return select(vec2u(), b[at >> 2u], inside);
@@ -153,37 +153,37 @@ fn unitB(s: u32) -> vec2u {
   return vec2u(s / ((ROW_B - 8u) / 4u), s % ((ROW_B - 8u) / 4u) * 4u);
 }
 
-fn fetchA(z: u32, s: u32, m0: u32, k0: u32, K: u32) -> vec4f {
+fn fetchA(z: u32, s: u32, m0: u32, k0: u32, sizeK: u32) -> vec4f {
   let at = unitA(s);
 #if TRANSPOSE_A
   let k = k0 + at.x;
   let m = min(m0 + at.y, params.M - 1u);
-  return select(vec4f(), fourA(indexA(z, m, min(k, K - 1u)), params.M - m), k < K);
+  return select(vec4f(), fourA(indexA(z, m, min(k, sizeK - 1u)), params.M - m), k < sizeK);
 #else
-  let k = min(k0 + at.y, K - 1u);
-  return insideK(fourA(indexA(z, min(m0 + at.x, params.M - 1u), k), K - k), k0 + at.y, K);
+  let k = min(k0 + at.y, sizeK - 1u);
+  return insideK(fourA(indexA(z, min(m0 + at.x, params.M - 1u), k), sizeK - k), k0 + at.y, sizeK);
 #endif
 }
 
-fn fetchB(z: u32, s: u32, n0: u32, k0: u32, K: u32) -> FourB {
+fn fetchB(z: u32, s: u32, n0: u32, k0: u32, sizeK: u32) -> FourB {
   let at = unitB(s);
 #if TRANSPOSE_B
-  let k = min(k0 + at.y, K - 1u);
+  let k = min(k0 + at.y, sizeK - 1u);
   let place = indexB(z, k, min(n0 + at.x, params.N - 1u));
-#if FORMAT == "f16" && VEC_B
+#if FORMAT == "f16" && WIDTH == 4
   // Aligned rows need not end at a multiple of four.
-  let whole = fetchFourB(place, 4u, k0 + at.y < K);
+  let whole = fetchFourB(place, 4u, k0 + at.y < sizeK);
   return vec2u(
-    select(whole.x & select(0xffffu, 0xffffffffu, k0 + at.y + 1u < K), 0u, k0 + at.y >= K),
-    select(whole.y & select(0xffffu, 0xffffffffu, k0 + at.y + 3u < K), 0u, k0 + at.y + 2u >= K),
+    select(whole.x & select(0xffffu, 0xffffffffu, k0 + at.y + 1u < sizeK), 0u, k0 + at.y >= sizeK),
+    select(whole.y & select(0xffffu, 0xffffffffu, k0 + at.y + 3u < sizeK), 0u, k0 + at.y + 2u >= sizeK),
   );
 #else
-  return insideK(fetchFourB(place, K - k, true), k0 + at.y, K);
+  return insideK(fetchFourB(place, sizeK - k, true), k0 + at.y, sizeK);
 #endif
 #else
   let n = min(n0 + at.y, params.N - 1u);
   let k = k0 + at.x;
-  return fetchFourB(indexB(z, min(k, K - 1u), n), params.N - n, k < K);
+  return fetchFourB(indexB(z, min(k, sizeK - 1u), n), params.N - n, k < sizeK);
 #endif
 }
 
@@ -194,7 +194,7 @@ fn fetchB(z: u32, s: u32, n0: u32, k0: u32, K: u32) -> FourB {
 #endif
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let z = group.z;
-  let K = depth(z);
+  let sizeK = depth(z);
   let exponent = exponentOfScale(thread);
   let up = bitcast<f32>(exponent << 23u);
   let down = bitcast<f32>((254u - exponent - EXPONENT_B) << 23u);
@@ -209,12 +209,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #endfor
 #endfor
 #for q in 0..UNITS_A
-  var nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, 0u, K);
+  var nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, 0u, sizeK);
 #endfor
 #for q in 0..UNITS_B
-  var nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, 0u, K);
+  var nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, 0u, sizeK);
 #endfor
-  for (var k = 0u; k < K; k += DEPTH) {
+  for (var k = 0u; k < sizeK; k += DEPTH) {
     workgroupBarrier();
 #for q in 0..UNITS_A
     {
@@ -229,28 +229,32 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
 #endfor
     workgroupBarrier();
-    if (k + DEPTH < K) {
+    if (k + DEPTH < sizeK) {
 #for q in 0..UNITS_A
-      nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, k + DEPTH, K);
+      nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, k + DEPTH, sizeK);
 #endfor
 #for q in 0..UNITS_B
-      nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, k + DEPTH, K);
+      nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, k + DEPTH, sizeK);
 #endfor
     }
 #for step in 0..DEPTH / SHAPE_K
 #for j in 0..FRAGS_N
 #if TRANSPOSE_B
-    let right${step}_${j} = subgroupMatrixLoad<Right, col_major>(&tileB, ((fragN + ${j * SHAPE_N}u) * ROW_B + ${step * SHAPE_K}u) / 4u, ROW_B / 4u);
+    let atB${step}_${j} = (fragN + ${j * SHAPE_N}u) * ROW_B + ${step * SHAPE_K}u;
+    let right${step}_${j} = subgroupMatrixLoad<Right, col_major>(&tileB, atB${step}_${j} / 4u, ROW_B / 4u);
 #else
-    let right${step}_${j} = subgroupMatrixLoad<Right, row_major>(&tileB, (${step * SHAPE_K}u * ROW_B + fragN + ${j * SHAPE_N}u) / 4u, ROW_B / 4u);
+    let atB${step}_${j} = ${step * SHAPE_K}u * ROW_B + fragN + ${j * SHAPE_N}u;
+    let right${step}_${j} = subgroupMatrixLoad<Right, row_major>(&tileB, atB${step}_${j} / 4u, ROW_B / 4u);
 #endif
 #endfor
 #for i in 0..FRAGS_M
 #for part in 0..1 + PRECISE
 #if TRANSPOSE_A
-    let left${step}_${i}_${part} = subgroupMatrixLoad<Left, col_major>(&tileA, (${part}u * PART_A + ${step * SHAPE_K}u * ROW_A + fragM + ${i * SHAPE_M}u) / 4u, ROW_A / 4u);
+    let atA${step}_${i}_${part} = ${part}u * PART_A + ${step * SHAPE_K}u * ROW_A + fragM + ${i * SHAPE_M}u;
+    let left${step}_${i}_${part} = subgroupMatrixLoad<Left, col_major>(&tileA, atA${step}_${i}_${part} / 4u, ROW_A / 4u);
 #else
-    let left${step}_${i}_${part} = subgroupMatrixLoad<Left, row_major>(&tileA, (${part}u * PART_A + (fragM + ${i * SHAPE_M}u) * ROW_A + ${step * SHAPE_K}u) / 4u, ROW_A / 4u);
+    let atA${step}_${i}_${part} = ${part}u * PART_A + (fragM + ${i * SHAPE_M}u) * ROW_A + ${step * SHAPE_K}u;
+    let left${step}_${i}_${part} = subgroupMatrixLoad<Left, row_major>(&tileA, atA${step}_${i}_${part} / 4u, ROW_A / 4u);
 #endif
 #for j in 0..FRAGS_N
     c${i}_${j} = subgroupMatrixMultiplyAccumulate(left${step}_${i}_${part}, right${step}_${j}, c${i}_${j});
@@ -263,7 +267,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   if (m0 + TILE_M <= params.M && n0 + TILE_N <= params.N) {
 #for i in 0..FRAGS_M
 #for j in 0..FRAGS_N
-    subgroupMatrixStore<row_major>(&y, indexC(z, m0 + fragM + ${i * SHAPE_M}u, n0 + fragN + ${j * SHAPE_N}u), subgroupMatrixScalarMultiply(c${i}_${j}, down), params.ldc);
+    let to${i}_${j} = indexC(z, m0 + fragM + ${i * SHAPE_M}u, n0 + fragN + ${j * SHAPE_N}u);
+    subgroupMatrixStore<row_major>(&y, to${i}_${j}, subgroupMatrixScalarMultiply(c${i}_${j}, down), params.ldc);
 #endfor
 #endfor
     return;

@@ -30,32 +30,32 @@ var<workgroup> tileA: array<vec4f, DEPTH * ROW_A>;
 var<workgroup> tileB: array<vec4f, DEPTH * ROW_B>;
 
 // A 4 x 4 block of A: column j holds four rows (from m on) at k + j.
-fn blockA(z: u32, m: u32, k: u32, K: u32) -> mat4x4f {
+fn blockA(z: u32, m: u32, k: u32, sizeK: u32) -> mat4x4f {
 #if TRANSPOSE_A
   let row = min(m, params.M - 1u);
   let count = params.M - row;
   return mat4x4f(
 #for j in 0..4
-    select(vec4f(), fourA(indexA(z, row, min(k + ${j}u, K - 1u)), count), k + ${j}u < K),
+    select(vec4f(), fourA(indexA(z, row, min(k + ${j}u, sizeK - 1u)), count), k + ${j}u < sizeK),
 #endfor
   );
 #else
-  let column = min(k, K - 1u);
+  let column = min(k, sizeK - 1u);
   return transpose(mat4x4f(
 #for i in 0..4
-    insideK(fourA(indexA(z, min(m + ${i}u, params.M - 1u), column), K - column), k, K),
+    insideK(fourA(indexA(z, min(m + ${i}u, params.M - 1u), column), sizeK - column), k, sizeK),
 #endfor
   ));
 #endif
 }
 
 // A 4 x 4 block of B: column j holds four columns of B (from n on) at k + j.
-fn blockB(z: u32, n: u32, k: u32, K: u32) -> mat4x4f {
+fn blockB(z: u32, n: u32, k: u32, sizeK: u32) -> mat4x4f {
 #if TRANSPOSE_B
-  let column = min(k, K - 1u);
+  let column = min(k, sizeK - 1u);
   return transpose(mat4x4f(
 #for i in 0..4
-    insideK(fourB(indexB(z, column, min(n + ${i}u, params.N - 1u)), K - column), k, K),
+    insideK(fourB(indexB(z, column, min(n + ${i}u, params.N - 1u)), sizeK - column), k, sizeK),
 #endfor
   ));
 #else
@@ -63,7 +63,7 @@ fn blockB(z: u32, n: u32, k: u32, K: u32) -> mat4x4f {
   let count = params.N - first;
   return mat4x4f(
 #for j in 0..4
-    select(vec4f(), fourB(indexB(z, min(k + ${j}u, K - 1u), first), count), k + ${j}u < K),
+    select(vec4f(), fourB(indexB(z, min(k + ${j}u, sizeK - 1u), first), count), k + ${j}u < sizeK),
 #endfor
   );
 #endif
@@ -87,13 +87,13 @@ fn placeB(s: u32) -> vec2u {
 }
 
 // Block s of both tiles together: first those of A, then those of B.
-fn fetch(z: u32, s: u32, origin: vec2u, k: u32, K: u32) -> mat4x4f {
+fn fetch(z: u32, s: u32, origin: vec2u, k: u32, sizeK: u32) -> mat4x4f {
   if (s < BLOCKS_A) {
     let at = placeA(s);
-    return blockA(z, origin.x + at.x, k + at.y, K);
+    return blockA(z, origin.x + at.x, k + at.y, sizeK);
   }
   let at = placeB(s - BLOCKS_A);
-  return blockB(z, origin.y + at.x, k + at.y, K);
+  return blockB(z, origin.y + at.x, k + at.y, sizeK);
 }
 
 fn stage(s: u32, block: mat4x4f) {
@@ -113,7 +113,7 @@ fn stage(s: u32, block: mat4x4f) {
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let z = group.z;
-  let K = depth(z);
+  let sizeK = depth(z);
   let origin = vec2u(group.y * TILE_M, group.x * TILE_N);
   let warp = thread / 32u;
   let threadN = thread % 8u + 8u * (warp % (THREADS_N / 8u));
@@ -124,17 +124,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #endfor
 #endfor
 #for q in 0..FETCHES
-  var next${q} = fetch(z, thread + ${q}u * THREADS, origin, 0u, K);
+  var next${q} = fetch(z, thread + ${q}u * THREADS, origin, 0u, sizeK);
 #endfor
-  for (var k = 0u; k < K; k += DEPTH) {
+  for (var k = 0u; k < sizeK; k += DEPTH) {
     workgroupBarrier();
 #for q in 0..FETCHES
     stage(thread + ${q}u * THREADS, next${q});
 #endfor
     workgroupBarrier();
-    if (k + DEPTH < K) {
+    if (k + DEPTH < sizeK) {
 #for q in 0..FETCHES
-      next${q} = fetch(z, thread + ${q}u * THREADS, origin, k + DEPTH, K);
+      next${q} = fetch(z, thread + ${q}u * THREADS, origin, k + DEPTH, sizeK);
 #endfor
     }
     for (var step = 0u; step < DEPTH; step++) {

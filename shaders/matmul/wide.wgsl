@@ -3,32 +3,27 @@
 // A lane owns COLUMNS output columns (16 apart) and ROWS rows of them in registers. Loads whose address is the same for
 // all lanes are scalar and cheap there, so A goes through workgroup memory and is read uniformly; loads that differ per
 // lane cost as much as sixteen multiply-adds whatever their addresses, so each element of B is loaded once per ROWS rows.
-// Loop iterations are expensive, hence the unrolling by UNROLL. Twenty-four to thirty-two accumulators are best (two columns);
-// more spill.
+// Loop iterations are expensive, hence the unrolling by UNROLL. Twenty-four to thirty-two accumulators are best (two
+// columns); more spill.
 //
 // A workgroup computes ROWS rows times a run of 16-column panels: it stages CHUNK columns of A once and passes over its
 // panels, keeping partial sums in y when K is longer than a chunk. Guarding every store by its row costs 15%, hence the
 // two ways to store; their conditions are joined by &, since && branches once more, which SwiftShader takes twice as long to
 // compile for each one in a row.
 //
-// B is either packed by matmul/pack.wgsl (PACKED: [panel][K rounded up to UNROLL][16], zeros outside) or read in place, in
-// f32, f16 or bf16, K x N or N x K (TRANSPOSE_B). In place pays when there are few rows of A.
-#define FORMAT "f32" | "f16" | "bf16" // how B is stored; f32 where it is packed
-#define PACKED                        // B comes from matmul/pack.wgsl
-#define ROWS 1..16                    // rows per workgroup
-#define COLUMNS 1..16                 // columns per lane
-#define STEP 1 | 2 | 4                // columns of A that fill whole vectors
-#define UNROLL 16                     // steps of K per turn of the loop
-#define CHUNK 256 | 512               // steps of K staged at a time; a power of two
+// B is either packed by matmul/pack.wgsl (PACKED: [panel][K rounded up to UNROLL][16], zeros outside) or read in place
+// as it is stored, K x N or N x K (TRANSPOSE_B). In place pays when there are few rows of A.
+#define PACKED          // B comes from matmul/pack.wgsl
+#define ROWS 1..16      // rows per workgroup
+#define COLUMNS 1..16   // columns per lane
+#define STEP 1 | 2 | 4  // columns of A that fill whole vectors
+#define UNROLL 16       // steps of K per turn of the loop
+#define CHUNK 256 | 512 // steps of K staged at a time; a power of two
 #include "matmul/epilogue.wgsl"
-#include "common/pack.wgsl"
+#include "common/weight.wgsl"
 
 var<storage, read> a: array<f32>;
-#if FORMAT != "f32"
-var<storage, read> b: array<u32>;
-#else
-var<storage, read> b: array<f32>;
-#endif
+var<storage, read> b: array<Stored>;
 
 const CHUNK = ${CHUNK}u;
 const ROWS = ${ROWS}u;
@@ -37,19 +32,9 @@ const ROWS = ${ROWS}u;
 // columns fill whole vectors. Masking k by the chunk size spares half of that check.
 var<workgroup> rows: array<vec4f, CHUNK * ROWS / 4u>;
 
-#if !PACKED
 fn loadB(at: u32) -> f32 {
-#if FORMAT == "f16"
-  let pair = unpack2x16float(b[at >> 1u]);
-  return select(pair.x, pair.y, (at & 1u) == 1u);
-#elif FORMAT == "bf16"
-  let word = b[at >> 1u];
-  return bitcast<f32>(select(word << 16u, word & 0xffff0000u, (at & 1u) == 1u));
-#else
-  return b[at];
-#endif
+  return decode(b[storedAt(at)], at);
 }
-#endif
 
 // Row m, column start + k of A, times the product's factor; zero behind the end of the chunk.
 fn stageA(z: u32, m: u32, start: u32, k: u32, count: u32) -> f32 {
@@ -70,13 +55,13 @@ fn main(
 ) {
   let z = group.z;
   let row = group.x * ROWS;
-  let K = depth(z);
+  let sizeK = depth(z);
   let panels = (params.N + ${16 * COLUMNS - 1}u) / ${16 * COLUMNS}u;
   let run = (panels + groups.y - 1u) / groups.y;
   let firstPanel = group.y * run;
   let lastPanel = min(firstPanel + run, panels);
-  for (var start = 0u; start < K; start += CHUNK) {
-    let count = min(CHUNK, K - start);
+  for (var start = 0u; start < sizeK; start += CHUNK) {
+    let count = min(CHUNK, sizeK - start);
     workgroupBarrier();
     for (var k = lane * ${STEP}u; k < ((count + ${UNROLL - 1}u) & ~${UNROLL - 1}u); k += ${16 * STEP}u) {
 #for v in 0..STEP*ROWS/4
@@ -121,7 +106,7 @@ fn main(
 #for q in STEP*step..STEP*step+STEP
 #for j in 0..COLUMNS
 #if PACKED
-        let b${q}_${j} = b[origin${j} + (k + ${q}u) * 16u];
+        let b${q}_${j} = loadB(origin${j} + (k + ${q}u) * 16u);
 #elif TRANSPOSE_B
         let b${q}_${j} = select(0.0, loadB(origin${j} + min(k + ${q}u, count - 1u)), k + ${q}u < count);
 #else
@@ -139,7 +124,7 @@ fn main(
 #endfor
 #endfor
       }
-      let last = start + count == K;
+      let last = start + count == sizeK;
       if ((row + ROWS <= params.M) & ((panel + 1u) * ${16 * COLUMNS}u <= params.N)) {
         let at = indexC(z, row, n0);
 #for i in 0..ROWS

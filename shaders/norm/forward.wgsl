@@ -7,7 +7,8 @@
 #define BIAS       // add a bias
 #define RESIDUAL   // first add `residual`
 #define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
-#include "common/packed-vector.wgsl"
+#include "common/vector.wgsl"
+#include "common/weight.wgsl"
 
 // `units` is the row length in V; `inverse` is 1 / n.
 struct Params { rows: u32, units: u32, inverse: f32, eps: f32 }
@@ -42,9 +43,9 @@ fn element(at: u32) -> V {
 
 fn scaled(normal: V, column: u32) -> V {
 #if BIAS
-  return normal * widen(weight[storedAt(column)], column) + widen(bias[storedAt(column)], column);
+  return normal * decode(weight[storedAt(column)], column) + decode(bias[storedAt(column)], column);
 #else
-  return normal * widen(weight[storedAt(column)], column);
+  return normal * decode(weight[storedAt(column)], column);
 #endif
 }
 

@@ -9,12 +9,11 @@
 // is written whole words at a time for any size.
 // One launch serves TENSORS parameters: a launch costs more than the update of a small tensor (biases, norms, LoRA).
 // Grid: x (and z, folded) over elements, as many as the largest tensor needs; y over tensors.
-#define TENSORS 1..3                  // parameters per launch
-#define STORED "f32" | "f16" | "bf16" // format of the parameters; but for f32, p is a master copy
-#define VEC4                          // four elements per invocation
-#define CONTROL                       // scale by, and obey, `control`
-#define SGD                           // no moments
-#include "common/pack.wgsl"
+#define TENSORS 1..3 // parameters per launch
+#define VEC4         // four elements per invocation
+#define CONTROL      // scale by, and obey, `control`
+#define SGD          // no moments
+#include "common/encode.wgsl"
 
 struct Params {
 #for i in 0..TENSORS
@@ -30,11 +29,9 @@ struct Params {
 #if VEC4
 alias Values = vec4f;
 alias Element = vec4f;
-alias Words = vec2u;
 #else
 alias Values = vec2f;
 alias Element = f32;
-alias Words = u32;
 #endif
 
 #for i in 0..TENSORS
@@ -44,8 +41,10 @@ var<storage, read_write> p${i}: array<Element>;
 var<storage, read_write> m${i}: array<Element>;
 var<storage, read_write> v${i}: array<Element>;
 #endif
-#if STORED != "f32"
-var<storage, read_write> stored${i}: array<Words>;
+#if STORED != "f32" && VEC4
+var<storage, read_write> stored${i}: array<FourStored>;
+#elif STORED != "f32"
+var<storage, read_write> stored${i}: array<u32>;
 #endif
 #endfor
 #if CONTROL
@@ -53,12 +52,6 @@ var<storage, read> control: array<f32>;
 #endif
 
 override WORKGROUP: u32 = 64;
-
-#if STORED == "f16"
-fn narrow(values: vec2f) -> u32 { return pack2x16float(values); }
-#elif STORED == "bf16"
-fn narrow(values: vec2f) -> u32 { return packBf16(values); }
-#endif
 
 #for i in 0..TENSORS
 fn update${i}(at: u32, scale: f32) {
@@ -101,13 +94,13 @@ fn update${i}(at: u32, scale: f32) {
 #if VEC4
   p${i}[at] = after;
 #if STORED != "f32"
-  stored${i}[at] = vec2u(narrow(after.xy), narrow(after.zw));
+  stored${i}[at] = encodeFour(after);
 #endif
 #else
   p${i}[first] = after.x;
   p${i}[second] = after.y;
 #if STORED != "f32"
-  stored${i}[at] = narrow(after);
+  stored${i}[at] = encodePair(after);
 #endif
 #endif
 }

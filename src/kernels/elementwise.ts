@@ -149,7 +149,7 @@ export function cast(x: Tensor, dtype: DType, purpose: Purpose = 'activations'):
   checkDtype('cast', 'x', x, 'f32', 'f16', 'bf16');
   check(dtype !== 'i32' && dtype !== 'u32', 'dtype', () => `cast: ${x.dtype} to ${dtype} is not supported`);
   const y = empty(x.gpu, x.shape, { dtype, purpose });
-  const defines = { FROM: x.dtype, TO: dtype };
+  const defines = { FORMAT: x.dtype, WIDTH: 1, STORED: dtype };
   const window = (_: number, elements: number) => ({ elements });
   launchElementwise(x.gpu, 'elementwise/cast', { x, y }, {}, { defines, width: 2, window });
   return y;

@@ -25,8 +25,8 @@ export function embedding(table: Tensor, ids: TokenIds): Tensor {
   const gpu = checkDevice(op, table, ids);
   checkDtype(op, 'ids', ids, 'i32');
   const [vocab, dim] = table.shape;
-  const vec4 = dim % 4 === 0;
-  const columns = vec4 ? dim / 4 : dim;
+  const width = dim % 4 === 0 ? 4 : 1;
+  const columns = dim / width;
   const y = empty(gpu, [...ids.shape, dim]);
   const outputs = [
     { tensor: y, elementsPerItem: dim },
@@ -46,9 +46,9 @@ export function embedding(table: Tensor, ids: TokenIds): Tensor {
         {
           groups: [ceilDiv(columns, WORKGROUP), tokenGroups, folds],
           defines: {
-            VEC4: vec4,
             FIRST: from.first === 0,
             FORMAT: table.dtype,
+            WIDTH: width,
           },
           constants: { WORKGROUP },
         },

@@ -150,7 +150,7 @@ function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
       ...layout(p),
       ...defines,
       VEC_A: inSteps(p.a, 4),
-      VEC_B: inSteps(p.b, 4),
+      WIDTH: inSteps(p.b, 4) ? 4 : 1,
       TILE_M: size,
       TILE_N: size,
       DEPTH: depth,
@@ -228,7 +228,7 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
       ...layout(p),
       ...defines,
       VEC_A: inSteps(p.a, 4),
-      VEC_B: inSteps(p.b, 4),
+      WIDTH: inSteps(p.b, 4) ? 4 : 1,
       SHAPE_M: config.M,
       SHAPE_N: config.N,
       SHAPE_K: config.K,
@@ -336,6 +336,7 @@ function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, k
     defines: {
       ...epilogue(p),
       ...defines,
+      WIDTH: 1,
       ROWS: rows,
       COLUMNS: columns,
       STEP: rows % 4 === 0 ? 1 : rows % 2 === 0 ? 2 : 4,
@@ -358,7 +359,7 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
       { N, K: p.K, ldb: p.b.ld, strideB: p.b.stride, baseB, depth, kEnd },
       {
         groups: [panels, ceilDiv(depth, 128), p.batch],
-        defines: { FORMAT: p.dtypeB, TRANSPOSE_B: p.transposeB, ...defines },
+        defines: { FORMAT: p.dtypeB, WIDTH: 1, TRANSPOSE_B: p.transposeB, ...defines },
       },
     );
     const piece: Piece = {

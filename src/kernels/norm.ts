@@ -1,5 +1,5 @@
 /** RMSNorm and LayerNorm over the last axis. */
-import { check, type Gpu } from '../gpu/index.js';
+import { check, type Defines, type Gpu } from '../gpu/index.js';
 import { empty, type Tensor } from '../tensor/index.js';
 import { columnSum } from './reduce.js';
 import { launchHeldRows } from './rows.js';
@@ -57,7 +57,7 @@ export function normForward({ kind, x, weight, bias, residual, eps }: NormInputs
     columns: { rstd, ...(mean ? { mean } : {}) },
     shared: { weight, ...(bias ? { bias } : {}) },
     params: { inverse: 1 / n, eps },
-    defines: { LAYER: layer, BIAS: Boolean(bias), RESIDUAL: Boolean(residual), FORMAT: weight.dtype },
+    defines: { LAYER: layer, BIAS: Boolean(bias), RESIDUAL: Boolean(residual), ...stored(weight) },
   });
   return { y, rstd, mean, h };
 }
@@ -89,7 +89,7 @@ export function normInputGradient(
     columns: { rstd, ...(mean ? { mean } : {}) },
     shared: { weight },
     params: { inverse: 1 / n },
-    defines: { LAYER: mean !== null, RESIDUAL: Boolean(direct), FORMAT: weight.dtype },
+    defines: { LAYER: mean !== null, RESIDUAL: Boolean(direct), ...stored(weight) },
   });
   return dx;
 }
@@ -181,4 +181,9 @@ function checkParameters(kind: NormKind, x: Tensor, weight: Tensor, bias?: Tenso
   check(bias.dtype === weight.dtype, 'dtype', () => {
     return `${kind}: weight is ${weight.dtype} and bias is ${bias.dtype}; cast() one of them`;
   });
+}
+
+/** The defines of shaders/common/weight.wgsl: weights are loaded as rows are. */
+function stored(weight: Tensor): Defines {
+  return { FORMAT: weight.dtype, WIDTH: weight.size % 4 === 0 ? 4 : 1 };
 }

@@ -67,7 +67,7 @@ export function kvAppend(cache: KvCache, k: Tensor, v: Tensor, slots: Tensor): v
     { rows, fours, capacity },
     {
       groups: fold(gpu, ceilDiv(rows * fours, 64)),
-      defines: { FORMAT: cache.k.dtype },
+      defines: { STORED: cache.k.dtype },
       constants: { WORKGROUP: 64 },
     },
   );
@@ -121,7 +121,7 @@ export function decodeAttention(
     { heads, kvHeads, queries, splits, blocks, scale },
     {
       groups: [splits, kvHeads, count * blocks],
-      defines: { FORMAT: cache.k.dtype, ROWS, D4: dim / 4 },
+      defines: { FORMAT: cache.k.dtype, WIDTH: 4, ROWS, D4: dim / 4 },
     },
   );
   gpu.launch(
