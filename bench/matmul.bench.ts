@@ -1,7 +1,7 @@
 /** Products in the three layouts, matrix-vector products as in a decode step, and training shapes. */
 import type { Gpu } from '#osler/gpu/index.js';
 import { type MatmulOptions, matmul } from '#osler/kernels/matmul.js';
-import { type DType, elementBytes, encode, fromHost } from '#osler/tensor/index.js';
+import { bytesOf, type DType, encode, fromHost } from '#osler/tensor/index.js';
 import { type BenchCase, disposeAll } from './case.js';
 
 type Layout = 'NN' | 'NT' | 'TN';
@@ -18,7 +18,7 @@ function product(name: string, layout: Layout, [M, N, K]: readonly number[], ext
     name: `${name} ${layout}`,
     shape: `${M}x${N}x${K}${dtype === 'f32' ? '' : ` ${dtype}`}`,
     flops: 2 * M * N * K,
-    bytes: 4 * M * K + 4 * M * N + elementBytes(dtype) * N * K,
+    bytes: 4 * M * K + 4 * M * N + bytesOf(dtype, N * K),
     ...rest,
     setup(gpu) {
       const noise = (n: number, as: DType) =>

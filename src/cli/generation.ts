@@ -1,7 +1,8 @@
 /** What `osler generate` and `osler serve` share: a model that is ready to generate, and prompts for it. */
+
 import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
-import { Generator, type KvDtype, loadStopIds } from '../generate/index.js';
+import { Generator, loadStopIds } from '../generate/index.js';
 import type { Gpu } from '../gpu/index.js';
 import type { WeightDtype } from '../models/core/load-weights.js';
 import { loadAdapter } from '../models/core/lora/disk.js';
@@ -10,6 +11,7 @@ import { loadConfig, loadModel } from '../models/load.js';
 import { loadProcessor, type PreparedPrompt, PromptEncoder } from '../models/processor/index.js';
 import { folderReader } from '../platform/files.js';
 import { readProblem } from '../platform/node/system-errors.js';
+import { FLOATS, type FloatDType } from '../tensor/index.js';
 import { type Message, mapImages } from '../text/index.js';
 import { bytesPicture, ImageError, type Picture } from '../vision/index.js';
 import { UsageError } from './common.js';
@@ -21,7 +23,7 @@ export interface GenerationArgs {
   readonly model: string;
   readonly adapter?: string;
   readonly dtype: WeightDtype;
-  readonly kvDtype: KvDtype;
+  readonly kvDtype: FloatDType;
   readonly batch: number;
   readonly maxPixels?: number;
   readonly tier?: string;
@@ -37,12 +39,12 @@ export function generationOptions<T>(yargs: Argv<T>): Argv<T & GenerationArgs> {
     })
     .option('adapter', { type: 'string', describe: 'Folder of a LoRA adapter in PEFT format' })
     .option('dtype', {
-      choices: ['auto', 'f32', 'f16', 'bf16'] as const,
+      choices: ['auto', ...FLOATS] as const,
       default: 'auto' as const,
       describe: 'How weights are stored on the device; auto keeps what the file has',
     })
     .option('kv-dtype', {
-      choices: ['f32', 'f16', 'bf16'] as const,
+      choices: FLOATS,
       default: 'f32' as const,
       describe: 'How keys and values are stored; 16 bits halve the memory of the cache',
     })

@@ -1,11 +1,11 @@
 /** `osler init`: a randomly initialised checkpoint of a named architecture. */
 import { readdir, readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
-import type { StoredDtype } from '../models/core/config.js';
 import { parameterCount } from '../models/core/inventory.js';
 import type { JsonObject } from '../models/core/json-fields.js';
 import { ARCHITECTURES, initModel } from '../models/init/init.js';
 import { readProblem } from '../platform/node/system-errors.js';
+import { TORCH_FLOATS, type TorchFloat } from '../tensor/index.js';
 import { learnMerges } from '../text/index.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { COUNT_OR_NONE, numbers, SEED } from './numbers.js';
@@ -17,7 +17,7 @@ interface Args extends CommonArgs {
   readonly merges: number;
   readonly seed: number;
   readonly out: string;
-  readonly dtype?: StoredDtype;
+  readonly dtype?: TorchFloat;
   readonly overwrite: boolean;
 }
 
@@ -75,7 +75,7 @@ export const init: CommandModule<object, Args> = {
       .option('seed', { type: 'number', default: 0, describe: 'Equal seeds give equal files' })
       .option('out', { type: 'string', demandOption: true, describe: 'Folder to write' })
       .option('dtype', {
-        choices: ['float32', 'float16', 'bfloat16'] as const,
+        choices: TORCH_FLOATS,
         describe: "Dtype of the weights; the architecture's own by default",
       })
       .option('overwrite', { type: 'boolean', default: false, describe: 'Replace weights that are there' })

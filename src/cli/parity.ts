@@ -1,4 +1,5 @@
 /** `osler parity`: a model's numbers beside those of the reference implementation. */
+
 import type { CommandModule } from 'yargs';
 import { grpoKind } from '../grpo/parity/kind.js';
 import type { WeightDtype } from '../models/core/load-weights.js';
@@ -7,6 +8,7 @@ import { loadModel } from '../models/load.js';
 import { Fixture } from '../models/parity/fixture.js';
 import { MODEL_KINDS, type ParityReport, runParity } from '../models/parity/run.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
+import { FLOATS } from '../tensor/index.js';
 import { type CommonArgs, commonOptions, printJson } from './common.js';
 import { openDevice } from './device.js';
 
@@ -49,7 +51,7 @@ export const parity: CommandModule<object, Args> = {
       .option('adapter', { type: 'string', describe: 'Folder of a LoRA adapter in PEFT format' })
       .option('tier', { type: 'string', describe: 'Feature tier of the kernels; the best by default' })
       .option('dtype', {
-        choices: ['auto', 'f32', 'f16', 'bf16'] as const,
+        choices: ['auto', ...FLOATS] as const,
         default: 'auto' as const,
         describe: 'How weights are stored on the device; auto keeps what the file has',
       })

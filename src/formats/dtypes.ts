@@ -2,7 +2,7 @@
  * Safetensors element types. All bytes are little-endian, as is every machine that runs Node; typed arrays are therefore
  * views of file bytes as they stand.
  */
-import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from '../tensor/half.js';
+import { decode, encode, type FloatDType, formatOf, fromFile, type HostArray } from '../tensor/index.js';
 
 /**
  * Bytes per element of every known dtype. The order is that of the reference implementation, whose writer sorts tensors by
@@ -100,27 +100,30 @@ export function viewAs(bytes: Uint8Array, dtype: Dtype): DtypeArray {
   return new type(aligned.buffer, aligned.byteOffset, aligned.byteLength / item);
 }
 
-/** Dtypes that {@link toF32} and {@link fromF32} convert. */
-export type FloatDtype = 'BF16' | 'F16' | 'F32' | 'F64';
+/** Dtypes that {@link toF32} and {@link fromF32} convert: those of the device, and F64. */
+export type FloatDtype = ReturnType<typeof formatOf<FloatDType>>['file'] | 'F64';
 
 /** Whether a dtype is one of {@link FloatDtype}. */
 export function isFloatDtype(dtype: Dtype): dtype is FloatDtype {
-  return dtype === 'BF16' || dtype === 'F16' || dtype === 'F32' || dtype === 'F64';
+  const device = fromFile(dtype);
+  return dtype === 'F64' || (device !== undefined && formatOf(device).kind === 'float');
+}
+
+/** The device's format for a float dtype of a file. */
+export function floatOf(dtype: FloatDtype): FloatDType {
+  return dtype === 'F64' ? 'f32' : (fromFile(dtype) as FloatDType);
 }
 
 /** File bytes of a float dtype as f32 values; F32 is a view where alignment allows. */
 export function toF32(bytes: Uint8Array, dtype: FloatDtype): Float32Array {
   const values = viewAs(bytes, dtype);
-  if (dtype === 'BF16') return bf16ToF32(values as Uint16Array);
-  if (dtype === 'F16') return f16ToF32(values as Uint16Array);
-  return dtype === 'F32' ? (values as Float32Array) : new Float32Array(values as Float64Array);
+  if (values instanceof Float64Array) return new Float32Array(values);
+  return decode(values as HostArray, floatOf(dtype));
 }
 
 /** f32 values as file bytes of a float dtype; F32 is a view. */
 export function fromF32(values: Float32Array, dtype: FloatDtype): Uint8Array {
-  if (dtype === 'BF16') return asBytes(f32ToBf16(values));
-  if (dtype === 'F16') return asBytes(f32ToF16(values));
-  return asBytes(dtype === 'F32' ? values : new Float64Array(values));
+  return asBytes(dtype === 'F64' ? new Float64Array(values) : encode(values, floatOf(dtype)));
 }
 
 /** The bytes under any typed array, without a copy. */

@@ -1,7 +1,7 @@
 /** A safetensors file of inputs and results rather than weights: whole tensors by name, as numbers of the host. */
 
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
-import { type FloatDtype, isFloatDtype, toF32, viewAs } from './dtypes.js';
+import { dtypeBytes, isFloatDtype, toF32, viewAs } from './dtypes.js';
 import { SafetensorsError } from './errors.js';
 
 /** An integer matrix of the file. */
@@ -57,7 +57,7 @@ export class TensorFile {
   async floats(name: string, first = 0, count?: number): Promise<Float32Array> {
     const { dtype, shape } = this.#file.info(name);
     if (!isFloatDtype(dtype)) throw this.wrong(name, `is ${dtype}; expected F32`);
-    const bytes = { F32: 4, F64: 8, F16: 2, BF16: 2 }[dtype satisfies FloatDtype];
+    const bytes = dtypeBytes(dtype);
     const all = shape.reduce((n, d) => n * d, 1);
     const range = { start: first * bytes, end: (first + (count ?? all - first)) * bytes };
     return toF32(await this.#file.read(name, { range }), dtype);

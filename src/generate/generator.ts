@@ -6,7 +6,7 @@
 import { concat, noGrad } from '../autograd/index.js';
 import { check } from '../gpu/index.js';
 import type { Model } from '../models/core/model.js';
-import { scope, type Tensor } from '../tensor/index.js';
+import { type FloatDType, scope, type Tensor } from '../tensor/index.js';
 import type { Tokenizer } from '../text/index.js';
 import { checkRequest, neverDrawn } from './check.js';
 import { DecodeBatch, type Drawn } from './decode.js';
@@ -15,7 +15,7 @@ import type { GenerationHandle } from './handle.js';
 import { PositionTable } from './positions.js';
 import { prefill } from './prefill.js';
 import type { Completion, GenerationRequest } from './request.js';
-import { type KvDtype, KvSlab } from './slab.js';
+import { KvSlab } from './slab.js';
 
 /** Settings of a {@link Generator}. */
 export interface GeneratorOptions {
@@ -29,7 +29,7 @@ export interface GeneratorOptions {
    * How keys and values are stored; f32 by default, with which log-probabilities equal the trainer's. The 16-bit types
    * halve the memory and change log-probabilities by about a hundredth.
    */
-  readonly kvDtype?: KvDtype;
+  readonly kvDtype?: FloatDType;
   /** Most tokens that the cache may hold. By default it grows to what the batch needs. */
   readonly cacheTokens?: number;
   /** Ids that end a completion; those of config.json by default (see `loadStopIds`). */

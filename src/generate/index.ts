@@ -8,5 +8,5 @@ export type {
   GenerationRequest,
   TokenEvent,
 } from './request.js';
-export { type KvDtype, kvBytesPerToken } from './slab.js';
+export { kvBytesPerToken } from './slab.js';
 export { loadStopIds } from './stop-ids.js';

@@ -2,26 +2,23 @@
 import type { Gpu } from '../gpu/index.js';
 import type { KvCache } from '../kernels/attention.js';
 import type { TextConfig } from '../models/core/config.js';
-import { elementBytes, empty, type Tensor } from '../tensor/index.js';
+import { bytesOf, empty, type FloatDType, type Tensor } from '../tensor/index.js';
 import { SlotAllocator } from './slots.js';
 
-/** How keys and values are stored. */
-export type KvDtype = 'f32' | 'f16' | 'bf16';
-
 /** Bytes that one token takes in the cache. */
-export function kvBytesPerToken({ layers, kvHeads, headDim }: TextConfig, dtype: KvDtype): number {
-  return 2 * layers * kvHeads * headDim * elementBytes(dtype);
+export function kvBytesPerToken({ layers, kvHeads, headDim }: TextConfig, dtype: FloatDType): number {
+  return 2 * layers * bytesOf(dtype, kvHeads * headDim);
 }
 
 /** Keys and values of every layer, and who has which slots. */
 export class KvSlab {
-  readonly dtype: KvDtype;
+  readonly dtype: FloatDType;
   #slots = new SlotAllocator(0);
   readonly #gpu: Gpu;
   readonly #config: TextConfig;
   #layers: readonly KvCache[] = [];
 
-  constructor(gpu: Gpu, config: TextConfig, dtype: KvDtype) {
+  constructor(gpu: Gpu, config: TextConfig, dtype: FloatDType) {
     this.#gpu = gpu;
     this.#config = config;
     this.dtype = dtype;
@@ -45,7 +42,7 @@ export class KvSlab {
   /** Most slots that one binding can cover. */
   get largest(): number {
     const { kvHeads, headDim } = this.#config;
-    return Math.floor(this.#gpu.maxBindingBytes / (kvHeads * headDim * elementBytes(this.dtype)));
+    return Math.floor(this.#gpu.maxBindingBytes / bytesOf(this.dtype, kvHeads * headDim));
   }
 
   /** Makes room for more slots; what is in the cache stays where it is. */

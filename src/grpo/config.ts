@@ -1,5 +1,7 @@
 /** The config of GRPO and PPO; names and defaults are TRL's where the meaning is. */
+
 import { z } from 'zod';
+import { TORCH_FLOATS } from '../tensor/index.js';
 import {
   type ConfigSource,
   checkTrainingConfig,
@@ -53,7 +55,7 @@ const schema = z.strictObject({
   /** Completions that are generated together; all of a round by default. */
   rollout_batch_size: count.nullable().default(null),
   /** Storage of keys and values in rollouts. 16 bits halve the memory, and log-probabilities are then computed anew. */
-  kv_cache_dtype: z.enum(['float32', 'float16', 'bfloat16']).default('float32'),
+  kv_cache_dtype: z.enum(TORCH_FLOATS).default('float32'),
   /** Draws other prompts for groups whose rewards are all equal (DAPO), at most this often in a round. */
   dynamic_sampling: z.boolean().default(false),
   max_resampling_rounds: count.default(3),

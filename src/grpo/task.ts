@@ -6,6 +6,7 @@ import { Generator, loadStopIds } from '../generate/index.js';
 import type { ImagePatches } from '../models/core/patches.js';
 import type { Model } from '../models/index.js';
 import { Parameters } from '../nn/parameters.js';
+import { fromTorch } from '../tensor/index.js';
 import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
 import type {
@@ -35,7 +36,7 @@ import { buildRewards, type ImportModule, type Reward } from './rewards/index.js
 import { countTokens, isTruncated, type LearnedCompletion, type LearnedGroup } from './rollout.js';
 import { completionMetrics, rewardMetrics } from './rollout-metrics.js';
 import { drawRound, type Round } from './sampler.js';
-import { KV_DTYPES, workloadOf } from './workload.js';
+import { workloadOf } from './workload.js';
 
 /** What the config and the data of a run come to, before any weight is loaded. */
 interface Preparation {
@@ -96,7 +97,7 @@ export class GrpoTask implements TrainingTask {
       maxBatch: config.rollout_batch_size ?? plan.roundBatch,
       // Reading prompts takes no more memory than learning from them.
       prefillTokens: this.workload().tokens,
-      kvDtype: KV_DTYPES[config.kv_cache_dtype],
+      kvDtype: fromTorch(config.kv_cache_dtype),
       stopIds,
     });
     const learner = new Learner({ config, plan, model, head, input: (place) => this.#input(place) });

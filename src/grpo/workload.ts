@@ -1,14 +1,12 @@
 /** The size of the largest step of a run, for the memory plan. */
 import { kvBytesPerToken } from '../generate/index.js';
 import type { ModelConfig } from '../models/index.js';
+import { fromTorch } from '../tensor/index.js';
 import type { Workload } from '../train/task.js';
 import type { BatchPlan } from './batches.js';
 import type { GrpoConfig } from './config.js';
 import type { PromptSet } from './prompts.js';
 import { isAdapterOff } from './reference.js';
-
-/** Storage of keys and values, in the generator's words. */
-export const KV_DTYPES = { float32: 'f32', float16: 'f16', bfloat16: 'bf16' } as const;
 
 /** At most: the longest prompts, with completions that all reach the cap. */
 export function workloadOf(
@@ -29,7 +27,7 @@ export function workloadOf(
     patches: prompts * largest.patches,
     largestImage: largest.image,
     targets: plan.microBatch * length,
-    kvBytes: slots * kvBytesPerToken(model.text, KV_DTYPES[config.kv_cache_dtype]),
+    kvBytes: slots * kvBytesPerToken(model.text, fromTorch(config.kv_cache_dtype)),
     frozenCopies: copies,
     lower: [
       ...(plan.microBatch > 1

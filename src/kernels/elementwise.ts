@@ -4,6 +4,8 @@ import {
   broadcastShape,
   type DType,
   empty,
+  FLOATS,
+  formatOf,
   type Shape,
   sameShape,
   showShape,
@@ -146,8 +148,8 @@ export function copyOf(x: Tensor, purpose: Purpose = 'activations'): Tensor {
 /** Converts between f32, f16 and bf16, rounding to nearest even; returns a new tensor even where nothing changes. */
 export function cast(x: Tensor, dtype: DType, purpose: Purpose = 'activations'): Tensor {
   if (x.dtype === dtype) return copyOf(x, purpose);
-  checkDtype('cast', 'x', x, 'f32', 'f16', 'bf16');
-  check(dtype !== 'i32' && dtype !== 'u32', 'dtype', () => `cast: ${x.dtype} to ${dtype} is not supported`);
+  checkDtype('cast', 'x', x, ...FLOATS);
+  check(formatOf(dtype).kind === 'float', 'dtype', () => `cast: ${x.dtype} to ${dtype} is not supported`);
   const y = empty(x.gpu, x.shape, { dtype, purpose });
   const defines = { FORMAT: x.dtype, WIDTH: 1, STORED: dtype };
   const window = (_: number, elements: number) => ({ elements });

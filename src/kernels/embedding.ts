@@ -1,6 +1,7 @@
 /** Embedding lookup: rows of a table by token id. */
 import { check, type Gpu } from '../gpu/index.js';
-import { empty, fromHost, type Tensor } from '../tensor/index.js';
+import { empty, FLOATS, fromHost, type Tensor } from '../tensor/index.js';
+import { bindStored } from './stored.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold, part, windows } from './support.js';
 
 const WORKGROUP = 64;
@@ -14,7 +15,7 @@ export type TokenIds = Tensor | ArrayLike<number>;
  */
 export function embedding(table: Tensor, ids: TokenIds): Tensor {
   const op = 'embedding';
-  checkDtype(op, 'table', table, 'f32', 'f16', 'bf16');
+  checkDtype(op, 'table', table, ...FLOATS);
   checkShapeIs(op, 'table', table, [-1, -1]);
   if (!isTensor(ids)) {
     const uploaded = uploadIds(op, table.gpu, ids, table.shape[0]);
@@ -39,7 +40,7 @@ export function embedding(table: Tensor, ids: TokenIds): Tensor {
         'embedding/gather',
         {
           ids: part(ids, out.first, out.count),
-          table: part(table, from.first * dim, from.count * dim),
+          ...bindStored('table', table, from.first * dim, from.count * dim),
           y: part(y, out.first * dim, out.count * dim),
         },
         { tokens: out.count, columns, firstRow: from.first, rows: from.count },

@@ -1,14 +1,6 @@
 /** Moving elements without changing them: permutations, slices, concatenation. */
 import { check } from '../gpu/index.js';
-import {
-  elementBytes,
-  empty,
-  numel,
-  type Shape,
-  sameShape,
-  showShape,
-  type Tensor,
-} from '../tensor/index.js';
+import { bytesOf, empty, numel, type Shape, sameShape, showShape, type Tensor } from '../tensor/index.js';
 import { cast, copyOf } from './elementwise.js';
 import { ceilDiv, checkDevice, narrowRows, part, walkGrid, windows } from './support.js';
 
@@ -29,7 +21,7 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
     return `permute: ${showShape(x.shape)} by [${axes.join(', ')}] moves more than five separate axes; do it in two steps`;
   });
   const last = sizes.length - 1;
-  const packed = elementBytes(x.dtype) === 2;
+  const packed = bytesOf(x.dtype, 1) === 2;
   if (packed && (strides[last] !== 1 || sizes[last] % 2 !== 0)) return throughF32(x, (t) => permute(t, axes));
   const y = empty(
     x.gpu,
@@ -152,7 +144,7 @@ interface Blocks {
 /** Copies `outer` blocks of `length` elements; fills with zeros where there is no source. */
 function copyBlocks(from: Blocks | null, to: Blocks, outer: number, length: number): void {
   const { gpu } = to.tensor;
-  const bytes = elementBytes(to.tensor.dtype);
+  const bytes = bytesOf(to.tensor.dtype, 1);
   if (outer === 1) {
     const { range } = part(to.tensor, to.start, length);
     if (from) gpu.copy(part(from.tensor, from.start, length).range, range);
@@ -203,7 +195,7 @@ export function split(
   );
   const inner = numel(x.shape.slice(at + 1));
   const outer = numel(x.shape.slice(0, at));
-  if (elementBytes(x.dtype) === 2 && sizes.some((n) => (n * inner) % 2 !== 0)) {
+  if (bytesOf(x.dtype, 1) === 2 && sizes.some((n) => (n * inner) % 2 !== 0)) {
     const wide = cast(x, 'f32', 'scratch');
     const parts = split(wide, sizes, axis, wanted).map((t) => t && narrowed(t, x));
     wide.dispose();
@@ -242,7 +234,7 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   const shape = head.shape.with(at, total);
   const inner = numel(head.shape.slice(at + 1));
   const outer = numel(head.shape.slice(0, at));
-  if (elementBytes(head.dtype) === 2 && parts.some((t) => (t.shape[at] * inner) % 2 !== 0)) {
+  if (bytesOf(head.dtype, 1) === 2 && parts.some((t) => (t.shape[at] * inner) % 2 !== 0)) {
     const wide = parts.map((t) => cast(t, 'f32', 'scratch'));
     const y = narrowed(concat(wide, axis), head);
     for (const t of wide) t.dispose();

@@ -1,6 +1,6 @@
 /** Which variant computes a product: the rule of thumb, and what the tuner may measure. */
 import type { Gpu } from '../gpu/index.js';
-import { type DType, empty, type Tensor } from '../tensor/index.js';
+import { empty, type FloatDType, formatOf, type Tensor } from '../tensor/index.js';
 import { full } from './elementwise.js';
 import { type Piece, pieces } from './matmul-problem.js';
 import {
@@ -22,7 +22,7 @@ interface Spec {
   readonly K: number;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  readonly dtypeB: DType;
+  readonly dtypeB: FloatDType;
   readonly precision: Piece['precision'];
 }
 
@@ -78,7 +78,9 @@ export function rule(gpu: Gpu, s: Spec): MatmulChoice {
 
 /** Whether matrix units may compute a product: f32 operands of B would have to be rounded. */
 function onMatrixUnits(gpu: Gpu, { dtypeB, precision }: Spec, tile: 32 | 64 | 128): boolean {
-  return (dtypeB !== 'f32' || precision === 'f16') && matrixSupported(gpu, tile, partsOfA(precision));
+  return (
+    (formatOf(dtypeB).exactInHalf || precision === 'f16') && matrixSupported(gpu, tile, partsOfA(precision))
+  );
 }
 
 /** Cuts K where the workgroups alone would leave most of a GPU idle. */

@@ -1,6 +1,7 @@
 /** Describing a matrix product, and cutting it into pieces whose operands can each be bound. */
-import { type BufferRange, check, type Gpu } from '../gpu/index.js';
-import { elementBytes, type Tensor } from '../tensor/index.js';
+import { type Bindable, check, type Gpu } from '../gpu/index.js';
+import type { FloatDType, Tensor } from '../tensor/index.js';
+import { bindStoredFrom, elementsWithin } from './stored.js';
 
 /** Activations that a product can apply to its result. */
 export type Activation = 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'silu' | 'relu';
@@ -28,9 +29,9 @@ export interface Problem {
   readonly precision: 'f32' | 'f16';
 }
 
-/** A matrix (or batch of matrices) within a binding, in elements. */
+/** A matrix (or batch of matrices) within its bindings, in elements. */
 export interface Operand {
-  readonly range: BufferRange;
+  readonly bindings: Readonly<Record<string, Bindable>>;
   readonly base: number;
   readonly ld: number;
   readonly stride: number;
@@ -42,20 +43,9 @@ export interface Piece extends Omit<Problem, 'a' | 'b' | 'y' | 'residual' | 'sha
   readonly b: Operand;
   readonly y: Operand;
   readonly residual: Operand | null;
-  readonly dtypeB: 'f32' | 'f16' | 'bf16';
+  readonly dtypeB: FloatDType;
   /** First column within y and bias. */
   readonly column: number;
-}
-
-/** A binding over elements of a tensor; it starts at an aligned address, `base` elements before the first one. */
-function operand(tensor: Tensor, first: number, count: number, ld: number, stride: number): Operand {
-  const { buffer, offset } = tensor.range;
-  const width = elementBytes(tensor.dtype);
-  const alignment = tensor.gpu.bindingAlignment;
-  const start = offset + first * width;
-  const aligned = Math.floor(start / alignment) * alignment;
-  const base = (start - aligned) / width;
-  return { range: { buffer, offset: aligned, size: (base + count) * width }, base, ld, stride };
 }
 
 /** Windows of at most `size` over `count` items. */
@@ -76,7 +66,7 @@ interface Windows {
 function windowsOf(p: Problem): Windows {
   const alignment = p.gpu.bindingAlignment;
   const fits = (tensor: Tensor, elementsPerItem: number) =>
-    Math.floor((p.gpu.maxBindingBytes - alignment) / (elementsPerItem * elementBytes(tensor.dtype)));
+    Math.floor(elementsWithin(tensor.dtype, p.gpu.maxBindingBytes - alignment) / elementsPerItem);
   const whole = { M: p.M, N: p.N, K: p.K };
   const items = Math.min(
     fits(p.y, p.M * p.N),
@@ -119,23 +109,31 @@ interface Window extends Windows {
 function piece(p: Problem, w: Window): Piece {
   const last = w.k + w.K === p.K;
   // Whole rows are bound even where only some of their columns are used.
-  const matrix = (tensor: Tensor, rows: number, ld: number, row: number, count: number, shared = false) => {
+  const matrix = (
+    name: string,
+    tensor: Tensor,
+    rows: number,
+    ld: number,
+    row: number,
+    count: number,
+    shared = false,
+  ): Operand => {
     const stride = shared ? 0 : rows * ld;
     const length = shared || w.batch === 1 ? count * ld : w.batch * stride;
-    return operand(tensor, w.z * stride + row * ld, length, ld, stride);
+    return { ...bindStoredFrom(name, tensor, w.z * stride + row * ld, length), ld, stride };
   };
   const shifted = (o: Operand, by: number): Operand => ({ ...o, base: o.base + by });
-  const output = (tensor: Tensor) => shifted(matrix(tensor, p.M, p.N, w.m, w.M), w.n);
+  const output = (name: string, tensor: Tensor) => shifted(matrix(name, tensor, p.M, p.N, w.m, w.M), w.n);
   return {
     gpu: p.gpu,
     a: p.transposeA
-      ? shifted(matrix(p.a, p.K, p.M, w.k, w.K, p.sharedA), w.m)
-      : shifted(matrix(p.a, p.M, p.K, w.m, w.M, p.sharedA), w.k),
+      ? shifted(matrix('a', p.a, p.K, p.M, w.k, w.K, p.sharedA), w.m)
+      : shifted(matrix('a', p.a, p.M, p.K, w.m, w.M, p.sharedA), w.k),
     b: p.transposeB
-      ? shifted(matrix(p.b, p.N, p.K, w.n, w.N, p.sharedB), w.k)
-      : shifted(matrix(p.b, p.K, p.N, w.k, w.K, p.sharedB), w.n),
-    y: output(p.y),
-    residual: last && p.residual ? output(p.residual) : null,
+      ? shifted(matrix('b', p.b, p.N, p.K, w.n, w.N, p.sharedB), w.k)
+      : shifted(matrix('b', p.b, p.K, p.N, w.k, w.K, p.sharedB), w.n),
+    y: output('y', p.y),
+    residual: last && p.residual ? output('residual', p.residual) : null,
     bias: last ? p.bias : null,
     activation: last ? p.activation : null,
     dtypeB: p.b.dtype as Piece['dtypeB'],

@@ -1,6 +1,6 @@
 /** The ways to compute a matrix product: what each launch needs. */
 import { type Bindable, check, type Defines, type Gpu, type MatrixConfig } from '../gpu/index.js';
-import { empty, type Tensor } from '../tensor/index.js';
+import { empty, formatOf, type Tensor } from '../tensor/index.js';
 import type { Operand, Piece } from './matmul-problem.js';
 import { ceilDiv, fold } from './support.js';
 
@@ -39,7 +39,7 @@ export function runPiece(p: Piece, choice: MatmulChoice): void {
       K: slab,
       a: along(p.a, !p.transposeA),
       b: along(p.b, p.transposeB),
-      y: { range: parts.range, base: 0, ld: p.N, stride: p.M * p.N },
+      y: { bindings: { y: parts }, base: 0, ld: p.N, stride: p.M * p.N },
       bias: null,
       residual: null,
       activation: null,
@@ -100,7 +100,7 @@ function flops(p: Piece): number {
 }
 
 function outputs(p: Piece): Record<string, Bindable> {
-  return { y: p.y, ...(p.bias && { bias: p.bias }), ...(p.residual && { residual: p.residual }) };
+  return { ...p.y.bindings, ...(p.bias && { bias: p.bias }), ...p.residual?.bindings };
 }
 
 function epilogue(p: Piece): Defines {
@@ -142,7 +142,7 @@ function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
   const per = size === 128 ? 8 : 4;
   const depth = TILE_DEPTH;
   const blocks = (2 * size * depth) / 16;
-  p.gpu.launch('matmul/tile', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
+  p.gpu.launch('matmul/tile', { ...p.a.bindings, ...p.b.bindings, ...outputs(p) }, params(p, kEnd), {
     groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
     flops: flops(p),
     defines: {
@@ -220,46 +220,51 @@ function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number):
   // Matrix units store whole rows of a fragment, 16 bytes at a time.
   const plain = !p.bias && !p.residual && !p.activation && p.scale === 1 && p.beta === 0 && inSteps(p.y, 4);
   const magnitudes = magnitudesOf(p, kEnd);
-  gpu.launch('matmul/subgroup-matrix', { a: p.a, b: p.b, ...outputs(p), magnitudes }, params(p, kEnd), {
-    groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
-    flops: flops(p),
-    defines: {
-      ...epilogue(p),
-      ...layout(p),
-      ...defines,
-      VEC_A: inSteps(p.a, 4),
-      WIDTH: inSteps(p.b, 4) ? 4 : 1,
-      SHAPE_M: config.M,
-      SHAPE_N: config.N,
-      SHAPE_K: config.K,
-      GRID_M: gridM,
-      GRID_N: gridN,
-      FRAGS_M: partM / config.M,
-      FRAGS_N: partN / config.N,
-      DEPTH: depth,
-      SUBGROUP: subgroup.max,
-      FIXED_SIZE: subgroup.min !== subgroup.max,
-      UNITS_A: units,
-      UNITS_B: units,
-      PLAIN: plain,
-      PRECISE: parts === 2,
+  gpu.launch(
+    'matmul/subgroup-matrix',
+    { ...p.a.bindings, ...p.b.bindings, ...outputs(p), magnitudes },
+    params(p, kEnd),
+    {
+      groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
+      flops: flops(p),
+      defines: {
+        ...epilogue(p),
+        ...layout(p),
+        ...defines,
+        VEC_A: inSteps(p.a, 4),
+        WIDTH: inSteps(p.b, 4) ? 4 : 1,
+        SHAPE_M: config.M,
+        SHAPE_N: config.N,
+        SHAPE_K: config.K,
+        GRID_M: gridM,
+        GRID_N: gridN,
+        FRAGS_M: partM / config.M,
+        FRAGS_N: partN / config.N,
+        DEPTH: depth,
+        SUBGROUP: subgroup.max,
+        FIXED_SIZE: subgroup.min !== subgroup.max,
+        UNITS_A: units,
+        UNITS_B: units,
+        PLAIN: plain,
+        PRECISE: parts === 2,
+      },
     },
-  });
+  );
   magnitudes.dispose();
 }
 
 /** Partial maxima of the magnitudes in A, as bits: what it is scaled by to fit f16. */
 function magnitudesOf(p: Piece, kEnd: number): Tensor {
-  const { base, ld, stride, range } = p.a;
+  const { base, ld, stride, bindings } = p.a;
   // Whole rows, and with them columns that belong to other pieces of the same matrix. Slabs lie within one matrix.
   const matrices = kEnd === p.K && stride > 0 ? p.batch : 1;
   const length = matrices > 1 ? matrices * stride : (p.transposeA ? kEnd : p.M) * ld;
-  const count = Math.min(length, range.size / 4 - base);
+  const count = Math.min(length, bindings.a.range.size / 4 - base);
   const groups = Math.min(256, ceilDiv(count, 256 * 8));
   const partials = empty(p.gpu, [groups], { dtype: 'u32', purpose: 'scratch' });
   p.gpu.launch(
     'matmul/magnitude',
-    { a: p.a, partials },
+    { ...p.a.bindings, partials },
     { first: base, count },
     { groups: [groups], constants: { WORKGROUP: 256 } },
   );
@@ -275,7 +280,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
     return `matmul: the gemv variant takes at most ${GEMV_ROWS} rows of an A that is not transposed; it got ${p.M}`;
   });
   const rows = 2 ** Math.ceil(Math.log2(p.M));
-  const bindings = { a: p.a, b: p.b, ...outputs(p) };
+  const bindings = { ...p.a.bindings, ...p.b.bindings, ...outputs(p) };
   const common = { ...epilogue(p), ...layout(p), ...defines, ROWS: rows };
   if (!p.transposeB) {
     const width = p.N % 4 === 0 && inSteps(p.b, 4) ? 4 : 1;
@@ -288,7 +293,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
     });
     return;
   }
-  const most = p.dtypeB === 'f32' ? 4 : 8;
+  const most = formatOf(p.dtypeB).load;
   const aligned = p.K % most === 0 && kEnd % most === 0 && inSteps(p.a, 4) && inSteps(p.b, most);
   const lanes = single ? (gpu.info.subgroupSize?.max ?? 16) : 128;
   const columns = rows > 4 ? 2 : single && rows === 1 && lanes >= 8 ? 8 : 4;
@@ -330,7 +335,7 @@ function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, k
   // Long runs of panels share the staging of A; short ones where there would be too few workgroups for all cores.
   const runs = Math.max(ceilDiv(panels, 32), Math.min(panels, ceilDiv(16, rowBlocks * p.batch)));
   const roomy = p.gpu.limits.maxComputeWorkgroupStorageSize >= 32768;
-  p.gpu.launch('matmul/wide', { a: p.a, b: p.b, ...outputs(p) }, params(p, kEnd), {
+  p.gpu.launch('matmul/wide', { ...p.a.bindings, ...p.b.bindings, ...outputs(p) }, params(p, kEnd), {
     groups: [rowBlocks, runs, p.batch],
     flops: flops(p),
     defines: {
@@ -355,7 +360,7 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
     const baseB = p.b.base + (p.transposeB ? first * p.b.ld : first);
     p.gpu.launch(
       'matmul/pack',
-      { b: p.b, panels: packed },
+      { ...p.b.bindings, panels: packed },
       { N, K: p.K, ldb: p.b.ld, strideB: p.b.stride, baseB, depth, kEnd },
       {
         groups: [panels, ceilDiv(depth, 128), p.batch],
@@ -365,7 +370,7 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
     const piece: Piece = {
       ...p,
       N,
-      b: { range: packed.range, base: 0, ld: depth, stride: panels * depth * 16 },
+      b: { bindings: { b: packed }, base: 0, ld: depth, stride: panels * depth * 16 },
       y: { ...p.y, base: p.y.base + first },
       column: p.column + first,
     };

@@ -4,7 +4,7 @@
  * allows less.
  */
 import { check, type Purpose } from '../gpu/index.js';
-import { empty, numel, type Shape, sameShape, showShape, type Tensor } from '../tensor/index.js';
+import { empty, FLOATS, numel, type Shape, sameShape, showShape, type Tensor } from '../tensor/index.js';
 import { copyOf } from './elementwise.js';
 import { choose } from './matmul-choice.js';
 import { type Activation, type Problem, pieces } from './matmul-problem.js';
@@ -51,7 +51,7 @@ export interface MatmulOptions {
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const gpu = checkDevice('matmul', a, b);
   checkDtype('matmul', 'a', a, 'f32');
-  checkDtype('matmul', 'b', b, 'f32', 'f16', 'bf16');
+  checkDtype('matmul', 'b', b, ...FLOATS);
   const { transposeA = false, transposeB = false, scale = 1, into, activation = null } = options;
   check(!(transposeA && transposeB), 'value', () => {
     return 'matmul: transposing both operands is not supported; compute the product in the other order and transpose it';

@@ -1,6 +1,6 @@
 /** RMSNorm and LayerNorm over the last axis. */
 import { check, type Defines, type Gpu } from '../gpu/index.js';
-import { empty, type Tensor } from '../tensor/index.js';
+import { empty, FLOATS, type Tensor } from '../tensor/index.js';
 import { columnSum } from './reduce.js';
 import { launchHeldRows } from './rows.js';
 import { ceilDiv, checkDevice, checkDtype, checkSame, checkShapeIs, fold, part, windows } from './support.js';
@@ -174,7 +174,7 @@ function rowsPerPiece(gpu: Gpu, rows: number, tiles: number, n: number): number 
 
 function checkParameters(kind: NormKind, x: Tensor, weight: Tensor, bias?: Tensor | null): void {
   const n = x.dim(-1);
-  checkDtype(kind, 'weight', weight, 'f32', 'f16', 'bf16');
+  checkDtype(kind, 'weight', weight, ...FLOATS);
   checkShapeIs(kind, 'weight', weight, [n]);
   if (!bias) return;
   checkShapeIs(kind, 'bias', bias, [n]);

@@ -1,6 +1,6 @@
 /** Optimizer steps: AdamW and plain gradient descent, on many tensors at a time. */
 import { check, type Gpu } from '../gpu/index.js';
-import type { Storage, Tensor } from '../tensor/index.js';
+import { FLOATS, type Storage, type Tensor } from '../tensor/index.js';
 import { ceilDiv, checkDevice, checkDtype, checkSame, fold, part, windows } from './support.js';
 
 const WORKGROUP = 64;
@@ -109,7 +109,7 @@ function update<T extends Trainable>(
 }
 
 function checkTrainable(op: string, { param, master }: Trainable, tensors: Record<string, Tensor>): void {
-  checkDtype(op, 'param', param, 'f32', 'f16', 'bf16');
+  checkDtype(op, 'param', param, ...FLOATS);
   check((param.dtype === 'f32') === (master === undefined), 'dtype', () => {
     return param.dtype === 'f32'
       ? `${op}: parameter ${param.describe()} needs no master copy`

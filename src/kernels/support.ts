@@ -1,6 +1,7 @@
 /** What launch functions of all kernel families share: grid folding, argument checks, and cutting work that a binding cannot cover. */
 import { type Bindable, type BufferRange, check, type Gpu, type LaunchOptions } from '../gpu/index.js';
-import { type DType, elementBytes, sameShape, type Tensor } from '../tensor/index.js';
+import { bytesOf, type DType, sameShape, type Tensor } from '../tensor/index.js';
+import { alignedElements, elementsWithin, gcd, lcm } from './stored.js';
 
 /** Integer division, rounded up. */
 export function ceilDiv(a: number, b: number): number {
@@ -60,8 +61,13 @@ export function part(
   elements: number,
 ): { readonly range: BufferRange } {
   const { buffer, offset } = tensor.range;
-  const width = elementBytes(tensor.dtype);
-  return { range: { buffer, offset: offset + firstElement * width, size: elements * width } };
+  return {
+    range: {
+      buffer,
+      offset: offset + bytesOf(tensor.dtype, firstElement),
+      size: bytesOf(tensor.dtype, elements),
+    },
+  };
 }
 
 /**
@@ -76,10 +82,10 @@ export function* windows(
   let most = count;
   let step = 1;
   for (const { tensor, elementsPerItem } of tensors) {
-    const itemBytes = elementsPerItem * elementBytes(tensor.dtype);
-    if (itemBytes === 0) continue;
-    most = Math.min(most, Math.floor(gpu.maxBindingBytes / itemBytes));
-    step = lcm(step, alignmentItems(gpu, itemBytes));
+    if (elementsPerItem === 0) continue;
+    most = Math.min(most, Math.floor(elementsWithin(tensor.dtype, gpu.maxBindingBytes) / elementsPerItem));
+    const aligned = alignedElements(gpu, tensor.dtype);
+    step = lcm(step, aligned / gcd(aligned, elementsPerItem));
   }
   if (most >= count) {
     yield { first: 0, count };
@@ -90,20 +96,6 @@ export function* windows(
     return `one row is larger than this adapter's binding limit of ${gpu.maxBindingBytes} bytes`;
   });
   for (let first = 0; first < count; first += size) yield { first, count: Math.min(size, count - first) };
-}
-
-/** How many items of `itemBytes` it takes until an offset is aligned for binding. */
-function alignmentItems(gpu: Gpu, itemBytes: number): number {
-  const alignment = gpu.bindingAlignment;
-  return alignment / gcd(alignment, itemBytes);
-}
-
-function gcd(a: number, b: number): number {
-  return b === 0 ? a : gcd(b, a % b);
-}
-
-function lcm(a: number, b: number): number {
-  return (a / gcd(a, b)) * b;
 }
 
 /** The define that tells `elementwise/walk-rows.wgsl` about rows of `width` Values. */

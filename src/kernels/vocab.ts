@@ -7,7 +7,7 @@
  * below 5e-4 with weights in f16 or bf16, else below 1e-5 like that of the weight.
  */
 import { check } from '../gpu/index.js';
-import { elementBytes, empty, showShape, type Tensor, zeros } from '../tensor/index.js';
+import { bytesOf, empty, FLOATS, showShape, type Tensor, zeros } from '../tensor/index.js';
 import { gradientPrecision, matmul } from './matmul.js';
 import { rowLaunch } from './rows.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold } from './support.js';
@@ -143,7 +143,7 @@ interface Rows {
 /** A handle on some rows of a tensor; the caller disposes it. */
 function rowsOf(t: Tensor, { first, count }: Rows): Tensor {
   const rowElements = t.size / t.shape[0];
-  return t.alias([count, ...t.shape.slice(1)], t.offset + first * rowElements * elementBytes(t.dtype));
+  return t.alias([count, ...t.shape.slice(1)], t.offset + bytesOf(t.dtype, first * rowElements));
 }
 
 function dispose(...tensors: readonly Tensor[]): void {
@@ -179,7 +179,7 @@ function checkProblem({ h, weight, targets, temperature }: VocabProblem) {
   const op = 'tokenLogProbs';
   const gpu = checkDevice(op, h, weight, targets);
   checkDtype(op, 'h', h, 'f32');
-  checkDtype(op, 'weight', weight, 'f32', 'f16', 'bf16');
+  checkDtype(op, 'weight', weight, ...FLOATS);
   checkDtype(op, 'targets', targets, 'i32');
   checkShapeIs(op, 'h', h, [-1, -1]);
   const [tokens, dim] = h.shape;

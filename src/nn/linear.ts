@@ -25,6 +25,7 @@ export interface LowRank {
 export class Linear {
   /** Where it is in the model, such as `model.layers.0.mlp.up_proj`. */
   readonly path: string;
+  /** In any storage format; what trains is in a float one. */
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   /** The adapter that is trained or used instead of changing the weight. */

@@ -1,6 +1,6 @@
 /** Making tensors. */
 import { check, type Gpu, type Purpose } from '../gpu/index.js';
-import { type DType, elementBytes, encode, type HostArray } from './dtype.js';
+import { bytesOf, type DType, encode, type HostArray } from './formats.js';
 import { checkShape, numel, type Shape, sameShape, showShape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
 
@@ -15,7 +15,7 @@ export interface CreateOptions {
 export function empty(gpu: Gpu, shape: Shape, options: CreateOptions = {}): Tensor {
   const dtype = options.dtype ?? 'f32';
   checkShape(shape, 'empty');
-  const storage = new Storage(gpu, numel(shape) * elementBytes(dtype), options.purpose ?? 'activations');
+  const storage = new Storage(gpu, bytesOf(dtype, numel(shape)), options.purpose ?? 'activations');
   return new Tensor({ storage, shape: [...shape], dtype });
 }
 

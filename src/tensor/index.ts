@@ -1,6 +1,22 @@
 /** Tensors over GPU memory: shapes, dtypes, creation, read-back, scoped lifetime. */
 export { type CreateOptions, empty, fromHost, type NestedNumbers, tensor, zeros } from './create.js';
-export { DTYPES, type DType, decode, elementBytes, encode, type HostArray } from './dtype.js';
+export {
+  bytesOf,
+  DTYPES,
+  type DType,
+  decode,
+  encode,
+  FLOATS,
+  type FloatDType,
+  type FormatSegment,
+  formatOf,
+  fromFile,
+  fromTorch,
+  type HostArray,
+  placeSegments,
+  TORCH_FLOATS,
+  type TorchFloat,
+} from './formats.js';
 export { scope } from './scope.js';
 export { broadcastShape, checkShape, inferShape, numel, type Shape, sameShape, showShape } from './shape.js';
 export { type GradLink, Storage, Tensor, type TensorInit } from './tensor.js';

@@ -1,6 +1,6 @@
 /** Tensor: a shape and a dtype over GPU memory. Always contiguous, row-major. */
 import { type BufferRange, check, type Gpu, type PoolBuffer, type Purpose } from '../gpu/index.js';
-import { type DType, decode, elementBytes, type HostArray, hostType, hostView } from './dtype.js';
+import { bytesOf, type DType, decode, formatOf, type HostArray } from './formats.js';
 import * as scopes from './scope.js';
 import { checkShape, numel, type Shape, showShape } from './shape.js';
 
@@ -36,7 +36,7 @@ export interface TensorInit {
   readonly offset?: number;
 }
 
-/** A dense GPU tensor. Ops live in `autograd`; creation functions in `create.ts`. */
+/** A GPU tensor, in any format of `formats.ts`. Ops live in `autograd`; creation functions in `create.ts`. */
 export class Tensor {
   readonly isTensor = true;
   readonly storage: Storage;
@@ -45,6 +45,8 @@ export class Tensor {
   readonly offset: number;
   /** Number of elements. */
   readonly size: number;
+  /** Bytes of the elements. */
+  readonly bytes: number;
   /** Leaves with this flag receive `grad` from `backward`. */
   requiresGrad = false;
   /** Accumulated gradient of a leaf, f32. */
@@ -62,6 +64,7 @@ export class Tensor {
     this.dtype = init.dtype;
     this.offset = init.offset ?? 0;
     this.size = numel(init.shape);
+    this.bytes = bytesOf(init.dtype, this.size);
     this.storage.handles++;
     scopes.enter(this);
   }
@@ -74,11 +77,6 @@ export class Tensor {
   /** Number of dimensions. */
   get rank(): number {
     return this.shape.length;
-  }
-
-  /** Bytes of the elements. */
-  get bytes(): number {
-    return this.size * elementBytes(this.dtype);
   }
 
   /** True after `dispose`. */
@@ -114,7 +112,7 @@ export class Tensor {
   alias(shape: Shape = this.shape, offset = this.offset, dtype = this.dtype): Tensor {
     this.assertUsable();
     checkShape(shape, 'alias');
-    const end = offset + numel(shape) * elementBytes(dtype);
+    const end = offset + bytesOf(dtype, numel(shape));
     check(offset >= 0 && end <= this.storage.bytes, 'shape', () => {
       return `alias: ${dtype}${showShape(shape)} at byte ${offset} exceeds the ${this.storage.bytes} bytes of ${this.describe()}`;
     });
@@ -130,7 +128,7 @@ export class Tensor {
   /** Marks a leaf as trainable. */
   requireGrad(on = true): this {
     check(
-      this.dtype !== 'i32' && this.dtype !== 'u32',
+      formatOf(this.dtype).kind === 'float',
       'dtype',
       () => `${this.dtype} tensors cannot require gradients`,
     );
@@ -155,7 +153,7 @@ export class Tensor {
       'shape',
       () => `writing ${data.length} values into shape ${showShape(this.shape)}`,
     );
-    check(data instanceof hostType(this.dtype), 'dtype', () => {
+    check(data instanceof formatOf(this.dtype).host, 'dtype', () => {
       return `writing ${data.constructor.name} into a ${this.dtype} tensor; encode() converts`;
     });
     const whole = this.bytes % 4 === 0 || this.offset + this.bytes === this.storage.bytes;
@@ -167,7 +165,7 @@ export class Tensor {
 
   /** Reads the raw elements (f16 and bf16 as 16-bit patterns). */
   async raw(): Promise<HostArray> {
-    return hostView(await this.gpu.read(this.range), this.dtype);
+    return new (formatOf(this.dtype).host)(await this.gpu.read(this.range));
   }
 
   /** Reads the elements as f32 numbers. */

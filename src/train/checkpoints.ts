@@ -1,11 +1,11 @@
 /** Writing and keeping checkpoints. */
 
-import type { Model, StoredDtype } from '../models/index.js';
+import type { Model } from '../models/index.js';
 import { saveAdapter, saveModel } from '../models/index.js';
 import type { Parameters } from '../nn/parameters.js';
 import type { AdamW } from '../optim/index.js';
 import { join, replaceFolder } from '../platform/files.js';
-import type { Tensor } from '../tensor/index.js';
+import { type FloatDType, formatOf, type Tensor, type TorchFloat } from '../tensor/index.js';
 import { bestRule, type TrainingConfig } from './config/index.js';
 import { writeManifest } from './manifest.js';
 import { TrainingFailure } from './non-finite.js';
@@ -23,8 +23,6 @@ export interface CheckpointSource {
   /** Tokenizer and other files of the model folder. */
   readonly files: Readonly<Record<string, string>>;
 }
-
-const STORED: Readonly<Record<string, StoredDtype>> = { f32: 'float32', f16: 'float16', bf16: 'bfloat16' };
 
 /** Writes a run's checkpoints, and keeps the last ones and the best. */
 export class CheckpointKeeper {
@@ -79,7 +77,7 @@ export class CheckpointKeeper {
 
   async #write(loop: LoopState, taskState: TaskState): Promise<void> {
     const { task, model, extra, optimizer, files } = this.#source;
-    const dtype = STORED[model.embeddings.dtype];
+    const dtype = formatOf(model.embeddings.dtype as FloatDType).torch;
     await this.#folder.sync();
     await replaceFolder(this.#folder.checkpoint(loop.step), async (dir) => {
       if (model.adapter) await saveAdapter(model.adapter, dir, files);
@@ -106,7 +104,7 @@ export class CheckpointKeeper {
 /** Weights that the model files round, or do not have: norms and biases beside 16-bit matrices, what a task added. */
 function* exactWeights(
   model: Model,
-  dtype: StoredDtype,
+  dtype: TorchFloat,
   extra: Parameters | undefined,
 ): Generator<[string, Tensor]> {
   if (dtype !== 'float32' && !model.adapter) {

@@ -12,7 +12,7 @@ import {
   type WeightDtype,
   weightsOnPaper,
 } from '../models/index.js';
-import { empty } from '../tensor/index.js';
+import { empty, fromTorch } from '../tensor/index.js';
 import { frozenParts, type TrainingConfig } from './config/index.js';
 import { selectTrainable } from './parts.js';
 
@@ -23,11 +23,9 @@ export interface PolicyOptions {
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 
-const WEIGHT_DTYPES = { auto: 'auto', float32: 'f32', bfloat16: 'bf16', float16: 'f16' } as const;
-
 /** Storage of weights on the device, in the words of `loadModel`. */
 export function weightDtype(config: TrainingConfig): WeightDtype {
-  return WEIGHT_DTYPES[config.dtype];
+  return config.dtype === 'auto' ? 'auto' : fromTorch(config.dtype);
 }
 
 /** Loads the model with what trains marked. */

@@ -12,7 +12,7 @@ import { tensorSource } from '../models/core/save.js';
 import type { AdamW } from '../optim/index.js';
 import { FileError } from '../platform/errors.js';
 import { folderReader, join, makeFolder, namesIn, writeTextFiles } from '../platform/files.js';
-import type { Tensor } from '../tensor/index.js';
+import { formatOf, type Tensor } from '../tensor/index.js';
 import type { HostTensor, Json, SavedTaskState, TaskState } from './task.js';
 
 const VERSION = 1;
@@ -108,24 +108,13 @@ export async function writeTrainerState(dir: string, state: TrainerState): Promi
   await writeTextFiles(dir, { 'state.json': `${JSON.stringify(file, null, 1)}\n` });
 }
 
-const DEVICE_FILES = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
-
 function arraySource(name: string, array: HostTensor | Tensor): TensorSource {
   if (!('isTensor' in array)) {
     const dtype: Dtype =
       array.data instanceof Float32Array ? 'F32' : array.data instanceof Int32Array ? 'I32' : 'U32';
     return { name, dtype, shape: array.shape, data: () => asBytes(array.data) };
   }
-  const { dtype, shape } = array;
-  if (dtype === 'f32' || dtype === 'f16' || dtype === 'bf16') {
-    return tensorSource(name, array, DEVICE_FILES[dtype]);
-  }
-  return {
-    name,
-    dtype: dtype === 'i32' ? 'I32' : 'U32',
-    shape,
-    data: async () => asBytes(await array.raw()),
-  };
+  return tensorSource(name, array, formatOf(array.dtype).file);
 }
 
 /** An open `trainer-state/`. */

@@ -1,6 +1,6 @@
 /** The KV cache and attention over it. */
 import { check } from '../../gpu/index.js';
-import { empty, type Tensor } from '../../tensor/index.js';
+import { empty, FLOATS, type Tensor } from '../../tensor/index.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold } from '../support.js';
 import { type AttentionVariant, checkHeads, chooseScale } from './shapes.js';
 
@@ -33,7 +33,7 @@ const BUSY = { tile: 512, wide: 8 };
 const KEYS_PER_SPLIT = 256;
 
 function checkCache(op: string, { k, v }: KvCache): void {
-  checkDtype(op, 'the cache of keys', k, 'f32', 'f16', 'bf16');
+  checkDtype(op, 'the cache of keys', k, ...FLOATS);
   checkDtype(op, 'the cache of values', v, k.dtype);
   checkShapeIs(op, 'the cache of keys', k, [-1, -1, -1]);
   checkShapeIs(op, 'the cache of values', v, k.shape);

@@ -1,4 +1,5 @@
 /** What is known of a model before its weights are loaded. */
+import type { TorchFloat } from '../../tensor/index.js';
 import type { LayerBuilder } from './builder.js';
 import type { Decoder } from './decoder.js';
 import type { Family } from './family.js';
@@ -30,9 +31,6 @@ export interface TokenIds {
   readonly pad?: number;
 }
 
-/** Storage types a config may name. */
-export type StoredDtype = 'float32' | 'float16' | 'bfloat16';
-
 /** The layers of a model. */
 export interface ModelLayers {
   readonly tower: Tower | null;
@@ -45,7 +43,7 @@ export interface ModelConfig {
   readonly text: TextConfig;
   readonly vision: VisionConfig | null;
   readonly tokens: TokenIds;
-  readonly dtype: StoredDtype;
+  readonly dtype: TorchFloat;
   /** The file as it was, to be saved with the weights. */
   readonly raw: JsonObject;
   readonly names: WeightNames;

@@ -4,11 +4,27 @@
  */
 
 import type { Checkpoint } from '../../formats/checkpoint.js';
-import { asBytes, dtypeBytes, type FloatDtype, fromF32, isFloatDtype, toF32 } from '../../formats/dtypes.js';
+import {
+  asBytes,
+  dtypeBytes,
+  type FloatDtype,
+  floatOf,
+  fromF32,
+  isFloatDtype,
+  toF32,
+} from '../../formats/dtypes.js';
 import type { Gpu, Rehearsal } from '../../gpu/index.js';
 import { part } from '../../kernels/support.js';
 import { Parameters } from '../../nn/parameters.js';
-import { type DType, empty, sameShape, showShape, type Tensor } from '../../tensor/index.js';
+import {
+  empty,
+  type FloatDType,
+  formatOf,
+  fromTorch,
+  sameShape,
+  showShape,
+  type Tensor,
+} from '../../tensor/index.js';
 import type { ParameterSpec } from './builder.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
@@ -16,7 +32,7 @@ import { parameterSpecs } from './inventory.js';
 import type { WeightNames } from './names.js';
 
 /** How matrices are stored on the device; `auto` keeps what the file has. Norms and biases are always f32. */
-export type WeightDtype = 'auto' | 'f32' | 'f16' | 'bf16';
+export type WeightDtype = 'auto' | FloatDType;
 
 /** How far loading is. */
 export interface LoadProgress {
@@ -36,14 +52,6 @@ export interface LoadWeightsOptions {
 /** Uploads that the driver may hold in staging memory before we wait for them. */
 const UPLOAD_BYTES = 64 * 1024 * 1024;
 const CHUNK_BYTES = 16 * 1024 * 1024;
-
-const FILE_DTYPE = { f32: 'F32', f16: 'F16', bf16: 'BF16' } as const;
-const DEVICE_DTYPE: Readonly<Record<FloatDtype, DType>> = {
-  F32: 'f32',
-  F64: 'f32',
-  F16: 'f16',
-  BF16: 'bf16',
-};
 
 /** Weights, and what was odd about the files. */
 export interface LoadedWeights {
@@ -143,20 +151,19 @@ function allocate(
     const known = 'BF16, F16, F32 and F64 can be loaded';
     throw modelError(`${info.file}: tensor "${file}"`, `has dtype ${info.dtype}; ${known}`);
   }
-  return room(gpu, spec, dtype === 'auto' ? DEVICE_DTYPE[info.dtype] : dtype);
+  return room(gpu, spec, dtype === 'auto' ? floatOf(info.dtype) : dtype);
 }
 
-function room(gpu: Gpu, { shape, role }: ParameterSpec, dtype: DType): Tensor {
+function room(gpu: Gpu, { shape, role }: ParameterSpec, dtype: FloatDType): Tensor {
   const large = role === 'matrix' || role === 'embedding';
   return empty(gpu, shape, { dtype: large ? dtype : 'f32', purpose: 'weights' }).keep();
 }
 
 /** The weights that would be loaded, on a device that only counts: for plans. */
 export function weightsOnPaper(gpu: Rehearsal, config: ModelConfig, dtype: WeightDtype): Parameters {
-  const inFile = ({ float32: 'f32', float16: 'f16', bfloat16: 'bf16' } as const)[config.dtype];
   const parameters = new Parameters();
   for (const spec of parameterSpecs(config)) {
-    parameters.set(spec.name, room(gpu, spec, dtype === 'auto' ? inFile : dtype));
+    parameters.set(spec.name, room(gpu, spec, dtype === 'auto' ? fromTorch(config.dtype) : dtype));
   }
   return parameters;
 }
@@ -169,7 +176,7 @@ export async function* fill(
   chunkBytes: number = CHUNK_BYTES,
 ): AsyncGenerator<number> {
   const from = checkpoint.info(file).dtype as FloatDtype;
-  const to = FILE_DTYPE[target.dtype as 'f32' | 'f16' | 'bf16'];
+  const to = formatOf(target.dtype as FloatDType).file;
   let element = 0;
   for await (const chunk of checkpoint.chunks(file, chunkBytes)) {
     const count = chunk.byteLength / dtypeBytes(from);

@@ -1,9 +1,11 @@
 /** Writing a randomly initialised checkpoint: weights, config, tokenizer and what else a model folder has. */
+
 import { writeCheckpoint } from '../../formats/checkpoint-writer.js';
 import { writeTextFiles } from '../../platform/files.js';
+import type { TorchFloat } from '../../tensor/index.js';
 import type { Merge } from '../../text/learn-merges.js';
 import type { ParameterSpec } from '../core/builder.js';
-import type { ModelConfig, StoredDtype } from '../core/config.js';
+import type { ModelConfig } from '../core/config.js';
 import { modelError } from '../core/errors.js';
 import { parameterCount, parameterSpecs } from '../core/inventory.js';
 import type { JsonObject } from '../core/json-fields.js';
@@ -33,7 +35,7 @@ export interface InitOptions {
   /** Merges of the tokenizer, for architectures that are not published ones; it spells bytes otherwise. */
   readonly merges?: readonly Merge[];
   /** Dtype of the weights; the architecture's own by default. */
-  readonly dtype?: StoredDtype;
+  readonly dtype?: TorchFloat;
   readonly maxShardBytes?: number;
   /** Called as each tensor's turn comes. */
   readonly onProgress?: (progress: { readonly parametersDone: number; readonly parameters: number }) => void;

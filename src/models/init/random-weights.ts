@@ -5,13 +5,11 @@
 import { asBytes, fromF32 } from '../../formats/dtypes.js';
 import type { TensorSource } from '../../formats/writer.js';
 import { randomWords } from '../../kernels/random.js';
-import { numel } from '../../tensor/index.js';
+import { formatOf, fromTorch, numel, type TorchFloat } from '../../tensor/index.js';
 import type { ParameterSpec } from '../core/builder.js';
-import type { StoredDtype } from '../core/config.js';
 import { nameHash, randomWord } from '../core/random-words.js';
 
 const CHUNK_ELEMENTS = 1 << 21;
-const FILE_DTYPES = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const;
 /** Norm weights are spread around 1, so that a model which ignores them is found out. */
 const NORM_SPREAD = 0.05;
 
@@ -19,12 +17,12 @@ const NORM_SPREAD = 0.05;
 export function randomWeight(
   spec: ParameterSpec,
   seed: number,
-  dtype: StoredDtype,
+  dtype: TorchFloat,
   deviation: number,
 ): TensorSource {
   const center = spec.role === 'norm' ? 1 : 0;
   const spread = spec.role === 'norm' ? NORM_SPREAD : deviation;
-  const file = FILE_DTYPES[dtype];
+  const { file } = formatOf(fromTorch(dtype));
   return {
     name: spec.name,
     dtype: file,

@@ -1,6 +1,8 @@
 /** The fields that all trainers share, named as in transformers' TrainingArguments and TRL's configs. */
+
 import { z } from 'zod';
 import { SCHEDULES } from '../../optim/index.js';
+import { TORCH_FLOATS } from '../../tensor/index.js';
 
 const positive = z.number().positive();
 const notNegative = z.number().nonnegative();
@@ -18,7 +20,7 @@ export const trainingFields = {
   /** Folder of a LoRA adapter to go on with; a new one is made by default. */
   adapter_name_or_path: z.string().min(1).nullable().default(null),
   /** How weights are stored on the device; `auto` keeps what the files have. 16-bit weights get f32 masters. */
-  dtype: z.enum(['auto', 'float32', 'bfloat16', 'float16']).default('auto'),
+  dtype: z.enum(['auto', ...TORCH_FLOATS]).default('auto'),
   /** Limits of the pixels of an image after resizing; the checkpoint's own by default. */
   min_pixels: count.nullable().default(null),
   max_pixels: count.nullable().default(null),

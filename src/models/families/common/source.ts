@@ -2,7 +2,8 @@
  * Where a config.json keeps things, whatever wrote it: flat files as published, files saved again by transformers 4.45 to
  * 4.51, nested ones with repeated fields (4.52 to 4.57), nested ones (5.x), text-only models.
  */
-import type { StoredDtype, TokenIds } from '../../core/config.js';
+import { TORCH_FLOATS, type TorchFloat } from '../../../tensor/index.js';
+import type { TokenIds } from '../../core/config.js';
 import { modelError } from '../../core/errors.js';
 import { asObject, Fields, type JsonObject } from '../../core/json-fields.js';
 
@@ -42,10 +43,9 @@ export function tokenIds({ raw, nested, file }: ConfigSource): TokenIds {
 }
 
 /** The storage type that a file names; bfloat16 where it names none that we know. */
-export function storedDtype({ raw, nested }: ConfigSource): StoredDtype {
+export function storedDtype({ raw, nested }: ConfigSource): TorchFloat {
   const value = raw.dtype ?? raw.torch_dtype ?? nested?.dtype ?? nested?.torch_dtype;
-  const known = ['float32', 'float16', 'bfloat16'] as const;
-  return known.find((dtype) => dtype === value) ?? 'bfloat16';
+  return TORCH_FLOATS.find((dtype) => dtype === value) ?? 'bfloat16';
 }
 
 /** How positions turn. */

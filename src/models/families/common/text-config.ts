@@ -1,6 +1,8 @@
 /** What the configs of all families of today have in common. */
+
+import type { TorchFloat } from '../../../tensor/index.js';
 import type { LayerBuilder } from '../../core/builder.js';
-import type { ModelConfig, ModelLayers, StoredDtype, TokenIds } from '../../core/config.js';
+import type { ModelConfig, ModelLayers, TokenIds } from '../../core/config.js';
 import type { Family } from '../../core/family.js';
 import type { VisionConfig } from '../../core/grid.js';
 import type { JsonObject } from '../../core/json-fields.js';
@@ -33,7 +35,7 @@ export abstract class DecoderModelConfig<
   readonly text: Text;
   readonly vision: Vision;
   readonly tokens: TokenIds;
-  readonly dtype: StoredDtype;
+  readonly dtype: TorchFloat;
   readonly raw: JsonObject;
 
   constructor(family: Family, source: ConfigSource, parts: ConfigParts<Text, Vision>) {

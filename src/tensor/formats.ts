@@ -1,0 +1,193 @@
+/**
+ * How the elements of tensors are stored: the one table of formats. A format is a row here and, where kernels read it as
+ * weights, a branch of shaders/common/weight.wgsl, which decodes it on the device.
+ *
+ * Arithmetic is always f32. f16 and bf16 are stored two to a u32, low half first, and travel as raw 16-bit patterns on the
+ * host.
+ */
+import { check } from '../gpu/index.js';
+import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.js';
+
+/** Host arrays that carry tensor elements. */
+export type HostArray = Float32Array | Int32Array | Uint32Array | Uint16Array;
+
+/**
+ * A stretch of a tensor's memory that kernels bind on its own. Formats of plain numbers have one; formats of blocks keep
+ * scales behind the numbers, each kind in a segment of its own. A tensor is one buffer all the same.
+ */
+export interface FormatSegment {
+  /** Name of the binding; that of the tensor where there is none. */
+  readonly name?: string;
+  /** So many neighbours, in row-major order, share `bytes` bytes; infinitely many where all share them. */
+  readonly elements: number;
+  readonly bytes: number;
+}
+
+/** A row of the table. */
+export interface Format {
+  /** What safetensors files call it. */
+  readonly file: string;
+  /** What PyTorch, and with it configs, calls it. */
+  readonly torch: string;
+  /** Numbers that weights can have, or indices and bits. */
+  readonly kind: 'float' | 'integer';
+  readonly segments: readonly FormatSegment[];
+  /** The most neighbours that weight.wgsl brings with one load. */
+  readonly load: 1 | 4 | 8;
+  /** Whether matrix units, whose operands are f16, take its numbers without rounding. */
+  readonly exactInHalf: boolean;
+  /** The array of its elements on the host. */
+  readonly host: new (
+    bytes: ArrayBuffer,
+  ) => HostArray;
+  encode(values: ArrayLike<number>): HostArray;
+  decode(host: HostArray): Float32Array;
+}
+
+const FORMATS = {
+  f32: {
+    file: 'F32',
+    torch: 'float32',
+    kind: 'float',
+    segments: [{ elements: 1, bytes: 4 }],
+    load: 4,
+    exactInHalf: false,
+    host: Float32Array,
+    encode: wide,
+    decode: wide,
+  },
+  f16: {
+    file: 'F16',
+    torch: 'float16',
+    kind: 'float',
+    segments: [{ elements: 1, bytes: 2 }],
+    load: 8,
+    exactInHalf: true,
+    host: Uint16Array,
+    encode: (values) => f32ToF16(wide(values)),
+    decode: (host) => f16ToF32(host as Uint16Array),
+  },
+  bf16: {
+    file: 'BF16',
+    torch: 'bfloat16',
+    kind: 'float',
+    segments: [{ elements: 1, bytes: 2 }],
+    load: 8,
+    exactInHalf: true,
+    host: Uint16Array,
+    encode: (values) => f32ToBf16(wide(values)),
+    decode: (host) => bf16ToF32(host as Uint16Array),
+  },
+  i32: {
+    file: 'I32',
+    torch: 'int32',
+    kind: 'integer',
+    segments: [{ elements: 1, bytes: 4 }],
+    load: 1,
+    exactInHalf: false,
+    host: Int32Array,
+    encode: (values) => (values instanceof Int32Array ? values : Int32Array.from(integers(values, 'i32'))),
+    decode: wide,
+  },
+  u32: {
+    file: 'U32',
+    torch: 'uint32',
+    kind: 'integer',
+    segments: [{ elements: 1, bytes: 4 }],
+    load: 1,
+    exactInHalf: false,
+    host: Uint32Array,
+    encode: (values) => (values instanceof Uint32Array ? values : Uint32Array.from(integers(values, 'u32'))),
+    decode: wide,
+  },
+} as const satisfies Record<string, Format>;
+
+/** Names of formats; a tensor's `dtype`. */
+export type DType = keyof typeof FORMATS;
+
+/** All formats. */
+export const DTYPES = Object.keys(FORMATS) as readonly DType[];
+
+/** Formats of plain floating-point numbers: what trains, and what weights and caches are stored in. */
+export type FloatDType = {
+  [Name in DType]: (typeof FORMATS)[Name]['kind'] extends 'float' ? Name : never;
+}[DType];
+
+/** The names of {@link FloatDType}. */
+export const FLOATS = DTYPES.filter((name): name is FloatDType => FORMATS[name].kind === 'float');
+
+/** PyTorch's names of {@link FLOATS}, which configs use. */
+export type TorchFloat = (typeof FORMATS)[FloatDType]['torch'];
+
+/** The names of {@link TorchFloat}. */
+export const TORCH_FLOATS: readonly TorchFloat[] = FLOATS.map((name) => FORMATS[name].torch);
+
+/** A row of the table. */
+export function formatOf<Name extends DType>(dtype: Name): (typeof FORMATS)[Name] & Format {
+  check(
+    Object.hasOwn(FORMATS, dtype),
+    'dtype',
+    () => `dtype "${dtype}" is unknown; use one of ${DTYPES.join(', ')}`,
+  );
+  return FORMATS[dtype];
+}
+
+/** The format that PyTorch calls `name`. */
+export function fromTorch(name: TorchFloat): FloatDType {
+  return FLOATS.find((dtype) => FORMATS[dtype].torch === name) as FloatDType;
+}
+
+/** The format that safetensors files call `name`, if it is one of ours. */
+export function fromFile(name: string): DType | undefined {
+  return DTYPES.find((dtype) => FORMATS[dtype].file === name);
+}
+
+/** Segments start at multiples of this many bytes, where every adapter can bind. */
+const SEGMENT_ALIGNMENT = 256;
+
+/** A segment in the memory of a tensor. */
+export interface PlacedSegment extends FormatSegment {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** Where the segments of so many elements lie. */
+export function placeSegments({ segments }: Pick<Format, 'segments'>, elements: number): PlacedSegment[] {
+  let end = 0;
+  return segments.map((segment) => {
+    const offset = Math.ceil(end / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
+    const shares = Number.isFinite(segment.elements) ? Math.ceil(elements / segment.elements) : 1;
+    end = offset + shares * segment.bytes;
+    return { ...segment, offset, size: end - offset };
+  });
+}
+
+/** Bytes of so many elements. */
+export function bytesOf(dtype: DType, elements: number): number {
+  const last = placeSegments(formatOf(dtype), elements).at(-1) as PlacedSegment;
+  return last.offset + last.size;
+}
+
+/** Converts numbers to the host representation of a dtype. */
+export function encode(values: ArrayLike<number>, dtype: DType): HostArray {
+  return formatOf(dtype).encode(values);
+}
+
+/** Converts the host representation of a dtype to f32 numbers. */
+export function decode(host: HostArray, dtype: DType): Float32Array {
+  return formatOf(dtype).decode(host);
+}
+
+function wide(values: ArrayLike<number>): Float32Array {
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}
+
+function integers(values: ArrayLike<number>, dtype: 'i32' | 'u32'): ArrayLike<number> {
+  const [least, most] = dtype === 'i32' ? [-(2 ** 31), 2 ** 31 - 1] : [0, 2 ** 32 - 1];
+  for (let i = 0; i < values.length; i++) {
+    check(Number.isInteger(values[i]) && values[i] >= least && values[i] <= most, 'value', () => {
+      return `value ${values[i]} at index ${i} is not a ${dtype}`;
+    });
+  }
+  return values;
+}
