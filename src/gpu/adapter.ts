@@ -72,9 +72,9 @@ export async function requestAdapter(gpu: GPU): Promise<Candidate> {
 export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   const { info, features } = adapter;
   const has = (name: string) => features.has(name as GPUFeatureName);
-  const software = /llvmpipe|swiftshader|lavapipe|microsoft basic render/i.test(
-    `${info.device} ${info.description} ${info.architecture}`,
-  );
+  const names = `${info.device} ${info.description} ${info.architecture}`;
+  const llvmpipe = /llvmpipe|lavapipe/i.test(names);
+  const software = llvmpipe || /swiftshader|microsoft basic render/i.test(names);
   const matrixConfigs = [...(info.subgroupMatrixConfigs ?? [])].map((c) => ({
     component: c.componentType,
     result: c.resultComponentType,
@@ -88,7 +88,7 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   // f16 operands with an f32 accumulator; f16 accumulation overflows on Qwen activations.
   // llvmpipe offers 8x8x8 whatever its vector width, but crashes the process on it when subgroups have 16 lanes (Mesa
   // 26.1, LP_NATIVE_VECTOR_WIDTH=512); with 8 lanes (256) it is right.
-  const crashes = software && (info.subgroupMaxSize ?? 0) > 8;
+  const crashes = llvmpipe && (info.subgroupMaxSize ?? 0) > 8;
   const usable = !crashes && matrixConfigs.some((c) => c.component === 'f16' && c.result === 'f32');
   if (has('chromium-experimental-subgroup-matrix') && has('shader-f16') && has('subgroups') && usable) {
     tiers.push('subgroup-matrix');
