@@ -1,11 +1,6 @@
-/**
- * Osler as a library: a device, tensors, differentiable ops. `ensureDriver` and `openGpu` are Node's; browsers use
- * `Gpu.open`.
- */
+/** Osler as a library in Node: the engine with Node's platform, and how to find a driver and open a device there. */
 import './platform/node/install.js';
 
-export * from './autograd/index.js';
-export * from './gpu/index.js';
+export * from './engine.js';
 export { ensureDriver } from './platform/launcher/launch.js';
 export { type NodeOpenOptions, openGpu } from './platform/launcher/open.js';
-export * from './tensor/index.js';

@@ -4,8 +4,6 @@ export interface Room {
   readonly may: readonly string[];
   /** It may use Node and any package. */
   readonly node?: boolean;
-  /** The one file of it that others may import. */
-  readonly door?: string;
 }
 
 /** What imports are held to. */

@@ -7,7 +7,7 @@ import { ensureDriver } from '../platform/launcher/launch.js';
 import { readProblem } from '../platform/node/system-errors.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
 import type { TrainingResult } from '../train/events.js';
-import { type LaunchOptions, launchTraining } from '../train/launch.js';
+import { launchTraining, type TrainingOptions } from '../train/launch.js';
 import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
 import { openDevice } from './device.js';
 import { writeOwnReport } from './own-report.js';
@@ -61,7 +61,7 @@ export async function configSource(args: TrainingArgs): Promise<ConfigSource> {
 export async function runTraining<Config extends TrainingConfig>(
   args: TrainingArgs,
   config: Config,
-  makeTask: LaunchOptions<Config>['makeTask'],
+  makeTask: TrainingOptions<Config>['makeTask'],
 ): Promise<TrainingResult> {
   await ensureDriver();
   const gpu = await openDevice({ tier: args.tier });

@@ -44,7 +44,7 @@ export interface Question extends SampleFields {
   readonly answer: string;
   /** Reference reasoning, for fine-tuning. */
   readonly reasoning?: string;
-  /** Question and options in the very words of the source, where {@link problemText} would not give them back. */
+  /** Question and options in the very words of the source, where `problemText` would not give them back. */
   readonly problem?: string;
 }
 

@@ -7,13 +7,13 @@ import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold, part, windows } f
 const WORKGROUP = 64;
 
 /** Token ids on the device, or on the host, where they can be checked. */
-export type TokenIds = Tensor | ArrayLike<number>;
+export type EmbeddingIds = Tensor | ArrayLike<number>;
 
 /**
  * `table[ids]` as f32, shape `[...ids.shape, D]`, for a table [V, D] in f32, f16 or bf16. Ids from the host that are not
  * in 0..V-1 are rejected; on the device, where they cannot be looked at, such ids give rows of zeros.
  */
-export function embedding(table: Tensor, ids: TokenIds): Tensor {
+export function embedding(table: Tensor, ids: EmbeddingIds): Tensor {
   const op = 'embedding';
   checkDtype(op, 'table', table, ...FLOATS);
   checkShapeIs(op, 'table', table, [-1, -1]);
@@ -71,6 +71,6 @@ export function uploadIds(op: string, gpu: Gpu, ids: ArrayLike<number>, vocab: n
 }
 
 /** Tells device ids from host ids. */
-export function isTensor(ids: TokenIds): ids is Tensor {
+export function isTensor(ids: EmbeddingIds): ids is Tensor {
   return 'isTensor' in ids;
 }

@@ -41,12 +41,15 @@ export interface TrainingResult {
 
 /** Somebody who watches. All methods are optional; the run waits for what they return. */
 export interface TrainingListener {
+  /** Before the first step. */
   onStart?(event: RunStart): void | Promise<void>;
   /** After the step is in metrics.jsonl. */
   onStep?(event: StepEvent): void | Promise<void>;
+  /** After a checkpoint is complete. */
   onCheckpoint?(event: CheckpointEvent): void | Promise<void>;
   /** One line for the user. */
   onNote?(line: string): void;
+  /** After the last step. */
   onEnd?(result: TrainingResult): void | Promise<void>;
   /** Called last, whether the run ended well or not. */
   close?(): void | Promise<void>;

@@ -40,7 +40,7 @@ export interface TaskSetting<Config extends TrainingConfig> {
 }
 
 /** Options of {@link launchTraining}. */
-export interface LaunchOptions<Config extends TrainingConfig> {
+export interface TrainingOptions<Config extends TrainingConfig> {
   readonly gpu: Gpu;
   readonly config: Config;
   /** Go on with the run in `output_dir`. */
@@ -56,7 +56,7 @@ export interface LaunchOptions<Config extends TrainingConfig> {
 
 /** Runs a config. */
 export async function launchTraining<Config extends TrainingConfig>(
-  options: LaunchOptions<Config>,
+  options: TrainingOptions<Config>,
 ): Promise<TrainingResult> {
   const { gpu, config, console } = options;
   checkTrainingConfig(config);
@@ -92,7 +92,7 @@ interface Prepared extends Resumed {
 }
 
 async function runIn<Config extends TrainingConfig>(
-  { gpu, config, console, listeners = [], signal }: LaunchOptions<Config>,
+  { gpu, config, console, listeners = [], signal }: TrainingOptions<Config>,
   { folder, step, task, processor, note }: Prepared,
 ): Promise<TrainingResult> {
   await folder.write(CONFIG_FILE, stringify(config));
@@ -125,7 +125,7 @@ async function runIn<Config extends TrainingConfig>(
 }
 
 async function openFolder<Config extends TrainingConfig>(
-  options: LaunchOptions<Config>,
+  options: TrainingOptions<Config>,
   note: (line: string) => void,
 ): Promise<Resumed> {
   const { config, resume } = options;

@@ -7,6 +7,7 @@ import { gib } from './memory/index.js';
 export interface Console {
   /** A terminal, on which a line can be replaced. */
   readonly live: boolean;
+  /** Writes text as it is. */
   write(text: string): void;
 }
 

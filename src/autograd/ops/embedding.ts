@@ -1,5 +1,10 @@
 /** Differentiable embedding lookup. */
-import { embedding as embeddingKernel, isTensor, type TokenIds, uploadIds } from '../../kernels/embedding.js';
+import {
+  type EmbeddingIds,
+  embedding as embeddingKernel,
+  isTensor,
+  uploadIds,
+} from '../../kernels/embedding.js';
 import { scatterAddRows } from '../../kernels/scatter.js';
 import { type Tensor, zeros } from '../../tensor/index.js';
 import { ACCUMULATED, differentiable } from '../graph.js';
@@ -8,7 +13,7 @@ import { ACCUMULATED, differentiable } from '../graph.js';
  * `table[ids]` as f32, shape `[...ids.shape, D]`. The gradient of the table is f32 [V, D]; where the table already has
  * one, only the rows that `ids` names are touched.
  */
-export function embedding(table: Tensor, ids: TokenIds): Tensor {
+export function embedding(table: Tensor, ids: EmbeddingIds): Tensor {
   const onDevice = isTensor(ids);
   const tokens = onDevice ? ids : uploadIds('embedding', table.gpu, ids, table.shape[0]);
   const y = embeddingKernel(table, tokens);

@@ -8,7 +8,7 @@ export {
   Segments,
   type SharedPrefixGroup,
 } from '../../kernels/attention.js';
-export type { TokenIds } from '../../kernels/embedding.js';
+export type { EmbeddingIds } from '../../kernels/embedding.js';
 export type { RowIds } from '../../kernels/layout-rows.js';
 export type { MatmulOptions } from '../../kernels/matmul.js';
 export type { Activation } from '../../kernels/matmul-problem.js';

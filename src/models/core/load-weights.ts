@@ -41,11 +41,12 @@ export interface LoadProgress {
   readonly bytesTotal: number;
 }
 
-/** Options of {@link loadWeights}. */
+/** How weights are loaded. */
 export interface LoadWeightsOptions {
   readonly dtype?: WeightDtype;
   /** Bytes of a tensor that are in host memory at once. */
   readonly chunkBytes?: number;
+  /** Called as tensors arrive. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
 

@@ -50,6 +50,7 @@ export interface OpenFile {
   readonly byteLength: number;
   /** Fills `target` from a byte position and returns how many bytes it got: fewer only where the file ends. */
   read(target: Uint8Array, position: number): Promise<number>;
+  /** Ends reading. */
   close(): Promise<void>;
 }
 
@@ -72,6 +73,7 @@ export interface StagedFile {
 
 /** A lock that is held until it is released, or its process ends. */
 export interface FileLock {
+  /** Gives it up. */
   release(): Promise<void>;
 }
 
@@ -81,5 +83,6 @@ export interface AppendFile {
   append(data: string | Uint8Array): Promise<void>;
   /** Waits until all of it is safe from a crash. */
   sync(): Promise<void>;
+  /** Ends writing. */
   close(): Promise<void>;
 }

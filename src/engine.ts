@@ -1,0 +1,83 @@
+/**
+ * The engine without a machine below it: devices, tensors, differentiable ops, models, generation and the trainers, for Node
+ * and browsers alike. Whoever imports it hands it the machine, once, with {@link setPlatform}, and opens a device with
+ * {@link Gpu.open}. The entry `osler` is this one with Node's platform.
+ */
+export * from './autograd/index.js';
+// What the signatures above speak of besides.
+export type { EmbeddedImage, ImageSource, Question, Source } from './data/question.js';
+export * from './generate/index.js';
+export * from './gpu/index.js';
+export type { Value } from './gpu/wgsl/expression.js';
+export {
+  type GrpoConfig,
+  type GrpoEnvironment,
+  type ImportModule,
+  makeGrpoTask,
+  parseGrpoConfig,
+  type UserReward,
+  type UserRewardInput,
+  type UserRewardOutput,
+} from './grpo/index.js';
+export type { SamplingOptions } from './kernels/sampling.js';
+export type { JsonObject } from './models/core/json-fields.js';
+export type { LoadWeightsOptions } from './models/core/load-weights.js';
+export type { ModuleSelector } from './models/core/lora/config.js';
+export {
+  ARCHITECTURES,
+  type CreateAdapterOptions,
+  createAdapter,
+  DeviceBatch,
+  type EncodedImages,
+  type Grid,
+  type InitOptions,
+  initModel,
+  LORA_DEFAULTS,
+  type LoadOptions,
+  type LoadProgress,
+  type LoraConfig,
+  loadAdapter,
+  loadConfig,
+  loadModel,
+  Model,
+  type ModelConfig,
+  type PackedBatch,
+  type PackedCompletion,
+  type PackedGroups,
+  type PassOptions,
+  packGroups,
+  packSequences,
+  type SaveOptions,
+  type Sequence,
+  type SequenceGroup,
+  type StoredDtype,
+  saveAdapter,
+  saveModel,
+  type TextConfig,
+  type TokenIds,
+  type VisionConfig,
+  type WeightDtype,
+} from './models/index.js';
+export type { Parameters } from './nn/parameters.js';
+export * from './optim/index.js';
+export { type Platform, setPlatform } from './platform/current.js';
+export { FileError, PlaceError } from './platform/errors.js';
+export { MemoryFiles } from './platform/memory-files.js';
+export type * from './platform/ports/files.js';
+export * from './platform/ports/pictures.js';
+export * from './platform/ports/tables.js';
+export { makeSftTask, parseSftConfig, type SftConfig } from './sft/index.js';
+export * from './tensor/index.js';
+export { loadTokenizer, type Merge, type ReadFile, Tokenizer, type TokenizerOptions } from './text/index.js';
+export type { ConfigSource } from './train/config/index.js';
+export type {
+  CheckpointEvent,
+  RunStart,
+  StepEvent,
+  TrainingListener,
+  TrainingResult,
+} from './train/events.js';
+export { launchTraining, type TrainingOptions } from './train/launch.js';
+export type { Console } from './train/progress.js';
+export type { Metrics } from './train/task.js';
+export type { BestCheckpoint } from './train/trainer-state.js';
