@@ -1,5 +1,6 @@
 /** A round's completions in a checkpoint, so that a resumed run learns from the same ones. */
 import type { HostTensor, Json, SavedTaskState } from '../train/task.js';
+import type { PromptSet } from './prompts.js';
 import type { LearnedCompletion, LearnedGroup } from './rollout.js';
 
 /** A round in JSON and arrays. */
@@ -32,8 +33,8 @@ export function storeRound(groups: readonly LearnedGroup[]): StoredRound {
   for (const [name, { data }] of Object.entries(tensors)) if (data.length === 0) delete tensors[name];
   const json = {
     perToken,
-    groups: groups.map(({ place, completions }) => ({
-      place,
+    groups: groups.map(({ prompt, completions }) => ({
+      place: prompt.place,
       lengths: completions.map(({ ids }) => ids.length),
     })),
   };
@@ -45,8 +46,12 @@ interface StoredJson {
   readonly groups: readonly { readonly place: number; readonly lengths: readonly number[] }[];
 }
 
-/** Cuts them apart again. */
-export async function restoreRound(json: Json, saved: SavedTaskState): Promise<LearnedGroup[]> {
+/** Cuts them apart again, and asks for their prompts. */
+export async function restoreRound(
+  json: Json,
+  saved: SavedTaskState,
+  prompts: Pick<PromptSet, 'ask'>,
+): Promise<LearnedGroup[]> {
   const { perToken, groups } = json as unknown as StoredJson;
   const names = new Set(saved.names());
   const lists = new Map<string, Reader>();
@@ -57,8 +62,9 @@ export async function restoreRound(json: Json, saved: SavedTaskState): Promise<L
     const data = lists.get(name)?.take(length);
     return data ? Float32Array.from(data) : null;
   };
-  return groups.map(({ place, lengths }) => ({
-    place,
+  const asked = await Promise.all(groups.map(({ place }) => prompts.ask(place)));
+  return groups.map(({ lengths }, i) => ({
+    prompt: asked[i],
     completions: lengths.map((length): LearnedCompletion => {
       const advantage = take('advantage', perToken ? length : 1) ?? new Float32Array();
       return {

@@ -1,6 +1,5 @@
 /** Learning from a round: passes over micro-batches, losses, gradients. */
 
-import type { ImagePatches } from '../models/core/patches.js';
 import type { Model } from '../models/index.js';
 import type { StepContext, StepResult } from '../train/task.js';
 import type { BatchPlan } from './batches.js';
@@ -16,15 +15,8 @@ import {
   type ValueHead,
 } from './pass.js';
 import { valueLoss } from './ppo.js';
-import type { Prompt } from './prompts.js';
 import { countTokens, type LearnedCompletion, type LearnedGroup } from './rollout.js';
 import { SamplerDifference } from './sampler-difference.js';
-
-/** A group's prompt, as a pass takes it. */
-export interface PromptInput {
-  readonly prompt: Prompt;
-  readonly images: ImagePatches | null;
-}
 
 /** What a learner works with. */
 export interface LearnerSetting {
@@ -33,7 +25,6 @@ export interface LearnerSetting {
   readonly model: Model;
   /** With PPO. */
   readonly head: ValueHead | null;
-  input(place: number): Promise<PromptInput>;
 }
 
 /** A completion and the group that it belongs to. */
@@ -77,7 +68,7 @@ export class Learner {
     const results: (T | null)[] = [];
     for (const members of microBatches(groups, this.#setting.plan.microBatch)) {
       const empty = members.every(({ completion }) => completion.ids.length === 0);
-      results.push(...(empty ? members.map(() => null) : await score(await this.#passGroups(members))));
+      results.push(...(empty ? members.map(() => null) : await score(passGroups(members))));
     }
     return results;
   }
@@ -100,7 +91,7 @@ export class Learner {
     for (const [i, members] of batches.entries()) {
       const dropout = context.microBatch(i);
       if (members.every(({ completion }) => completion.ids.length === 0)) continue;
-      const groups = await context.phase('data', () => this.#passGroups(members));
+      const groups = passGroups(members);
       const pass = await context.phase(
         'forward',
         () => new PolicyPass(this.#setting.model, groups, { ...this.passOptions, dropout }),
@@ -159,26 +150,21 @@ export class Learner {
     }));
     return { ...valueLoss(sequences, config.cliprange_value, weight), weight };
   }
+}
 
-  /** Members of the same group share its prompt. */
-  async #passGroups(members: readonly Member[]): Promise<PassGroup[]> {
-    const groups: { group: LearnedGroup; completions: ArrayLike<number>[] }[] = [];
-    for (const { group, completion } of members) {
-      const last = groups.at(-1);
-      if (last?.group === group) last.completions.push(completion.ids);
-      else groups.push({ group, completions: [completion.ids] });
-    }
-    return Promise.all(
-      groups.map(async ({ group, completions }) => {
-        const { prompt, images } = await this.#setting.input(group.place);
-        return {
-          prompt: { ids: prompt.ids, images: prompt.grids },
-          pixels: images?.pixels ?? null,
-          completions,
-        };
-      }),
-    );
+/** Members of the same group share its prompt. */
+function passGroups(members: readonly Member[]): PassGroup[] {
+  const groups: { group: LearnedGroup; completions: ArrayLike<number>[] }[] = [];
+  for (const { group, completion } of members) {
+    const last = groups.at(-1);
+    if (last?.group === group) last.completions.push(completion.ids);
+    else groups.push({ group, completions: [completion.ids] });
   }
+  return groups.map(({ group: { prompt }, completions }) => ({
+    prompt: { ids: prompt.ids, images: prompt.grids },
+    pixels: prompt.images?.pixels ?? null,
+    completions,
+  }));
 }
 
 function microBatches(groups: readonly LearnedGroup[], size: number): Member[][] {

@@ -10,7 +10,13 @@ import {
 } from '../data/index.js';
 import { gridPatches } from '../models/core/grid.js';
 import type { ImagePatches } from '../models/core/patches.js';
-import { type EncodedPrompt, isTooLong, type PromptEncoder, readAll } from '../models/processor/index.js';
+import {
+  ahead,
+  type EncodedPrompt,
+  isTooLong,
+  type PromptEncoder,
+  readAll,
+} from '../models/processor/index.js';
 import type { GrpoConfig } from './config.js';
 
 /** A question that is to be answered. */
@@ -21,6 +27,13 @@ export interface Prompt extends EncodedPrompt {
   readonly question: Question;
   /** Text without the chat template. */
   readonly text: string;
+}
+
+/** A prompt that is asked, with its images: they live as long as somebody learns from its completions. */
+export interface AskedPrompt extends Prompt {
+  /** Place in the run's order. */
+  readonly place: number;
+  readonly images: ImagePatches | null;
 }
 
 /** What {@link PromptSet} needs to know. */
@@ -49,6 +62,9 @@ interface Entry {
   readonly patches: number;
   readonly image: number;
 }
+
+/** Prompts whose images are decoded side by side. */
+const DECODED_TOGETHER = 8;
 
 /** The questions that can be asked. */
 export class PromptSet {
@@ -91,8 +107,22 @@ export class PromptSet {
     };
   }
 
-  /** The prompt at a place of the endless order. Each epoch has every question once. */
-  async at(place: number): Promise<Prompt> {
+  /** The prompt at a place of the endless order, to be asked. */
+  async ask(place: number): Promise<AskedPrompt> {
+    const prompt = await this.#at(place);
+    return { ...prompt, place, images: await this.#setting.encoder.patches(prompt) };
+  }
+
+  /** Several prompts that follow each other, read side by side. */
+  async askFrom(place: number, count: number): Promise<AskedPrompt[]> {
+    const places = Array.from({ length: count }, (_, i) => place + i);
+    const asked: AskedPrompt[] = [];
+    for await (const prompt of ahead(places, (at) => this.ask(at), DECODED_TOGETHER)) asked.push(prompt);
+    return asked;
+  }
+
+  /** Each epoch has every question once. */
+  async #at(place: number): Promise<Prompt> {
     const { config } = this.#setting;
     const epoch = Math.floor(place / this.size);
     if (epoch !== this.#epoch) {
@@ -106,11 +136,6 @@ export class PromptSet {
       ? shuffleOptions(question, new Random(config.seed, 'grpo options', place))
       : question;
     return { index, question: asked, ...(await encode(asked, this.#setting)) };
-  }
-
-  /** Patches of a prompt's images. */
-  images(prompt: Prompt): Promise<ImagePatches | null> {
-    return this.#setting.encoder.patches(prompt);
   }
 
   /** A number that changes with the questions and their order. */

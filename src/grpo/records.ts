@@ -18,13 +18,13 @@ export function completionLines(
   worth: readonly CompletionWorth[],
 ): Readonly<Record<string, Json>>[] {
   let next = 0;
-  return groups.flatMap(({ place, prompt, completions }) =>
+  return groups.flatMap(({ prompt, completions }) =>
     completions.map((completion, sample) => {
       const { question } = prompt;
       const { reward, advantage } = worth[next++];
       return {
         prompt_id: question.id,
-        group: place,
+        group: prompt.place,
         sample,
         images: question.images.map(imageName),
         question: question.question,

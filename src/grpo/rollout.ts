@@ -1,6 +1,6 @@
 /** What a round of rollouts leaves for the optimizer steps that learn from it. */
 import type { FinishReason } from '../generate/index.js';
-import type { Prompt } from './prompts.js';
+import type { AskedPrompt } from './prompts.js';
 import type { RewardResult } from './rewards/index.js';
 
 /** A completion with its rewards. */
@@ -15,9 +15,7 @@ export interface ScoredCompletion {
 
 /** All completions of a prompt, before their advantages are known. */
 export interface ScoredGroup {
-  /** Place of the prompt in the run's order. */
-  readonly place: number;
-  readonly prompt: Prompt;
+  readonly prompt: AskedPrompt;
   readonly completions: readonly ScoredCompletion[];
 }
 
@@ -37,7 +35,7 @@ export interface LearnedCompletion {
 
 /** What is learned from a group. */
 export interface LearnedGroup {
-  readonly place: number;
+  readonly prompt: AskedPrompt;
   readonly completions: readonly LearnedCompletion[];
 }
 

@@ -1,11 +1,10 @@
 /** Rounds of rollouts: prompts to completions to rewards. */
 import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
-import type { ImagePatches } from '../models/core/patches.js';
 import type { StepContext } from '../train/task.js';
 import { type Advantages, computeAdvantages, isFlat, weightedSum } from './advantages.js';
 import type { BatchPlan } from './batches.js';
 import type { GrpoConfig } from './config.js';
-import type { Prompt, PromptSet } from './prompts.js';
+import type { AskedPrompt, PromptSet } from './prompts.js';
 import { type Reward, type RewardSample, scoreAll } from './rewards/index.js';
 import { isTruncated, type ScoredGroup } from './rollout.js';
 
@@ -16,8 +15,6 @@ export interface SamplerSetting {
   readonly prompts: PromptSet;
   readonly rewards: readonly Reward[];
   readonly generator: Generator;
-  /** Patches of a prompt's images; called again for the same place while the round lasts. */
-  images(place: number, prompt: Prompt): Promise<ImagePatches | null>;
 }
 
 /** A round of rollouts. */
@@ -78,36 +75,30 @@ async function drawGroups(
   drawn: number,
 ): Promise<ScoredGroup[]> {
   const { config, plan, prompts } = setting;
-  const asked: { place: number; prompt: Prompt }[] = [];
-  const requests = await context.phase('data', async () => {
-    for (let at = place; at < place + count; at++) asked.push({ place: at, prompt: await prompts.at(at) });
-    return Promise.all(
-      asked.map(async ({ place: at, prompt }, i): Promise<GenerationRequest> => {
-        const images = await setting.images(at, prompt);
-        return {
-          ids: prompt.ids,
-          ...(images ? { images } : {}),
-          maxNewTokens: config.max_completion_length,
-          samples: plan.groupSize,
-          sampling: {
-            temperature: config.temperature,
-            topP: config.top_p,
-            topK: config.top_k,
-            minP: config.min_p,
-            repetitionPenalty: config.repetition_penalty,
-          },
-          seed: config.seed,
-          step: context.step,
-          stream: (drawn + i) * plan.groupSize,
-        };
-      }),
-    );
-  });
+  const asked = await context.phase('data', () => prompts.askFrom(place, count));
+  const requests = asked.map(
+    ({ ids, images }, i): GenerationRequest => ({
+      ids,
+      ...(images ? { images } : {}),
+      maxNewTokens: config.max_completion_length,
+      samples: plan.groupSize,
+      sampling: {
+        temperature: config.temperature,
+        topP: config.top_p,
+        topK: config.top_k,
+        minP: config.min_p,
+        repetitionPenalty: config.repetition_penalty,
+      },
+      seed: config.seed,
+      step: context.step,
+      stream: (drawn + i) * plan.groupSize,
+    }),
+  );
   const completions = await context.phase('rollout', () =>
     generate(setting.generator, requests, context.signal),
   );
   return context.phase('reward', () =>
-    Promise.all(asked.map((group, i) => scoreGroup(setting.rewards, group, completions[i], context.step))),
+    Promise.all(asked.map((prompt, i) => scoreGroup(setting.rewards, prompt, completions[i], context.step))),
   );
 }
 
@@ -136,7 +127,7 @@ async function generate(
 
 async function scoreGroup(
   rewards: readonly Reward[],
-  { place, prompt }: { readonly place: number; readonly prompt: Prompt },
+  prompt: AskedPrompt,
   completions: readonly Completion[],
   step: number,
 ): Promise<ScoredGroup> {
@@ -153,7 +144,6 @@ async function scoreGroup(
   );
   const results = await scoreAll(rewards, samples);
   return {
-    place,
     prompt,
     completions: completions.map((completion, i) => ({
       text: samples[i].completion,

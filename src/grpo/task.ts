@@ -3,7 +3,6 @@
 import { DataError, type Question, questionsOf } from '../data/index.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { Generator, loadStopIds } from '../generate/index.js';
-import type { ImagePatches } from '../models/core/patches.js';
 import type { Model } from '../models/index.js';
 import { Parameters } from '../nn/parameters.js';
 import { fromTorch } from '../tensor/index.js';
@@ -26,10 +25,10 @@ import { type BatchPlan, placeOf, planBatches } from './batches.js';
 import { restoreRound, storeRound } from './buffer.js';
 import type { GrpoConfig } from './config.js';
 import { evaluatePolicy } from './evaluation.js';
-import { Learner, type PromptInput } from './learner.js';
+import { Learner } from './learner.js';
 import { scorePass } from './pass.js';
 import { addValueHead, gae, valueHead, whiten } from './ppo.js';
-import { type Prompt, PromptSet } from './prompts.js';
+import { PromptSet } from './prompts.js';
 import { completionLines } from './records.js';
 import { Reference } from './reference.js';
 import { buildRewards, type ImportModule, type Reward } from './rewards/index.js';
@@ -66,7 +65,6 @@ export class GrpoTask implements TrainingTask {
   #next = 0;
   /** What the steps of the round under way learn from; null between rounds. */
   #round: readonly LearnedGroup[] | null = null;
-  readonly #images = new Map<number, Promise<ImagePatches | null>>();
 
   constructor(setting: TaskSetting<GrpoConfig>, preparation: Preparation) {
     this.name = setting.config.algorithm;
@@ -100,7 +98,7 @@ export class GrpoTask implements TrainingTask {
       kvDtype: fromTorch(config.kv_cache_dtype),
       stopIds,
     });
-    const learner = new Learner({ config, plan, model, head, input: (place) => this.#input(place) });
+    const learner = new Learner({ config, plan, model, head });
     this.#loaded = { model, generator, reference, learner };
   }
 
@@ -119,7 +117,6 @@ export class GrpoTask implements TrainingTask {
     // Only now, so that a step that is broken off leaves everything as it was.
     if (drawn) this.#next = drawn.next;
     this.#round = index === plan.roundSteps - 1 ? null : round;
-    if (!this.#round) this.#images.clear();
     return { metrics: { ...drawn?.metrics, ...metrics }, tokens };
   }
 
@@ -159,12 +156,12 @@ export class GrpoTask implements TrainingTask {
       );
     }
     this.#next = next;
-    this.#round = round === null ? null : await restoreRound(round, saved);
+    this.#round = round === null ? null : await restoreRound(round, saved, this.#preparation.prompts);
     await this.#ready().reference?.restore(saved);
   }
 
   close(): void {
-    this.#images.clear();
+    this.#round = null;
     this.extraParameters?.dispose();
     this.#loaded?.reference?.dispose();
     void this.#loaded?.generator.dispose();
@@ -183,15 +180,7 @@ export class GrpoTask implements TrainingTask {
     const { config } = this.#setting;
     const { plan, prompts, rewards } = this.#preparation;
     const { generator } = this.#ready();
-    this.#images.clear();
-    const setting = {
-      config,
-      plan,
-      prompts,
-      rewards,
-      generator,
-      images: (place: number, prompt: Prompt) => this.#imagesOf(place, prompt),
-    };
+    const setting = { config, plan, prompts, rewards, generator };
     const round = await drawRound(setting, context, this.#next);
     const groups = await this.#learned(context, round);
     const completions = round.groups.flatMap((group) => group.completions);
@@ -219,8 +208,8 @@ export class GrpoTask implements TrainingTask {
     const { advantages } = round.advantages;
     let next = 0;
     const groups = round.groups.map(
-      ({ place, completions }): LearnedGroup => ({
-        place,
+      ({ prompt, completions }): LearnedGroup => ({
+        prompt,
         completions: completions.map((completion): LearnedCompletion => {
           const masked = config.mask_truncated_completions && isTruncated(completion);
           return {
@@ -272,20 +261,6 @@ export class GrpoTask implements TrainingTask {
     }
     return options.valueHead ? withTokenAdvantages(out, rewards, config) : out;
   }
-
-  async #input(place: number): Promise<PromptInput> {
-    const prompt = await this.#preparation.prompts.at(place);
-    return { prompt, images: await this.#imagesOf(place, prompt) };
-  }
-
-  #imagesOf(place: number, prompt: Prompt): Promise<ImagePatches | null> {
-    let images = this.#images.get(place);
-    if (!images) {
-      images = this.#preparation.prompts.images(prompt);
-      this.#images.set(place, images);
-    }
-    return images;
-  }
 }
 
 /** Groups whose completions took in something found for each; those without tokens stay as they are. */
@@ -295,8 +270,8 @@ function withLists<T>(
   merge: (completion: LearnedCompletion, own: T) => LearnedCompletion,
 ): LearnedGroup[] {
   let next = 0;
-  return groups.map(({ place, completions }) => ({
-    place,
+  return groups.map(({ prompt, completions }) => ({
+    prompt,
     completions: completions.map((completion) => {
       const own = found[next++];
       return own === null ? completion : merge(completion, own);
