@@ -50,7 +50,6 @@ export {
   type SaveOptions,
   type Sequence,
   type SequenceGroup,
-  type StoredDtype,
   saveAdapter,
   saveModel,
   type TextConfig,
