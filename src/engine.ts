@@ -23,6 +23,7 @@ export type { SamplingOptions } from './kernels/sampling.js';
 export type { JsonObject } from './models/core/json-fields.js';
 export type { LoadWeightsOptions } from './models/core/load-weights.js';
 export type { ModuleSelector } from './models/core/lora/config.js';
+export type { ImagePatches } from './models/core/patches.js';
 export {
   ARCHITECTURES,
   type CreateAdapterOptions,
@@ -57,6 +58,7 @@ export {
   type VisionConfig,
   type WeightDtype,
 } from './models/index.js';
+export type { DropoutStep } from './nn/linear.js';
 export type { Parameters } from './nn/parameters.js';
 export * from './optim/index.js';
 export { type Platform, setPlatform } from './platform/current.js';

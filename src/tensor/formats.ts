@@ -40,7 +40,9 @@ export interface Format {
   readonly host: new (
     bytes: ArrayBuffer,
   ) => HostArray;
+  /** From numbers to what is stored. */
   encode(values: ArrayLike<number>): HostArray;
+  /** Back. */
   decode(host: HostArray): Float32Array;
 }
 
@@ -122,7 +124,7 @@ export type TorchFloat = (typeof FORMATS)[FloatDType]['torch'];
 /** The names of {@link TorchFloat}. */
 export const TORCH_FLOATS: readonly TorchFloat[] = FLOATS.map((name) => FORMATS[name].torch);
 
-/** A row of the table. */
+/** @internal A row of the table, with the literal types of its names. */
 export function formatOf<Name extends DType>(dtype: Name): (typeof FORMATS)[Name] & Format {
   check(
     Object.hasOwn(FORMATS, dtype),
