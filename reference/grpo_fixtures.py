@@ -1,4 +1,4 @@
-"""Makes src/grpo/fixtures/trl.json: losses, gradients and metrics from TRL's code, and advantages from its formulas.
+"""Makes src/rollout/fixtures/trl.json: losses, gradients and metrics from TRL's code, and advantages from its formulas.
 
     python reference/grpo_fixtures.py
 """
@@ -12,7 +12,7 @@ from trl.rewards import get_repetition_penalty_reward, get_soft_overlong_punishm
 from trl.trainer.utils import nanstd
 from trl_loss import trl_loss
 
-OUT = Path(__file__).parent.parent / "src" / "grpo" / "fixtures" / "trl.json"
+OUT = Path(__file__).parent.parent / "src" / "rollout" / "fixtures" / "trl.json"
 TYPES = ["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo"]
 
 

@@ -15,9 +15,9 @@ import { checkImports, importsOf } from './lib/imports.mjs';
 const readers = ['platform', 'formats', 'text', 'vision'];
 const ops = ['gpu', 'tensor', 'kernels', 'autograd'];
 const models = [...ops, ...readers, 'nn', 'models', 'models/core', 'optim'];
-const training = [...models, 'data', 'generate', 'train'];
-const tasks = ['sft', 'grpo', 'synth', 'eval'];
-const all = [...training, ...tasks, 'phantom', 'report', 'demo'];
+const training = [...models, 'generate', 'train'];
+const tasks = ['rollout', 'sft', 'grpo', 'synth', 'eval'];
+const all = [...training, 'data', ...tasks, 'phantom', 'report', 'demo'];
 
 /** Each folder of src/ (and folders in it that have rules of their own), and the folders that it may import from. */
 const rooms = {
@@ -44,16 +44,16 @@ const rooms = {
     may: [...ops, ...readers, 'nn', 'models/core', 'models/registry.ts', 'models/families/room.ts'],
   },
   generate: { may: models },
-  train: { may: [...models, 'data', 'generate'] },
-  sft: { may: training },
-  // Rewards read answers as the evaluation does.
-  grpo: { may: [...training, 'eval'] },
-  eval: { may: training },
-  synth: { may: [...training, 'eval'] },
-  report: { may: [...training, ...tasks] },
+  train: { may: [...models, 'generate'] },
+  rollout: { may: [...training, 'data'] },
+  sft: { may: [...training, 'data'] },
+  grpo: { may: [...training, 'data', 'rollout', 'eval'] },
+  eval: { may: [...training, 'data'] },
+  synth: { may: [...training, 'data', 'eval'] },
+  report: { may: [...training, 'data', ...tasks] },
   demo: { may: all },
   cli: { may: [...all, 'platform/node', 'platform/launcher'], node: true },
-  'engine.ts': { may: [...training, ...tasks] },
+  'engine.ts': { may: [...training, 'data', ...tasks] },
   'index.ts': { may: ['engine.ts', 'platform/node', 'platform/launcher'], node: true },
 };
 

@@ -9,16 +9,7 @@ export type { EmbeddedImage, ImageSource, Question, Source } from './data/questi
 export * from './generate/index.js';
 export * from './gpu/index.js';
 export type { Value } from './gpu/wgsl/expression.js';
-export {
-  type GrpoConfig,
-  type GrpoEnvironment,
-  type ImportModule,
-  makeGrpoTask,
-  parseGrpoConfig,
-  type UserReward,
-  type UserRewardInput,
-  type UserRewardOutput,
-} from './grpo/index.js';
+export { type GrpoConfig, type GrpoEnvironment, makeGrpoTask, parseGrpoConfig } from './grpo/index.js';
 export type { SamplingOptions } from './kernels/sampling.js';
 export type { JsonObject } from './models/core/json-fields.js';
 export type { LoadWeightsOptions } from './models/core/load-weights.js';
@@ -67,6 +58,7 @@ export { MemoryFiles } from './platform/memory-files.js';
 export type * from './platform/ports/files.js';
 export * from './platform/ports/pictures.js';
 export * from './platform/ports/tables.js';
+export type { ImportModule, UserReward, UserRewardInput, UserRewardOutput } from './rollout/rewards/index.js';
 export { makeSftTask, parseSftConfig, type SftConfig } from './sft/index.js';
 export * from './tensor/index.js';
 export { loadTokenizer, type Merge, type ReadFile, Tokenizer, type TokenizerOptions } from './text/index.js';

@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { planBatches } from '../../src/grpo/batches.js';
 import { parseGrpoConfig } from '../../src/grpo/index.js';
 import { workloadOf } from '../../src/grpo/workload.js';
 import { parseConfig } from '../../src/models/index.js';
 import { architecture } from '../../src/models/init/init.js';
+import { planBatches } from '../../src/rollout/plan.js';
 import { planMemory, planText } from '../../src/train/memory/index.js';
 
 const folder = fileURLToPath(new URL('../../recipes/', import.meta.url));

@@ -19,6 +19,8 @@ export * from './question.js';
 export { Random } from './random.js';
 export { MMMU_MEDICAL } from './readers/benchmarks.js';
 export { type Sample, SCHEMAS, type Schema } from './readers/schemas.js';
+export { checkDataFields, type DataConfig, dataFields } from './run-fields.js';
+export { loadTrainingData, type TrainingData } from './run-samples.js';
 export { type Filter, questionsOf, select } from './select.js';
 export {
   type Leakage,

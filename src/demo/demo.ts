@@ -5,12 +5,13 @@
  * was held out. A control goes on imitating the notes on the same pictures, for no less time.
  */
 import { check, type Gpu } from '../gpu/index.js';
-import { type ImportModule, makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
+import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
 import type { JsonObject } from '../models/core/json-fields.js';
 import { initModel } from '../models/init/init.js';
 import { atomicWrite, join, readWholeFile } from '../platform/files.js';
 import { loadPageAssets } from '../report/assets.js';
 import { writeReport } from '../report/write-report.js';
+import type { ImportModule } from '../rollout/rewards/index.js';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';
 import { learnMerges } from '../text/index.js';
 import { parseYamlFile } from '../train/config/index.js';

@@ -1,7 +1,8 @@
 /** A round's completions in a checkpoint, so that a resumed run learns from the same ones. */
+
+import type { PromptSet } from '../rollout/prompts.js';
 import type { HostTensor, Json, SavedTaskState } from '../train/task.js';
-import type { PromptSet } from './prompts.js';
-import type { LearnedCompletion, LearnedGroup } from './rollout.js';
+import type { LearnedCompletion, LearnedGroup } from './learned.js';
 
 /** A round in JSON and arrays. */
 export interface StoredRound {

@@ -1,11 +1,11 @@
 /** Held-out accuracy and rewards of the policy, greedily answered in the words of training. */
 import type { Question } from '../data/index.js';
 import { type Examinee, evaluateModel } from '../eval/evaluate.js';
+import { meanOf, weightedSum } from '../rollout/advantages.js';
+import { type Reward, type RewardSample, scoreAll } from '../rollout/rewards/index.js';
+import { isTruncated } from '../rollout/round.js';
 import type { Metrics } from '../train/task.js';
-import { meanOf, weightedSum } from './advantages.js';
 import type { GrpoConfig } from './config.js';
-import { type Reward, type RewardSample, scoreAll } from './rewards/index.js';
-import { isTruncated } from './rollout.js';
 
 /** Metrics of held-out questions. */
 export async function evaluatePolicy(

@@ -1,6 +1,4 @@
 /** Group Relative Policy Optimization, and PPO beside it. */
-export { type AdvantageSettings, type Advantages, computeAdvantages } from './advantages.js';
-export { type BatchPlan, planBatches } from './batches.js';
 export { type GrpoConfig, parseGrpoConfig } from './config.js';
 export { type LossSequence, type PolicyLoss, policyLoss } from './loss/policy-loss.js';
 export {
@@ -11,5 +9,4 @@ export {
   type LossWindow,
 } from './loss/settings.js';
 export { type PassGroup, type PassResult, PolicyPass, type PolicyPassOptions, scorePass } from './pass.js';
-export * from './rewards/index.js';
 export { type GrpoEnvironment, GrpoTask, makeGrpoTask } from './task.js';

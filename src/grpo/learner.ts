@@ -1,9 +1,10 @@
 /** Learning from a round: passes over micro-batches, losses, gradients. */
 
 import type { Model } from '../models/index.js';
+import type { BatchPlan } from '../rollout/plan.js';
 import type { StepContext, StepResult } from '../train/task.js';
-import type { BatchPlan } from './batches.js';
 import { type GrpoConfig, lossSettings } from './config.js';
+import { countTokens, type LearnedCompletion, type LearnedGroup } from './learned.js';
 import { type LossSequence, policyLoss } from './loss/policy-loss.js';
 import type { LossWindow } from './loss/settings.js';
 import { LossStatistics } from './loss/statistics.js';
@@ -15,7 +16,6 @@ import {
   type ValueHead,
 } from './pass.js';
 import { valueLoss } from './ppo.js';
-import { countTokens, type LearnedCompletion, type LearnedGroup } from './rollout.js';
 import { SamplerDifference } from './sampler-difference.js';
 
 /** What a learner works with. */

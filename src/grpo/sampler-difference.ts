@@ -1,5 +1,5 @@
 /** How far the log-probabilities of the sampler are from those of the trainer: they come from the same weights. */
-import type { LearnedCompletion } from './rollout.js';
+import type { LearnedCompletion } from './learned.js';
 
 /** Adds up differences over completions. */
 export class SamplerDifference {

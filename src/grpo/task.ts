@@ -1,12 +1,20 @@
 /** GRPO and PPO as a task of the training loop. */
 
-import { DataError, type Question, questionsOf } from '../data/index.js';
+import { DataError, loadTrainingData, type Question, questionsOf } from '../data/index.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { Generator, loadStopIds } from '../generate/index.js';
 import type { Model } from '../models/index.js';
 import { Parameters } from '../nn/parameters.js';
+import { meanOf } from '../rollout/advantages.js';
+import { localSource } from '../rollout/local-source.js';
+import { completionMetrics, rewardMetrics } from '../rollout/metrics.js';
+import { type BatchPlan, placeOf, planBatches } from '../rollout/plan.js';
+import { PromptSet } from '../rollout/prompts.js';
+import { completionLines } from '../rollout/records.js';
+import { buildRewards, type ImportModule, type Reward } from '../rollout/rewards/index.js';
+import { isTruncated } from '../rollout/round.js';
+import { drawRound, type Round } from '../rollout/sampler.js';
 import { fromTorch } from '../tensor/index.js';
-import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
 import type {
   EvaluationContext,
@@ -20,21 +28,14 @@ import type {
   TrainingTask,
   Workload,
 } from '../train/task.js';
-import { meanOf } from './advantages.js';
-import { type BatchPlan, placeOf, planBatches } from './batches.js';
 import { restoreRound, storeRound } from './buffer.js';
 import type { GrpoConfig } from './config.js';
 import { evaluatePolicy } from './evaluation.js';
+import { countTokens, type LearnedCompletion, type LearnedGroup } from './learned.js';
 import { Learner } from './learner.js';
 import { scorePass } from './pass.js';
 import { addValueHead, gae, valueHead, whiten } from './ppo.js';
-import { PromptSet } from './prompts.js';
-import { completionLines } from './records.js';
 import { Reference } from './reference.js';
-import { buildRewards, type ImportModule, type Reward } from './rewards/index.js';
-import { countTokens, isTruncated, type LearnedCompletion, type LearnedGroup } from './rollout.js';
-import { completionMetrics, rewardMetrics } from './rollout-metrics.js';
-import { drawRound, type Round } from './sampler.js';
 import { workloadOf } from './workload.js';
 
 /** What the config and the data of a run come to, before any weight is loaded. */
@@ -180,7 +181,7 @@ export class GrpoTask implements TrainingTask {
     const { config } = this.#setting;
     const { plan, prompts, rewards } = this.#preparation;
     const { generator } = this.#ready();
-    const setting = { config, plan, prompts, rewards, generator };
+    const setting = { config, plan, prompts, rewards, draw: localSource(generator) };
     const round = await drawRound(setting, context, this.#next);
     const groups = await this.#learned(context, round);
     const completions = round.groups.flatMap((group) => group.completions);

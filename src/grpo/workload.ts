@@ -1,11 +1,11 @@
 /** The size of the largest step of a run, for the memory plan. */
 import { kvBytesPerToken } from '../generate/index.js';
 import type { ModelConfig } from '../models/index.js';
+import type { BatchPlan } from '../rollout/plan.js';
+import type { PromptSet } from '../rollout/prompts.js';
 import { fromTorch } from '../tensor/index.js';
 import type { Workload } from '../train/task.js';
-import type { BatchPlan } from './batches.js';
 import type { GrpoConfig } from './config.js';
-import type { PromptSet } from './prompts.js';
 import { isAdapterOff } from './reference.js';
 
 /** At most: the longest prompts, with completions that all reach the cap. */

@@ -1,10 +1,10 @@
 /** The config of supervised fine-tuning. */
 import { z } from 'zod';
+import { checkDataFields, dataFields } from '../data/index.js';
 import {
   type ConfigSource,
   checkTrainingConfig,
   configError,
-  dataFields,
   parseConfigFile,
   trainingFields,
 } from '../train/config/index.js';
@@ -32,15 +32,9 @@ export type SftConfig = z.output<typeof schema>;
 export function parseSftConfig(source: ConfigSource): SftConfig {
   const config = parseConfigFile(schema, source);
   checkTrainingConfig(config);
+  checkDataFields(config);
   if (config.packing && config.max_length === null) {
     throw configError(`the config's "packing"`, 'needs max_length, the length of a row');
-  }
-  const held = config.eval_dataset !== null || config.eval_fraction !== null;
-  if ((config.eval_strategy !== 'no' || config.eval_on_start) && !held) {
-    throw configError(
-      `the config's "eval_strategy"`,
-      'needs held-out data; set eval_dataset or eval_fraction',
-    );
   }
   return config;
 }

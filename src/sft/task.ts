@@ -1,13 +1,12 @@
 /** Supervised fine-tuning: cross-entropy on the assistant's tokens. */
 
 import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../autograd/index.js';
-import { DataError } from '../data/index.js';
+import { DataError, loadTrainingData } from '../data/index.js';
 import { counted } from '../formats/counted.js';
 import { gridPatches } from '../models/core/grid.js';
 import type { EncodedImages, Model } from '../models/index.js';
 import type { DropoutStep } from '../nn/linear.js';
 import { fromHost, type Tensor } from '../tensor/index.js';
-import { loadTrainingData } from '../train/data.js';
 import type { TaskSetting } from '../train/launch.js';
 import type {
   EvaluationContext,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TRL } from '../test-trl.js';
+import { TRL } from '../../rollout/test-trl.js';
 import { type LossSequence, policyLoss } from './policy-loss.js';
 import { LOSS_DEFAULTS, type LossSettings, type LossType, type LossWindow } from './settings.js';
 import { LossStatistics } from './statistics.js';

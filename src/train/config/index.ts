@@ -1,5 +1,4 @@
 /** Configs of training runs. */
-export { type DataConfig, dataFields } from './data-fields.js';
 export { FREE_FIELDS, REPORTERS, type TrainingConfig, trainingFields } from './fields.js';
 export { type ConfigSource, configError, parseConfigFile, parseYamlFile } from './parse.js';
 export {

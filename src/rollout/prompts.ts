@@ -17,7 +17,7 @@ import {
   type PromptEncoder,
   readAll,
 } from '../models/processor/index.js';
-import type { GrpoConfig } from './config.js';
+import type { RolloutConfig } from './config.js';
 
 /** A question that is to be answered. */
 export interface Prompt extends EncodedPrompt {
@@ -38,18 +38,7 @@ export interface AskedPrompt extends Prompt {
 
 /** What {@link PromptSet} needs to know. */
 export interface PromptSetting {
-  readonly config: Pick<
-    GrpoConfig,
-    | 'answer_style'
-    | 'prompt_template'
-    | 'system_prompt'
-    | 'max_prompt_length'
-    | 'max_completion_length'
-    | 'overlong'
-    | 'shuffle_options'
-    | 'shuffle_dataset'
-    | 'seed'
-  >;
+  readonly config: RolloutConfig;
   readonly encoder: PromptEncoder;
   note(line: string): void;
 }

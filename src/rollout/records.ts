@@ -1,9 +1,9 @@
 /** Lines of completions.jsonl: what was asked, what was answered, and what it was worth. */
 import { imageName } from '../data/index.js';
 import type { Json } from '../train/task.js';
+import { answeredRight } from './metrics.js';
 import type { Reward } from './rewards/index.js';
-import type { ScoredGroup } from './rollout.js';
-import { answeredRight } from './rollout-metrics.js';
+import type { ScoredGroup } from './round.js';
 
 /** What is known of a completion besides its group. */
 export interface CompletionWorth {

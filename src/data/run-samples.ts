@@ -1,9 +1,13 @@
 /** The samples that a run's config asks for. */
 
-import { DataError, type Dataset, loadDataset, type Sample, select, splitByImage } from '../data/index.js';
 import { leftOut } from '../formats/counted.js';
 import { FileError } from '../platform/errors.js';
-import { configError, type DataConfig } from './config/index.js';
+import { type Dataset, loadDataset } from './dataset.js';
+import { DataError } from './errors.js';
+import type { Sample } from './readers/schemas.js';
+import type { DataConfig } from './run-fields.js';
+import { select } from './select.js';
+import { splitByImage } from './split.js';
 
 /** Samples to learn from and samples that are held out. */
 export interface TrainingData {
@@ -16,9 +20,6 @@ export async function loadTrainingData(
   config: DataConfig & { readonly seed: number },
   note: (line: string) => void,
 ): Promise<TrainingData> {
-  if (config.eval_dataset !== null && config.eval_fraction !== null) {
-    throw configError(`the config's "eval_fraction"`, 'is set beside eval_dataset; give one of them');
-  }
   const all = filtered(await load('train_dataset', config, note), config);
   if (config.eval_dataset !== null) {
     const evaluation = filtered(await load('eval_dataset', config, note), config);
@@ -50,7 +51,7 @@ async function readAs(field: string, path: string, config: DataConfig): Promise<
     return await loadDataset(path, { strict: config.strict_data });
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
-    throw configError(`${field}:`, error.message);
+    throw new DataError({ file: `${field}:` }, error.message, { cause: error });
   }
 }
 

@@ -1,20 +1,21 @@
 /** Rounds of rollouts: prompts to completions to rewards. */
-import type { Completion, GenerationRequest, Generator } from '../generate/index.js';
+import type { Completion, GenerationRequest } from '../generate/index.js';
 import type { StepContext } from '../train/task.js';
 import { type Advantages, computeAdvantages, isFlat, weightedSum } from './advantages.js';
-import type { BatchPlan } from './batches.js';
-import type { GrpoConfig } from './config.js';
+import type { RolloutConfig } from './config.js';
+import type { CompletionSource } from './local-source.js';
+import type { BatchPlan } from './plan.js';
 import type { AskedPrompt, PromptSet } from './prompts.js';
 import { type Reward, type RewardSample, scoreAll } from './rewards/index.js';
-import { isTruncated, type ScoredGroup } from './rollout.js';
+import { isTruncated, type ScoredGroup } from './round.js';
 
 /** What a sampler works with. */
 export interface SamplerSetting {
-  readonly config: GrpoConfig;
+  readonly config: RolloutConfig;
   readonly plan: BatchPlan;
   readonly prompts: PromptSet;
   readonly rewards: readonly Reward[];
-  readonly generator: Generator;
+  readonly draw: CompletionSource;
 }
 
 /** A round of rollouts. */
@@ -94,35 +95,10 @@ async function drawGroups(
       stream: (drawn + i) * plan.groupSize,
     }),
   );
-  const completions = await context.phase('rollout', () =>
-    generate(setting.generator, requests, context.signal),
-  );
+  const completions = await context.phase('rollout', () => setting.draw(requests, context.signal));
   return context.phase('reward', () =>
     Promise.all(asked.map((prompt, i) => scoreGroup(setting.rewards, prompt, completions[i], context.step))),
   );
-}
-
-/** Generates all, unless the run is to stop. */
-async function generate(
-  generator: Generator,
-  requests: readonly GenerationRequest[],
-  signal: AbortSignal,
-): Promise<Completion[][]> {
-  const handles = requests.map((request) => generator.submit(request));
-  const cancel = () => {
-    for (const handle of handles) handle.cancel();
-  };
-  signal.addEventListener('abort', cancel);
-  try {
-    const completions = await Promise.all(handles.map((handle) => handle.completions));
-    signal.throwIfAborted();
-    return completions;
-  } finally {
-    signal.removeEventListener('abort', cancel);
-    cancel();
-    // The training pass needs the memory of the cache.
-    await generator.release();
-  }
 }
 
 async function scoreGroup(

@@ -2,7 +2,7 @@
 import { answerIn, countTags } from '../data/index.js';
 import type { Metrics } from '../train/task.js';
 import { type Advantages, meanOf, standardDeviation } from './advantages.js';
-import { isTruncated, type ScoredCompletion, type ScoredGroup } from './rollout.js';
+import { isTruncated, type ScoredCompletion, type ScoredGroup } from './round.js';
 
 /** What completions look like, whatever they are worth. */
 export function completionMetrics(groups: readonly ScoredGroup[]): Record<string, number> {

@@ -1,6 +1,7 @@
-/** Fields that say what a run learns from; shared by all trainers. */
+/** Fields of a run's config that say what it learns from, and in which words; shared by all trainers. */
 import { z } from 'zod';
-import { ANSWER_STYLES } from '../../data/index.js';
+import { DataError } from './errors.js';
+import { ANSWER_STYLES } from './prompts.js';
 
 const count = z.int().positive();
 const names = z.array(z.string().min(1)).min(1).nullable().default(null);
@@ -42,3 +43,20 @@ const dataSchema = z.strictObject(dataFields);
 
 /** The part of a config that is about data. */
 export type DataConfig = z.output<typeof dataSchema>;
+
+/** Refuses what cannot work with an evaluation, or without one. */
+export function checkDataFields(
+  config: DataConfig & { readonly eval_strategy: string; readonly eval_on_start: boolean },
+): void {
+  const refuse = (field: string, problem: string): never => {
+    throw new DataError({ file: `the config's "${field}"` }, problem);
+  };
+  const { eval_dataset, eval_fraction, eval_strategy, eval_on_start } = config;
+  if (eval_dataset !== null && eval_fraction !== null) {
+    refuse('eval_fraction', 'is set beside eval_dataset; give one of them');
+  }
+  const held = eval_dataset !== null || eval_fraction !== null;
+  if ((eval_strategy !== 'no' || eval_on_start) && !held) {
+    refuse('eval_strategy', 'needs held-out data; set eval_dataset or eval_fraction');
+  }
+}

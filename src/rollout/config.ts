@@ -1,0 +1,62 @@
+/** Fields of a config that say how a round is drawn and judged; names and defaults are TRL's where the meaning is. */
+import { z } from 'zod';
+import type { DataConfig } from '../data/index.js';
+import { TORCH_FLOATS } from '../tensor/index.js';
+import { REWARD_SCALES } from './advantages.js';
+import { rewardsField } from './rewards/index.js';
+
+const count = z.int().positive();
+const positive = z.number().positive();
+const share = z.number().gt(0).max(1);
+
+/** See above. */
+export const rolloutFields = {
+  // Prompts
+  /** Puts the options of a question into another order each time it is asked. */
+  shuffle_options: z.boolean().default(false),
+  shuffle_dataset: z.boolean().default(true),
+  /** Most tokens of a prompt, images included; null for no limit but the model's. Prompts are never cut. */
+  max_prompt_length: count.nullable().default(null),
+  /** What happens to longer prompts: `drop` leaves them out, `error` refuses the data. */
+  overlong: z.enum(['drop', 'error']).default('drop'),
+
+  // Rollouts
+  /** Completions of a prompt. */
+  num_generations: count.default(8),
+  max_completion_length: count.default(512),
+  /** Micro-batches that one round of rollouts serves, a multiple of gradient_accumulation_steps, which it is by default. */
+  steps_per_generation: count.nullable().default(null),
+  /** Completions of a round of rollouts; another way to set `steps_per_generation`. */
+  generation_batch_size: count.nullable().default(null),
+  /** Times that a round's completions are learned from. */
+  num_iterations: count.default(1),
+  /** Of the sampler and of the loss. */
+  temperature: positive.default(1),
+  top_p: share.default(1),
+  top_k: z.int().nonnegative().default(0),
+  min_p: z.number().min(0).max(1).default(0),
+  repetition_penalty: positive.default(1),
+  /** Completions that are generated together; all of a round by default. */
+  rollout_batch_size: count.nullable().default(null),
+  /** Storage of keys and values in rollouts. 16 bits halve the memory, and log-probabilities are then computed anew. */
+  kv_cache_dtype: z.enum(TORCH_FLOATS).default('float32'),
+  /** Draws other prompts for groups whose rewards are all equal (DAPO), at most this often in a round. */
+  dynamic_sampling: z.boolean().default(false),
+  max_resampling_rounds: count.default(3),
+
+  // Rewards and advantages
+  rewards: rewardsField.default(() => rewardsField.parse(['accuracy', 'format'])),
+  scale_rewards: z
+    .union([z.enum(REWARD_SCALES), z.boolean().transform((on) => (on ? 'group' : 'none'))])
+    .default('group'),
+  multi_objective_aggregation: z
+    .enum(['sum_then_normalize', 'normalize_then_sum'])
+    .default('sum_then_normalize'),
+  /** Learns nothing from completions that the cap on tokens cut off. */
+  mask_truncated_completions: z.boolean().default(false),
+};
+
+const rolloutSchema = z.strictObject(rolloutFields);
+
+/** What drawing a round needs to know of a run's config. */
+export type RolloutConfig = z.output<typeof rolloutSchema> & DataConfig & { readonly seed: number };
