@@ -11,7 +11,7 @@ import { completionMetrics, rewardMetrics } from '../rollout/metrics.js';
 import { type BatchPlan, placeOf, planBatches } from '../rollout/plan.js';
 import { PromptSet } from '../rollout/prompts.js';
 import { completionLines } from '../rollout/records.js';
-import { buildRewards, type ImportModule, type Reward } from '../rollout/rewards/index.js';
+import { buildRewards, earlierRewards, type ImportModule, type Reward } from '../rollout/rewards/index.js';
 import { isTruncated } from '../rollout/round.js';
 import { drawRound, type Round } from '../rollout/sampler.js';
 import { fromTorch } from '../tensor/index.js';
@@ -77,6 +77,10 @@ export class GrpoTask implements TrainingTask {
   get stepsPerEpoch(): number {
     const { plan, prompts } = this.#preparation;
     return Math.ceil(prompts.size / plan.roundPrompts) * plan.roundSteps;
+  }
+
+  earlierConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    return { ...config, rewards: earlierRewards(config.rewards) };
   }
 
   workload(): Workload {

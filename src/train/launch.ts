@@ -77,7 +77,7 @@ export async function launchTraining<Config extends TrainingConfig>(
   const bytes = config.device_memory_gib === null ? options.deviceBytes : config.device_memory_gib * 2 ** 30;
   checkPlan(plan, { largestBuffer: gpu.limits.maxBufferSize, ...(bytes === undefined ? {} : { bytes }) });
 
-  const { folder, step } = await openFolder(options, note);
+  const { folder, step } = await openFolder(options, task, note);
   try {
     return await runIn(options, { folder, step, task, processor, note });
   } finally {
@@ -126,16 +126,17 @@ async function runIn<Config extends TrainingConfig>(
 
 async function openFolder<Config extends TrainingConfig>(
   options: TrainingOptions<Config>,
+  task: TrainingTask,
   note: (line: string) => void,
 ): Promise<Resumed> {
   const { config, resume } = options;
   if (!resume) return { folder: await createRun(config.output_dir, config.overwrite_output_dir), step: 0 };
   const bytes = await folderReader(config.output_dir)(CONFIG_FILE);
-  if (bytes)
-    checkUnchanged(
-      config,
-      parseYamlFile(`${config.output_dir}/${CONFIG_FILE}`, new TextDecoder().decode(bytes)),
-    );
+  if (bytes) {
+    const file = `${config.output_dir}/${CONFIG_FILE}`;
+    const earlier = parseYamlFile(file, new TextDecoder().decode(bytes));
+    checkUnchanged(config, task.earlierConfig?.(earlier) ?? earlier);
+  }
   return resumeRun(config.output_dir, note);
 }
 

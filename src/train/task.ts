@@ -36,6 +36,9 @@ export interface TrainingTask {
   /** Weights beside the model's that train with it, such as a value head; filled in at the latest by `prepare`. */
   readonly extraParameters?: Parameters;
 
+  /** The config of a run to resume in today's terms, where an earlier version wrote some of it otherwise. */
+  earlierConfig?(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
+
   /** The size of the largest step. Asked before any weight is loaded, for the memory plan. */
   workload(): Workload;
 

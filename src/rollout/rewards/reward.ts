@@ -1,6 +1,6 @@
 /** What a reward is, and how the rewards of a batch are computed. */
 
-import type { Question } from '../../data/index.js';
+import type { Sample } from '../../data/index.js';
 import { TrainingFailure } from '../../train/non-finite.js';
 
 /** A completion to be judged, with what it answers. */
@@ -13,8 +13,11 @@ export interface RewardSample {
   readonly completionIds: readonly number[];
   /** Whether it was cut off by the cap on tokens. */
   readonly truncated: boolean;
-  /** The record that the prompt was made of; what the engine has no use for is in `record.extra`. */
-  readonly record: Question;
+  /**
+   * The record that the prompt was made of, with every column: those that Osler knows under its names, the others in
+   * `record.extra`. Not every record has options.
+   */
+  readonly record: Sample;
   /** Which completion of its prompt, counting from 0. */
   readonly sample: number;
   /** Optimizer step that the completion was drawn for, counting from 1. */
@@ -29,12 +32,15 @@ export interface RewardResult {
   readonly reason: string;
 }
 
-/** Judges one completion at a time. */
+/** Judges one completion. */
+export type Judge = (sample: RewardSample) => RewardResult | Promise<RewardResult>;
+
+/** A judge and what its word counts. */
 export interface Reward {
   /** Unique in a run; metrics go by it. */
   readonly name: string;
   readonly weight: number;
-  score(sample: RewardSample): RewardResult | Promise<RewardResult>;
+  readonly score: Judge;
 }
 
 /**

@@ -1,20 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import type { Question } from '../../data/index.js';
+import { conclusionOf } from '../../data/conclusion.js';
+import type { Conversation, Question } from '../../data/index.js';
 import { TRL } from '../test-trl.js';
+import { accuracy } from './accuracy.js';
+import { consistency } from './consistency.js';
+import { format } from './format.js';
 import {
-  accuracy,
   buildRewards,
-  conclusionOf,
-  consistency,
-  format,
-  lengthInBand,
-  overlong,
+  earlierRewards,
   type RewardContext,
   type RewardSample,
-  repetition,
   rewardsField,
   scoreAll,
 } from './index.js';
+import { lengthInBand } from './length.js';
+import { overlong } from './overlong.js';
+import { repetition } from './repetition.js';
 
 const RECORD: Question = {
   id: 'q1',
@@ -146,6 +147,22 @@ describe('a config', () => {
     expect(scores[0].map(({ value }) => value)).toEqual([1, 0, 0]);
   });
 
+  it('keeps of an entry what is its own, also where an earlier version kept everything', () => {
+    const entry = { name: 'length', weight: 1, label: null, min_tokens: 0, max_tokens: 3 };
+    expect(rewardsField.parse([{ name: 'length', max_tokens: 3 }])).toEqual([entry]);
+    const others = { mode: 'robust', style: null, cache_tokens: null, ngram_size: 3, max_penalty: -1 };
+    const earlier = { ...entry, ...others, path: null, options: {} };
+    expect(earlierRewards([earlier])).toEqual([entry]);
+    expect(rewardsField.safeParse([earlier]).success).toBe(false);
+  });
+
+  it('builds rewards for options that do not apply to a record without any', async () => {
+    const record: Conversation = { id: 'c1', images: [], messages: [{ role: 'user', content: 'Describe.' }] };
+    const rewards = await build(['accuracy', 'consistency', 'format']);
+    const [found] = await scoreAll(rewards, [{ ...sample('<answer>B</answer>'), record }]);
+    expect(found.map(({ value }) => value)).toEqual([null, null, 0]);
+  });
+
   it('runs modules of the user, given by path', async () => {
     const seen: string[] = [];
     const rewards = await build(
@@ -201,7 +218,13 @@ describe('a config', () => {
     [['acuracy'], /names "acuracy"; allowed are accuracy, format/],
     [[{ name: 'acuracy' }], /names "acuracy"; allowed are accuracy, format/],
     [[{ name: 'accuracy', ngram_size: 2 }], /has "ngram_size", which only repetition takes/],
-    [[{ name: 'format', wieght: 2 }], /has "wieght", which is no setting/],
+    [[{ name: 'consistency', mode: 'paper' }], /has "mode", which only accuracy and format take$/],
+    [
+      [{ name: 'format', wieght: 2 }],
+      /has "wieght", which is no setting; known are name, weight, label, mode, style/,
+    ],
+    [[{ name: 'module' }], /has a bad "path": is missing; give the file of the reward/],
+    [[{ name: 'length', max_tokens: 0 }], /has a bad "max_tokens": /],
     [[], /./],
   ])('that is wrong is refused: %j', (entries, message) => {
     expect(rewardsField.safeParse(entries).error?.issues[0].message).toMatch(message);
@@ -212,7 +235,6 @@ describe('a config', () => {
     [[{ name: 'accuracy', weight: 0 }], {}, /all have weight 0/],
     [['format'], { style: 'custom' }, /"rewards.0.style" is missing/],
     [[{ name: 'format', mode: 'paper', style: 'think-after' }], {}, /published no format for think-after/],
-    [[{ name: 'module' }], {}, /"rewards.0.path" is missing/],
     [[{ name: 'module', path: 'x.ts' }], {}, /no function as its default export/],
     [[{ name: 'overlong', cache_tokens: 101 }], {}, /over max_completion_length 100/],
     [[{ name: 'length', min_tokens: 7, max_tokens: 5 }], {}, /over max_tokens 5/],

@@ -1,9 +1,8 @@
 /** Rewards that users write: a module whose default export judges one completion. */
+import { z } from 'zod';
 import { configError } from '../../train/config/index.js';
-import type { Reward, RewardResult, RewardSample } from './reward.js';
-
-/** Loads a module given by path; the command line has one for TypeScript and JavaScript. */
-export type ImportModule = (path: string) => Promise<unknown>;
+import { entrySchema, type ImportModule, type RewardKind } from './kind.js';
+import type { RewardResult, RewardSample } from './reward.js';
 
 /** What a module's function gets. */
 export interface UserRewardInput extends RewardSample {
@@ -17,29 +16,24 @@ export type UserRewardOutput = number | null | { readonly value: number | null; 
 /** The default export of a reward module. */
 export type UserReward = (input: UserRewardInput) => UserRewardOutput | Promise<UserRewardOutput>;
 
-/** A module in the config. */
-export interface ModuleEntry {
-  readonly path: string;
-  readonly label: string | null;
-  readonly weight: number;
-  readonly options: Readonly<Record<string, unknown>>;
-}
+const schema = entrySchema('module', {
+  /** A TypeScript or JavaScript file, relative to the config, whose default export is the reward. */
+  path: z.string('is missing; give the file of the reward').min(1),
+  /** Handed to the reward as it is. */
+  options: z.record(z.string(), z.unknown()).default({}),
+});
 
-/** Loads a module and makes a reward of it. */
-export async function moduleReward(
-  entry: ModuleEntry,
-  { folder, importModule }: { readonly folder: string; readonly importModule: ImportModule },
-): Promise<Reward> {
-  const absolute = /^([/\\]|[A-Za-z]:)/.test(entry.path);
-  const path = absolute || folder === '' ? entry.path : `${folder}/${entry.path}`;
-  const score = await userFunction(path, importModule);
-  const name = entry.label ?? (path.split(/[/\\]/).at(-1) as string).replace(/\.[cm]?[jt]sx?$/, '');
-  return {
-    name,
-    weight: entry.weight,
-    score: async (sample) => resultOf(await score({ ...sample, options: entry.options })),
-  };
-}
+/** A reward that a user wrote. */
+export const moduleReward: RewardKind<z.output<typeof schema>> = {
+  name: 'module',
+  schema,
+  label: ({ path }) => (path.split(/[/\\]/).at(-1) as string).replace(/\.[cm]?[jt]sx?$/, ''),
+  judge: async ({ path, options }, { folder, importModule }) => {
+    const absolute = /^([/\\]|[A-Za-z]:)/.test(path);
+    const score = await userFunction(absolute || folder === '' ? path : `${folder}/${path}`, importModule);
+    return async (sample) => resultOf(await score({ ...sample, options }));
+  },
+};
 
 async function userFunction(path: string, importModule: ImportModule): Promise<UserReward> {
   let module: unknown;

@@ -1,0 +1,26 @@
+/** The rewards that Osler has: one row each. */
+import type { z } from 'zod';
+import { accuracyReward } from './accuracy.js';
+import { consistencyReward } from './consistency.js';
+import { formatReward } from './format.js';
+import type { RewardKind } from './kind.js';
+import { lengthReward } from './length.js';
+import { moduleReward } from './module.js';
+import { overlongReward } from './overlong.js';
+import { repetitionReward } from './repetition.js';
+
+const ROWS = [
+  accuracyReward,
+  formatReward,
+  consistencyReward,
+  lengthReward,
+  overlongReward,
+  repetitionReward,
+  moduleReward,
+] as const;
+
+/** One reward of a config: which fields it has follows from its `name`. */
+export type RewardConfig = z.output<(typeof ROWS)[number]['schema']>;
+
+/** See above. */
+export const REWARD_KINDS: readonly RewardKind<RewardConfig>[] = ROWS;
