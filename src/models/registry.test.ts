@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parameterCount, parameterSpecs } from '../../src/models/core/inventory.js';
-import { TEXT_NAMES } from '../../src/models/families/common/names.js';
-import { QWEN_VL_NAMES } from '../../src/models/families/qwen-vl/names.js';
-import { ARCHITECTURES, architecture, PUBLISHED } from '../../src/models/init/init.js';
-import { parseConfig } from '../../src/models/registry.js';
+import { parameterCount, parameterSpecs } from './core/inventory.js';
+import { TEXT_NAMES } from './families/common/names.js';
+import { QWEN_VL_NAMES } from './families/qwen-vl/names.js';
+import { ARCHITECTURES, architecture, PUBLISHED } from './init/init.js';
+import { parseConfig } from './registry.js';
 
 const hub = PUBLISHED['qwen2.5-vl-7b'] as Record<string, unknown>;
 const { vision_config, rope_scaling, torch_dtype, rope_theta, ...rest } = hub;

@@ -1,12 +1,12 @@
 /** Golden positions and window orders, from transformers (facts of several versions). */
 import { describe, expect, it } from 'vitest';
-import type { ModelConfig } from '../../src/models/core/config.js';
-import type { Grid } from '../../src/models/core/grid.js';
-import type { SequenceMedia } from '../../src/models/core/positions.js';
-import { type VisionLayout, visionLayout } from '../../src/models/families/qwen-vl/layout.js';
-import type { QwenVision } from '../../src/models/families/qwen-vl/vision.js';
-import { PUBLISHED } from '../../src/models/init/init.js';
-import { parseConfig } from '../../src/models/registry.js';
+import type { ModelConfig } from '../../core/config.js';
+import type { Grid } from '../../core/grid.js';
+import type { SequenceMedia } from '../../core/positions.js';
+import { PUBLISHED } from '../../init/init.js';
+import { parseConfig } from '../../registry.js';
+import { type VisionLayout, visionLayout } from './layout.js';
+import type { QwenVision } from './vision.js';
 
 const older = parseConfig(PUBLISHED['qwen2-vl-2b']);
 const newer = parseConfig(PUBLISHED['qwen2.5-vl-3b']);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { philox4x32, philoxKey, randomWords, unitFloat } from '../src/kernels/random.js';
+import { philox4x32, philoxKey, randomWords, unitFloat } from './random.js';
 
 test('Philox4x32-10 gives the known answers of Random123', () => {
   expect(philox4x32([0, 0, 0, 0], [0, 0])).toEqual([0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]);

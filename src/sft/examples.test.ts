@@ -1,25 +1,27 @@
 /** From records to token ids and masks: what is learned, what is left out, what is refused. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Conversation, Question, Sample } from '../../src/data/index.js';
-import { initModel, type ModelConfig } from '../../src/models/index.js';
-import { loadProcessor, type Processor, PromptEncoder } from '../../src/models/processor/index.js';
-import { buildExamples, type Example } from '../../src/sft/examples.js';
-import { configOf, removeFolders, sftConfig, temporary } from '../train/support.js';
+import type { Conversation, Question, Sample } from '../data/index.js';
+import { initModel, loadConfig, type ModelConfig } from '../models/index.js';
+import { loadProcessor, type Processor, PromptEncoder } from '../models/processor/index.js';
+import { parseSftConfig } from './config.js';
+import { buildExamples, type Example } from './examples.js';
 
 let model: ModelConfig;
 let processor: Processor;
 let images: string;
 beforeAll(async () => {
-  images = await temporary();
+  images = await mkdtemp(join(tmpdir(), 'osler-examples-'));
   await initModel(join(images, 'model'), { arch: 'tiny-qwen2-vl', seed: 0 });
   const { default: sharp } = await import('sharp');
   const picture = sharp({ create: { width: 56, height: 84, channels: 3, background: 'teal' } });
   await picture.png().toFile(join(images, 'a.png'));
-  model = await configOf(join(images, 'model'));
+  model = await loadConfig(join(images, 'model'));
   processor = await loadProcessor(join(images, 'model'), model);
 });
-afterAll(removeFolders);
+afterAll(() => rm(images, { recursive: true }));
 
 function question(extra: Partial<Question> = {}): Question {
   return {
@@ -42,7 +44,10 @@ function conversation(...texts: string[]): Conversation {
 async function build(samples: Sample[], settings: Record<string, unknown> = {}, config = model) {
   const notes: string[] = [];
   const setting = {
-    config: sftConfig(settings),
+    config: parseSftConfig({
+      file: 'test.yaml',
+      text: JSON.stringify({ model_name_or_path: 'm', train_dataset: 'd', output_dir: 'o', ...settings }),
+    }),
     model: config,
     encoder: new PromptEncoder(config, processor),
     note: (line: string) => void notes.push(line),
@@ -130,6 +135,6 @@ it('names the record whose picture is missing', async () => {
 
 it('refuses pictures for a model that cannot see', async () => {
   await initModel(join(images, 'blind'), { arch: 'tiny-qwen2', seed: 0 });
-  const blind = await configOf(join(images, 'blind'));
+  const blind = await loadConfig(join(images, 'blind'));
   await expect(build([question()], {}, blind)).rejects.toThrow(/has images, but a qwen2 model cannot see/);
 });

@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { parseGrpoConfig } from '../../src/grpo/index.js';
-import { workloadOf } from '../../src/grpo/workload.js';
-import { parseConfig } from '../../src/models/index.js';
-import { architecture } from '../../src/models/init/init.js';
-import { planBatches } from '../../src/rollout/plan.js';
-import { planMemory, planText } from '../../src/train/memory/index.js';
+import { parseConfig } from '../models/index.js';
+import { architecture } from '../models/init/init.js';
+import { planBatches } from '../rollout/plan.js';
+import { planMemory, planText } from '../train/memory/index.js';
+import { parseGrpoConfig } from './index.js';
+import { workloadOf } from './workload.js';
 
 const folder = fileURLToPath(new URL('../../recipes/', import.meta.url));
 const files = readdirSync(folder).filter((name) => /^(med-r1|gmai)-.*\.yaml$/.test(name));
