@@ -5,7 +5,9 @@
  */
 export * from './autograd/index.js';
 // What the signatures above speak of besides.
+export type { Conversation } from './data/conversation.js';
 export type { EmbeddedImage, ImageSource, Question, Source } from './data/question.js';
+export type { Sample } from './data/readers/schemas.js';
 export * from './generate/index.js';
 export * from './gpu/index.js';
 export type { Value } from './gpu/wgsl/expression.js';
@@ -61,7 +63,17 @@ export * from './platform/ports/tables.js';
 export type { ImportModule, UserReward, UserRewardInput, UserRewardOutput } from './rollout/rewards/index.js';
 export { makeSftTask, parseSftConfig, type SftConfig } from './sft/index.js';
 export * from './tensor/index.js';
-export { loadTokenizer, type Merge, type ReadFile, Tokenizer, type TokenizerOptions } from './text/index.js';
+export {
+  type ImagePart,
+  loadTokenizer,
+  type Merge,
+  type Message,
+  type MessagePart,
+  type ReadFile,
+  type TextPart,
+  Tokenizer,
+  type TokenizerOptions,
+} from './text/index.js';
 export type { ConfigSource } from './train/config/index.js';
 export type {
   CheckpointEvent,
