@@ -52,6 +52,8 @@ const rooms = {
   synth: { may: [...training, 'data', 'eval'] },
   report: { may: [...training, 'data', ...tasks] },
   demo: { may: all },
+  // Processes that can be ended, each a file; nobody imports them, `platform/node/helper.ts` starts them.
+  helpers: { may: [...all, 'platform/node'], node: true },
   cli: { may: [...all, 'platform/node', 'platform/launcher'], node: true },
   'engine.ts': { may: [...training, 'data', ...tasks] },
   'index.ts': { may: ['engine.ts', 'platform/node', 'platform/launcher'], node: true },

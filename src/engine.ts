@@ -58,6 +58,7 @@ export { type Platform, setPlatform } from './platform/current.js';
 export { FileError, PlaceError } from './platform/errors.js';
 export { MemoryFiles } from './platform/memory-files.js';
 export type * from './platform/ports/files.js';
+export * from './platform/ports/helpers.js';
 export * from './platform/ports/pictures.js';
 export * from './platform/ports/tables.js';
 export type { ImportModule, UserReward, UserRewardInput, UserRewardOutput } from './rollout/rewards/index.js';

@@ -3,6 +3,7 @@
  * browser brings others, and `memory-files.ts` has files for whoever has no disk.
  */
 import type { Files } from './ports/files.js';
+import type { Helpers } from './ports/helpers.js';
 import type { Pictures } from './ports/pictures.js';
 import type { Tables } from './ports/tables.js';
 
@@ -11,6 +12,8 @@ export interface Platform {
   readonly files: Files;
   readonly pictures?: Pictures;
   readonly tables?: Tables;
+  /** Without them, what a helper would do is done in place, where nothing can end it. */
+  readonly helpers?: Helpers;
 }
 
 let current: Platform | undefined;
@@ -25,6 +28,11 @@ export function setPlatform(platform: Platform): Platform | undefined {
   const before = current;
   current = platform;
   return before;
+}
+
+/** Helpers, where the platform has them. */
+export function helpersIfAny(): Helpers | undefined {
+  return current?.helpers;
 }
 
 /** A port of the platform that was set. */

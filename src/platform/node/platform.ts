@@ -1,6 +1,7 @@
 /** Node as a platform. */
 import type { Platform } from '../current.js';
 import { nodeFiles } from './files.js';
+import { nodeHelpers } from './helper.js';
 import { parquetRows } from './parquet.js';
 import { sharpPictures } from './pictures.js';
 
@@ -9,4 +10,5 @@ export const nodePlatform: Platform = {
   files: nodeFiles,
   pictures: sharpPictures,
   tables: { rows: parquetRows },
+  helpers: nodeHelpers,
 };

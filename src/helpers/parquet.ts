@@ -1,13 +1,14 @@
 /**
- * The process that decodes Parquet files for `parquet.ts`, which says why it is a process of its own. Imports nothing of
- * this project but types, so that it starts quickly.
+ * Decodes Parquet files for `platform/node/parquet.ts`, which says why that needs a helper. Imports nothing of this project
+ * but what talks, so that it starts quickly.
  */
 import { open } from 'node:fs/promises';
 import type { FileMetaData, SchemaTree } from 'hyparquet';
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import type { TableRow, TableSource } from '../ports/tables.js';
-import type { ParquetReply, ParquetRequest } from './parquet-messages.js';
+import { answerRequests } from '../platform/node/helper-child.js';
+import type { ParquetReply, ParquetRequest } from '../platform/node/parquet-messages.js';
+import type { TableRow, TableSource } from '../platform/ports/tables.js';
 
 /** Rows decoded at a time, so that pictures in bytes do not pile up beyond what the caller keeps. */
 const BATCH = 256;
@@ -20,20 +21,19 @@ interface Source {
 
 let batches: AsyncGenerator<TableRow[]> | undefined;
 
-process.on('message', async (request: ParquetRequest) => {
-  if (request !== 'next') batches = decode(request);
-  let reply: ParquetReply;
-  try {
-    const next = await batches?.next();
-    reply = next === undefined || next.done ? { done: true } : { rows: next.value };
-  } catch (error) {
-    reply = { error: error instanceof Error ? error.message : String(error) };
-  }
-  process.send?.(reply);
-});
 // The library reads columns at the same time: where several are corrupt, it reports one and forgets the others.
 process.on('unhandledRejection', () => {});
-process.send?.({ ready: true } satisfies ParquetReply);
+answerRequests((request) => answer(request as ParquetRequest));
+
+async function answer(request: ParquetRequest): Promise<ParquetReply> {
+  if (request !== 'next') batches = decode(request);
+  try {
+    const next = await batches?.next();
+    return next === undefined || next.done ? { done: true } : { rows: next.value };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
+}
 
 async function* decode(given: TableSource): AsyncGenerator<TableRow[]> {
   const source = given instanceof Uint8Array ? fromBytes(given) : await fromFile(given.path);
