@@ -1,17 +1,12 @@
 /**
  * Decodes Parquet files for `platform/node/parquet.ts`, which says why that needs a helper. Imports nothing of this project
- * but what talks, so that it starts quickly.
+ * but what it needs, so that it starts quickly.
  */
 import { open } from 'node:fs/promises';
-import type { FileMetaData, SchemaTree } from 'hyparquet';
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { answerRequests } from '../platform/node/helper-child.js';
+import { decodeParquet } from '../platform/node/parquet-decode.js';
 import type { ParquetReply, ParquetRequest } from '../platform/node/parquet-messages.js';
 import type { TableRow, TableSource } from '../platform/ports/tables.js';
-
-/** Rows decoded at a time, so that pictures in bytes do not pile up beyond what the caller keeps. */
-const BATCH = 256;
 
 interface Source {
   readonly byteLength: number;
@@ -47,17 +42,7 @@ async function* decode(given: TableSource): AsyncGenerator<TableRow[]> {
     },
   };
   try {
-    const metadata = await parquetMetadataAsync(file);
-    assertColumns(metadata, parquetSchema(metadata));
-    const rows = Number(metadata.num_rows);
-    if (!Number.isSafeInteger(rows) || rows < 0) throw new Error(`it claims ${metadata.num_rows} rows`);
-    for (let rowStart = 0; rowStart < rows; rowStart += BATCH) {
-      const rowEnd = Math.min(rows, rowStart + BATCH);
-      // Bytes stay bytes unless the schema says that they are text: pictures are bytes.
-      const batch = await parquetReadObjects({ file, metadata, compressors, rowStart, rowEnd, utf8: false });
-      if (batch.length !== rowEnd - rowStart) throw new Error('it has fewer rows than it claims');
-      yield batch.map((row) => plain(row) as TableRow);
-    }
+    yield* decodeParquet(file);
   } finally {
     // After an error in one column others may still be decoded; whatever happens to them belongs to this file.
     await Promise.allSettled(reads);
@@ -92,42 +77,4 @@ async function fromFile(path: string): Promise<Source> {
     },
     close: () => handle.close(),
   };
-}
-
-/**
- * Each row group has each column of the schema at most once, and none besides: the library would silently ignore columns
- * that it has no place for.
- */
-function assertColumns({ row_groups }: FileMetaData, schema: SchemaTree): void {
-  for (const { columns } of row_groups) {
-    const seen = new Set<string>();
-    for (const { meta_data } of columns) {
-      const path = meta_data?.path_in_schema ?? [];
-      const leaf = path.reduce<SchemaTree | undefined>(
-        (node, name) => node?.children.find(({ element }) => element.name === name),
-        schema,
-      );
-      const name = JSON.stringify(path);
-      if (leaf === undefined || leaf === schema || leaf.children.length > 0 || seen.has(name)) {
-        throw new Error(`its column ${name} does not fit its schema`);
-      }
-      seen.add(name);
-    }
-  }
-  const names = schema.children.map(({ element }) => element.name);
-  if (new Set(names).size < names.length) throw new Error('it has two columns of one name');
-}
-
-/** Values as JSON has them, and bytes: whole numbers of 64 bits as numbers where they fit, times as text. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : String(value);
-  }
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (Array.isArray(value)) return value.map(plain);
-  // A part of a row group's buffer would be sent with all of that buffer.
-  if (value instanceof Uint8Array) return value.slice();
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
 }
