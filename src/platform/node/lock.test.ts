@@ -29,8 +29,8 @@ test('one holds it, until it is released', async () => {
 });
 
 test('of many at once, one gets it, also from a dead holder', async () => {
-  for (const dead of [false, true]) {
-    if (dead) hold({ pid: 999_999_999, host: hostname(), start: null });
+  for (let round = 0; round < 20; round++) {
+    if (round > 0) hold({ pid: 999_999_999, host: hostname(), start: null });
     const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => lock(path)));
     const got = outcomes.filter((outcome) => outcome.status === 'fulfilled');
     expect(got.length).toBe(1);

@@ -3,8 +3,9 @@
  * asks whether its holder lives: on this machine by its process, from elsewhere by the file's time, which the holder renews.
  */
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { FileError } from '../errors.js';
 import type { FileLock } from '../ports/files.js';
 import { unwritable } from './system-errors.js';
@@ -12,8 +13,10 @@ import { unwritable } from './system-errors.js';
 /** Milliseconds between signs of life, and after which silence means death. */
 const RENEWAL = 5_000;
 const SILENCE = 60_000;
-/** Others may take or leave a lock between two looks at it; so often in a row they do not. */
-const TRIES = 5;
+/** Others may take, leave or clear a lock between two looks at it; so often in a row they do not. */
+const TRIES = 100;
+/** Milliseconds that whoever clears a lock is given to end. */
+const PAUSE = 20;
 
 interface Holder {
   readonly pid: number;
@@ -65,22 +68,27 @@ function held(path: string): FileLock {
   };
 }
 
-/** Removes the lock of a dead holder; refuses while the holder lives. */
+/**
+ * Removes the lock of a dead holder; refuses while the holder lives. One clears at a time and looks again then: of two at
+ * once, the slower would remove the lock that the quicker has taken meanwhile.
+ */
 async function clearDead(path: string, ticket: string): Promise<void> {
-  const text = await readIfThere(path);
-  if (text === undefined) return;
-  await refuseLiving(path, text, ticket);
-  // Another process may have done the same meanwhile and hold it by now: what was moved away is looked at once more.
-  const moved = `${ticket}.old`;
+  if (!(await isDead(path, ticket))) return;
+  const turn = await lock(`${path}.clearing`).catch(() => undefined);
+  if (turn === undefined) return await setTimeout(PAUSE);
   try {
-    await rename(path, moved);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
+    if (await isDead(path, ticket)) await rm(path, { force: true });
+  } finally {
+    await turn.release();
   }
-  const taken = await readIfThere(moved);
-  if (taken !== text) await linked(moved, path);
-  await rm(moved, { force: true });
+}
+
+/** False where there is no lock any more. */
+async function isDead(path: string, ticket: string): Promise<boolean> {
+  const text = await readIfThere(path);
+  if (text === undefined) return false;
+  await refuseLiving(path, text, ticket);
+  return true;
 }
 
 async function refuseLiving(path: string, text: string, ticket: string): Promise<void> {
