@@ -9,6 +9,7 @@ import { type Tensor, tensor, zeros } from '../../src/tensor/index.js';
 import type { TrainingListener, TrainingResult } from '../../src/train/events.js';
 import { train } from '../../src/train/loop.js';
 import { TrainingFailure } from '../../src/train/non-finite.js';
+import { originOf } from '../../src/train/origin.js';
 import { loadPolicy } from '../../src/train/policy.js';
 import { createRun, resumeRun } from '../../src/train/run-folder.js';
 import type {
@@ -149,6 +150,7 @@ async function go(
       folder,
       resumeStep: step,
       files,
+      origin: await originOf(config, []),
       listeners: [watch],
       signal: stop.signal,
     });

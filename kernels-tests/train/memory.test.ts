@@ -8,6 +8,7 @@ import { openGpu } from '../../src/platform/launcher/open.js';
 import type { Example } from '../../src/sft/examples.js';
 import { train } from '../../src/train/loop.js';
 import { checkPlan, planMemory } from '../../src/train/memory/index.js';
+import { originOf } from '../../src/train/origin.js';
 import { loadPolicy } from '../../src/train/policy.js';
 import { createRun } from '../../src/train/run-folder.js';
 import { configOf, removeFolders, sftConfig, taskOn, temporary } from './support.js';
@@ -67,7 +68,8 @@ it.each(CASES)('%s %j: within a twentieth of the peak', async (arch, settings, d
   const plan = planMemory(config, modelConfig, task.workload(), gpu);
   const model = await loadPolicy(gpu, config);
   const folder = await createRun(join(dir, 'run'), false);
-  const result = await train({ gpu, model, config, task, folder, resumeStep: 0, files: {} });
+  const origin = await originOf(config, []);
+  const result = await train({ gpu, model, config, task, folder, resumeStep: 0, files: {}, origin });
   const peak = result.metrics['memory/peak_bytes'];
   expect(Math.abs(plan.peak / peak - 1), `planned ${plan.peak}, measured ${peak}`).toBeLessThan(0.05);
   model.dispose();

@@ -5,6 +5,7 @@ import { toF32 } from '../../src/formats/dtypes.js';
 import { adapterParameterName } from '../../src/models/core/lora/disk.js';
 import type { Model } from '../../src/models/core/model.js';
 import { train } from '../../src/train/loop.js';
+import { originOf } from '../../src/train/origin.js';
 import { loadPolicy } from '../../src/train/policy.js';
 import { createRun } from '../../src/train/run-folder.js';
 import { relativeError } from '../support/compare.js';
@@ -44,6 +45,7 @@ async function trained(fixture: string, settings: Record<string, unknown>) {
     folder,
     resumeStep: 0,
     files: {},
+    origin: await originOf(config, []),
     signal: stop.signal,
     listeners: [
       {

@@ -191,7 +191,11 @@ describe('a checkpoint whose files are not what they were', () => {
     const { signal, listeners } = stopAfter(5);
     await runSft(gpu, { ...settings, output_dir: run }, { signal, listeners });
     const last = join(run, 'checkpoints', 'step-000005');
-    expect((await verifyCheckpoint(last)).kind).toBe('intact');
+    const verdict = await verifyCheckpoint(last);
+    const made = verdict.kind === 'intact' ? Object.keys(verdict.manifest.inputs ?? {}) : [];
+    expect(made).toEqual(
+      expect.arrayContaining(['model/model.safetensors', 'train.jsonl'].map((name) => join(shared, name))),
+    );
     await flip(join(last, 'model.safetensors'));
     await truncate(join(last, 'trainer-state', 'state.json'), 20);
     expect(await verifyCheckpoint(last)).toEqual({

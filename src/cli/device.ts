@@ -2,8 +2,8 @@
 import type { Gpu } from '../gpu/index.js';
 import { attachTuner, Tuner } from '../kernels/tuner.js';
 import { openGpu } from '../platform/launcher/open.js';
-import { engineVersion } from '../platform/launcher/paths.js';
 import { tunerEnabled, tunerFile } from '../platform/launcher/tuner-file.js';
+import { OSLER_VERSION } from '../platform/version.js';
 
 /** Options of {@link openDevice}. */
 export interface DeviceOptions {
@@ -14,7 +14,7 @@ export interface DeviceOptions {
 /** Opens the device, for which `ensureDriver` has seen to a driver. `OSLER_TUNER=off` leaves the rules of thumb alone. */
 export async function openDevice(options: DeviceOptions = {}): Promise<Gpu> {
   const gpu = await openGpu(options.tier ? { tier: options.tier } : {});
-  const tuner = new Tuner(gpu, { store: tunerFile(gpu.info, engineVersion()) });
+  const tuner = new Tuner(gpu, { store: tunerFile(gpu.info, OSLER_VERSION) });
   if (tunerEnabled()) await tuner.load();
   else tuner.freeze();
   attachTuner(gpu, tuner);

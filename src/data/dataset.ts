@@ -84,6 +84,17 @@ async function* records(
   yield* isJsonArray(bytes) ? jsonArray(bytes, name) : jsonLines(bytes, name);
 }
 
+/** The files of a dataset: the path itself, or what a folder has. See {@link loadDataset}. */
+export async function datasetFiles(path: string): Promise<string[]> {
+  const omni = join(path, 'QA_information', 'Open-access');
+  const folder = (await isFolder(omni)) ? omni : path;
+  const names = await listFolder(folder);
+  if (names === undefined) return [path];
+  const files = names.filter((name) => /\.(jsonl|ndjson|json|parquet|tsv)$/i.test(name));
+  if (files.length > 0) return files.map((name) => join(folder, name));
+  throw new DataError({ file: path }, 'has no .jsonl, .json, .tsv or .parquet file');
+}
+
 /**
  * Reads a dataset from disk: one JSONL, JSON, TSV or Parquet file, or a folder of them. A folder with
  * `QA_information/Open-access` is OmniMedVQA as published.
@@ -91,17 +102,8 @@ async function* records(
  * @throws DataError when there is no usable record at all.
  */
 export async function loadDataset(path: string, options: ReadOptions = {}): Promise<Dataset> {
-  const omni = join(path, 'QA_information', 'Open-access');
-  const folder = (await isFolder(omni)) ? omni : path;
-  const names = await listFolder(folder);
-  const files = names
-    ?.filter((name) => /\.(jsonl|ndjson|json|parquet|tsv)$/i.test(name))
-    .map((name) => join(folder, name));
-  if (files !== undefined && files.length === 0) {
-    throw new DataError({ file: path }, 'has no .jsonl, .json, .tsv or .parquet file');
-  }
   const parts: Dataset[] = [];
-  for (const file of files ?? [path]) parts.push(await loadFile(file, options));
+  for (const file of await datasetFiles(path)) parts.push(await loadFile(file, options));
   const dataset = merge(path, parts, options.strict ?? false);
   if (dataset.samples.length === 0) {
     const [first] = dataset.problems;

@@ -2,7 +2,7 @@
 
 import { leftOut } from '../formats/counted.js';
 import { FileError } from '../platform/errors.js';
-import { type Dataset, loadDataset } from './dataset.js';
+import { type Dataset, datasetFiles, loadDataset } from './dataset.js';
 import { DataError } from './errors.js';
 import type { Sample } from './readers/schemas.js';
 import type { DataConfig } from './run-fields.js';
@@ -13,6 +13,8 @@ import { splitByImage } from './split.js';
 export interface TrainingData {
   readonly train: readonly Sample[];
   readonly evaluation: readonly Sample[];
+  /** The files that they were read from. */
+  readonly files: readonly string[];
 }
 
 /** Reads, filters and splits. Bad records are left out and told of, unless the config is strict. */
@@ -21,13 +23,26 @@ export async function loadTrainingData(
   note: (line: string) => void,
 ): Promise<TrainingData> {
   const all = filtered(await load('train_dataset', config, note), config);
+  const { train, evaluation } = await split(all, config, note);
+  const paths = [config.train_dataset, config.eval_dataset ?? []].flat();
+  return {
+    train: limited(train, config, 'train'),
+    evaluation: limited(evaluation, config, 'eval'),
+    files: (await Promise.all(paths.map(datasetFiles))).flat(),
+  };
+}
+
+async function split(
+  all: readonly Sample[],
+  config: DataConfig & { readonly seed: number },
+  note: (line: string) => void,
+): Promise<Pick<TrainingData, 'train' | 'evaluation'>> {
   if (config.eval_dataset !== null) {
-    const evaluation = filtered(await load('eval_dataset', config, note), config);
-    return { train: limited(all, config, 'train'), evaluation: limited(evaluation, config, 'eval') };
+    return { train: all, evaluation: filtered(await load('eval_dataset', config, note), config) };
   }
-  if (config.eval_fraction === null) return { train: limited(all, config, 'train'), evaluation: [] };
+  if (config.eval_fraction === null) return { train: all, evaluation: [] };
   const { train, test } = splitByImage(all, { testShare: config.eval_fraction, seed: config.seed });
-  return { train: limited(train, config, 'train'), evaluation: limited(test, config, 'eval') };
+  return { train, evaluation: test };
 }
 
 async function load(

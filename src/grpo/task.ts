@@ -11,7 +11,13 @@ import { completionMetrics, rewardMetrics } from '../rollout/metrics.js';
 import { type BatchPlan, placeOf, planBatches } from '../rollout/plan.js';
 import { PromptSet } from '../rollout/prompts.js';
 import { completionLines } from '../rollout/records.js';
-import { buildRewards, earlierRewards, type ImportModule, type Reward } from '../rollout/rewards/index.js';
+import {
+  buildRewards,
+  earlierRewards,
+  type ImportModule,
+  type Reward,
+  rewardFiles,
+} from '../rollout/rewards/index.js';
 import { isTruncated } from '../rollout/round.js';
 import { drawRound, type Round } from '../rollout/sampler.js';
 import { fromTorch } from '../tensor/index.js';
@@ -45,6 +51,8 @@ interface Preparation {
   readonly evaluation: readonly Question[];
   readonly rewards: readonly Reward[];
   readonly stopIds: readonly number[];
+  /** Files that all this was read from. */
+  readonly inputs: readonly string[];
 }
 
 /** What there is once the weights are loaded. */
@@ -59,6 +67,7 @@ interface Loaded {
 export class GrpoTask implements TrainingTask {
   readonly name: string;
   readonly extraParameters?: Parameters;
+  readonly inputs: readonly string[];
   readonly #setting: TaskSetting<GrpoConfig>;
   readonly #preparation: Preparation;
   #loaded: Loaded | null = null;
@@ -71,6 +80,7 @@ export class GrpoTask implements TrainingTask {
     this.name = setting.config.algorithm;
     this.#setting = setting;
     this.#preparation = preparation;
+    this.inputs = preparation.inputs;
     if (setting.config.algorithm === 'ppo') this.extraParameters = new Parameters();
   }
 
@@ -341,5 +351,6 @@ export async function makeGrpoTask(
     `${counted(prompts.size, 'prompt')} of at most ${counted(prompts.largest.tokens, 'token')}; a round is ${counted(plan.roundPrompts, 'prompt')} with ${counted(plan.groupSize, 'completion')} each and serves ${counted(plan.roundSteps, 'step')}`,
   );
   const stopIds = await loadStopIds(config.model_name_or_path, model, encoder.processor.tokenizer);
-  return new GrpoTask(setting, { plan, prompts, evaluation: evaluation.questions, rewards, stopIds });
+  const inputs = [...data.files, ...rewardFiles(config.rewards, environment.folder)];
+  return new GrpoTask(setting, { plan, prompts, evaluation: evaluation.questions, rewards, stopIds, inputs });
 }

@@ -65,6 +65,7 @@ class Totals {
 /** The task; make it with {@link makeSftTask}. */
 export class SftTask implements TrainingTask {
   readonly name = 'sft';
+  readonly inputs: readonly string[];
   readonly #setting: TaskSetting<SftConfig>;
   readonly #train: readonly Example[];
   readonly #evaluation: readonly Example[];
@@ -72,8 +73,14 @@ export class SftTask implements TrainingTask {
   #model: Model | null = null;
   #ahead: { readonly examples: readonly Example[]; readonly batch: Promise<MicroBatch> } | null = null;
 
-  constructor(setting: TaskSetting<SftConfig>, train: readonly Example[], evaluation: readonly Example[]) {
+  constructor(
+    setting: TaskSetting<SftConfig>,
+    train: readonly Example[],
+    evaluation: readonly Example[],
+    inputs: readonly string[] = [],
+  ) {
     const { config } = setting;
+    this.inputs = inputs;
     this.#setting = setting;
     this.#train = train;
     this.#evaluation = evaluation;
@@ -252,5 +259,5 @@ export async function makeSftTask(setting: TaskSetting<SftConfig>): Promise<SftT
   note(
     `${counted(train.length, 'example')}, ${counted(tokens, 'token')}${evaluation.length > 0 ? `; ${evaluation.length} held out` : ''}`,
   );
-  return new SftTask(setting, train, evaluation);
+  return new SftTask(setting, train, evaluation, data.files);
 }

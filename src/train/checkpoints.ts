@@ -9,6 +9,7 @@ import { type FloatDType, formatOf, type Tensor, type TorchFloat } from '../tens
 import { bestRule, type TrainingConfig } from './config/index.js';
 import { writeManifest } from './manifest.js';
 import { TrainingFailure } from './non-finite.js';
+import type { Origin } from './origin.js';
 import { EXTRA } from './parts.js';
 import type { RunFolder } from './run-folder.js';
 import type { Metrics, TaskState } from './task.js';
@@ -22,6 +23,8 @@ export interface CheckpointSource {
   readonly optimizer: AdamW;
   /** Tokenizer and other files of the model folder. */
   readonly files: Readonly<Record<string, string>>;
+  /** What the run is made from. */
+  readonly origin: Origin;
 }
 
 /** Writes a run's checkpoints, and keeps the last ones and the best. */
@@ -76,7 +79,7 @@ export class CheckpointKeeper {
   }
 
   async #write(loop: LoopState, taskState: TaskState): Promise<void> {
-    const { task, model, extra, optimizer, files } = this.#source;
+    const { task, model, extra, optimizer, files, origin } = this.#source;
     const dtype = formatOf(model.embeddings.dtype as FloatDType).torch;
     await this.#folder.sync();
     await replaceFolder(this.#folder.checkpoint(loop.step), async (dir) => {
@@ -86,7 +89,7 @@ export class CheckpointKeeper {
         const exact = exactWeights(model, dtype, extra);
         await writeTrainerState(join(dir, 'trainer-state'), { task, loop, taskState, optimizer, exact });
       }
-      await writeManifest(dir, { step: loop.step, task, gpu: model.gpu });
+      await writeManifest(dir, { step: loop.step, task, gpu: model.gpu, origin });
     });
   }
 

@@ -16,6 +16,7 @@ import {
 import type { TrainingListener, TrainingResult } from './events.js';
 import { train } from './loop.js';
 import { checkPlan, gib, planMemory, planText } from './memory/index.js';
+import { originOf } from './origin.js';
 import { loadPolicy } from './policy.js';
 import { type Console, Progress } from './progress.js';
 import {
@@ -97,6 +98,7 @@ async function runIn<Config extends TrainingConfig>(
 ): Promise<TrainingResult> {
   await folder.write(CONFIG_FILE, stringify(config));
   await pinKernels(gpu, folder, step > 0);
+  const origin = await originOf(config, task.inputs ?? []);
   const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};
   const model = await loadPolicy(gpu, config, checkpoint);
   try {
@@ -109,6 +111,7 @@ async function runIn<Config extends TrainingConfig>(
       folder,
       resumeStep: step,
       files: processor.files,
+      origin,
       listeners: [
         new Progress(console, config.logging_steps),
         ...(config.report_to.includes('tensorboard') ? [new TensorBoard(folder.path)] : []),

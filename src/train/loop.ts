@@ -10,6 +10,7 @@ import { Clock } from './clock.js';
 import { type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
 import { NonFiniteSteps } from './non-finite.js';
+import type { Origin } from './origin.js';
 import { EXTRA, parameterGroups } from './parts.js';
 import type { RunFolder } from './run-folder.js';
 import type {
@@ -35,6 +36,8 @@ export interface TrainOptions {
   readonly resumeStep: number;
   /** Files of the model folder that go into every checkpoint. */
   readonly files: Readonly<Record<string, string>>;
+  /** What the run is made from, for the manifests of its checkpoints. */
+  readonly origin: Origin;
   readonly listeners?: readonly TrainingListener[];
   /** Ends the run early, with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -90,7 +93,8 @@ class Loop {
     const groups = parameterGroups(config, model, task.extraParameters);
     this.#optimizer = new AdamW(gpu, groups, { beta1, beta2, epsilon });
     const extra = task.extraParameters;
-    const source = { task: task.name, model, optimizer: this.#optimizer, files: this.#options.files };
+    const { files, origin } = this.#options;
+    const source = { task: task.name, model, optimizer: this.#optimizer, files, origin };
     this.#keeper = new CheckpointKeeper(folder, config, extra ? { ...source, extra } : source);
     if (resumeStep > 0) await this.#resume(folder.checkpoint(resumeStep));
     await this.#listeners.start({

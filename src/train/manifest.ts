@@ -5,9 +5,12 @@
 import { z } from 'zod';
 import type { Gpu } from '../gpu/index.js';
 import { atomicWrite, fileDigest, isFolder, join, namesIn, readIfThere } from '../platform/files.js';
+import type { Origin } from './origin.js';
 
 /** The file's name. */
 export const MANIFEST = 'manifest.json';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const SCHEMA = z.object({
   version: z.literal(1),
@@ -15,8 +18,12 @@ const SCHEMA = z.object({
   task: z.string(),
   /** Adapter, driver and feature tier: other ones round otherwise. */
   device: z.object({ adapter: z.string(), driver: z.string(), tier: z.string() }),
+  /** The run's {@link Origin}, which the first manifests lack. */
+  osler: z.string().optional(),
+  config: sha256.optional(),
+  inputs: z.record(z.string(), sha256).optional(),
   /** SHA-256 by path. */
-  files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
+  files: z.record(z.string(), sha256),
 });
 
 /** See above. */
@@ -25,7 +32,7 @@ export type Manifest = z.output<typeof SCHEMA>;
 /** Writes the manifest of a checkpoint whose other files are complete. */
 export async function writeManifest(
   dir: string,
-  made: { readonly step: number; readonly task: string; readonly gpu: Gpu },
+  made: { readonly step: number; readonly task: string; readonly gpu: Gpu; readonly origin: Origin },
 ): Promise<void> {
   const { info, tier } = made.gpu;
   const files: Record<string, string> = {};
@@ -35,6 +42,7 @@ export async function writeManifest(
     step: made.step,
     task: made.task,
     device: { adapter: info.name, driver: info.driver, tier },
+    ...made.origin,
     files,
   };
   await atomicWrite(join(dir, MANIFEST), `${JSON.stringify(manifest, null, 1)}\n`);
@@ -71,8 +79,8 @@ function parseManifest(bytes: Uint8Array): Manifest | undefined {
   }
 }
 
-/** Paths of all files below a folder, with `/` between names whatever the machine's own sign is. */
-async function pathsBelow(dir: string): Promise<string[]> {
+/** Paths of all files below a folder but the manifest, with `/` between names whatever the machine's own sign is. */
+export async function pathsBelow(dir: string): Promise<string[]> {
   const paths: string[] = [];
   for (const name of await namesIn(dir)) {
     const path = join(dir, name);

@@ -35,6 +35,8 @@ export interface TrainingTask {
   readonly stepsPerEpoch: number;
   /** Weights beside the model's that train with it, such as a value head; filled in at the latest by `prepare`. */
   readonly extraParameters?: Parameters;
+  /** Files that the task read, for the manifests of checkpoints: data, and what users wrote to judge with. */
+  readonly inputs?: readonly string[];
 
   /** The config of a run to resume in today's terms, where an earlier version wrote some of it otherwise. */
   earlierConfig?(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;

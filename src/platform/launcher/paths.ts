@@ -23,9 +23,3 @@ export function runtimeFolder(env: NodeJS.ProcessEnv = process.env): string {
     return os.tmpdir();
   }
 }
-
-/** The version of this package. */
-export function engineVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string }).version;
-}

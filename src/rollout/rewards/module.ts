@@ -29,11 +29,16 @@ export const moduleReward: RewardKind<z.output<typeof schema>> = {
   schema,
   label: ({ path }) => (path.split(/[/\\]/).at(-1) as string).replace(/\.[cm]?[jt]sx?$/, ''),
   judge: async ({ path, options }, { folder, importModule }) => {
-    const absolute = /^([/\\]|[A-Za-z]:)/.test(path);
-    const score = await userFunction(absolute || folder === '' ? path : `${folder}/${path}`, importModule);
+    const score = await userFunction(modulePath(path, folder), importModule);
     return async (sample) => resultOf(await score({ ...sample, options }));
   },
 };
+
+/** Where the file of an entry is; paths are relative to the config's folder. */
+export function modulePath(path: string, folder: string): string {
+  const absolute = /^([/\\]|[A-Za-z]:)/.test(path);
+  return absolute || folder === '' || folder === '.' ? path : `${folder}/${path}`;
+}
 
 async function userFunction(path: string, importModule: ImportModule): Promise<UserReward> {
   let module: unknown;

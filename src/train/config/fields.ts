@@ -115,12 +115,10 @@ export const trainingFields = {
   device_memory_gib: positive.nullable().default(null),
 };
 
-/** Fields that a resumed run may have otherwise than before: they do not change what the steps compute. */
-export const FREE_FIELDS: ReadonlySet<string> = new Set([
+/** Fields that say where a run writes, how often, and what it shows: the bytes of a checkpoint do not depend on them. */
+export const OUTPUT_FIELDS = [
   'overwrite_output_dir',
   'output_dir',
-  'max_steps',
-  'num_train_epochs',
   'save_strategy',
   'save_steps',
   'save_total_limit',
@@ -129,6 +127,13 @@ export const FREE_FIELDS: ReadonlySet<string> = new Set([
   'report_to',
   'run_name',
   'device_memory_gib',
+] as const;
+
+/** Fields that a resumed run may have otherwise than before: they do not change what the steps compute. */
+export const FREE_FIELDS: ReadonlySet<string> = new Set([
+  ...OUTPUT_FIELDS,
+  'max_steps',
+  'num_train_epochs',
   'max_nonfinite_steps',
 ]);
 
