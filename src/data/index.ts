@@ -7,6 +7,7 @@ export {
   matchOption,
   statedAnswer,
 } from './answer.js';
+export { type Asked, asked } from './asked.js';
 export { type Conversation, isConversation } from './conversation.js';
 export { type Dataset, loadDataset, type ReadOptions, readDataset } from './dataset.js';
 export { DataError, type Place } from './errors.js';

@@ -1,6 +1,6 @@
 /** Reads a completion's answer in both ways. */
 import { answerIn } from '../data/answer.js';
-import { imageName } from '../data/images.js';
+import { asked } from '../data/asked.js';
 import { type PaperReading, paperAnswer } from '../data/paper.js';
 import type { Question } from '../data/question.js';
 import type { Prediction } from './summary.js';
@@ -22,13 +22,7 @@ export function scoreCompletion(question: Question, answered: Answered, reading:
   return {
     id: question.id,
     sample: answered.sample,
-    images: question.images.map(imageName),
-    question: question.question,
-    options: question.options,
-    answer: question.answer,
-    ...(question.modality === undefined ? {} : { modality: question.modality }),
-    ...(question.question_type === undefined ? {} : { question_type: question.question_type }),
-    ...(question.dataset === undefined ? {} : { dataset: question.dataset }),
+    ...asked(question),
     prompt: answered.prompt,
     completion,
     token_count: answered.tokenCount,

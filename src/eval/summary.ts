@@ -2,7 +2,9 @@
  * What an evaluation writes: `summary.json` ({@link EvalSummary}) and `predictions.jsonl` (one {@link Prediction} a line).
  * Names are those of the files.
  */
+
 import type { FoundAnswer } from '../data/answer.js';
+import type { Asked } from '../data/asked.js';
 import type { PaperReading } from '../data/paper.js';
 
 /** Right answers among questions, with a 95% Wilson interval. */
@@ -113,18 +115,10 @@ export interface EvalSummary extends Cell {
 }
 
 /** One completion of one question. */
-export interface Prediction {
+export interface Prediction extends Asked {
   /** The question's id. */
   readonly id: string;
   readonly sample: number;
-  /** Paths relative to the dataset's folder; a name for pictures that came inside of the dataset. */
-  readonly images: readonly string[];
-  readonly question: string;
-  readonly options: Readonly<Record<string, string>>;
-  readonly answer: string;
-  readonly modality?: string;
-  readonly question_type?: string;
-  readonly dataset?: string;
   /** Text of the prompt, without the chat template. */
   readonly prompt: string;
   readonly completion: string;

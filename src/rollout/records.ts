@@ -1,5 +1,5 @@
 /** Lines of completions.jsonl: what was asked, what was answered, and what it was worth. */
-import { imageName } from '../data/index.js';
+import { asked } from '../data/index.js';
 import type { Json } from '../train/task.js';
 import { answeredRight } from './metrics.js';
 import type { Reward } from './rewards/index.js';
@@ -26,13 +26,7 @@ export function completionLines(
         prompt_id: question.id,
         group: prompt.place,
         sample,
-        images: question.images.map(imageName),
-        question: question.question,
-        options: question.options,
-        answer: question.answer,
-        ...(question.modality === undefined ? {} : { modality: question.modality }),
-        ...(question.question_type === undefined ? {} : { question_type: question.question_type }),
-        ...(question.dataset === undefined ? {} : { dataset: question.dataset }),
+        ...asked(question),
         prompt: prompt.text,
         completion: completion.text,
         token_count: completion.ids.length,
