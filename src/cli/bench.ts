@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { CommandModule } from 'yargs';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
+import { print } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly filter?: string;
@@ -64,6 +65,6 @@ export const bench: CommandModule<object, Args> = {
       items: args.items?.split(','),
       ...(args.json ? { log: () => {} } : {}),
     });
-    if (args.json) console.log(JSON.stringify(outcome, null, 2));
+    if (args.json) print(JSON.stringify(outcome, null, 2));
   },
 };

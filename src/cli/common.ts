@@ -1,4 +1,4 @@
-/** Options, output and exit codes that all commands share. */
+/** Options and exit codes that all commands share. */
 import type { Argv } from 'yargs';
 import { DataError } from '../data/errors.js';
 import { OslerError } from '../gpu/index.js';
@@ -18,11 +18,6 @@ export function commonOptions<T>(yargs: Argv<T>): Argv<T & CommonArgs> {
   return yargs
     .option('json', { type: 'boolean', default: false, describe: 'Print results as JSON' })
     .option('verbose', { type: 'boolean', default: false, describe: 'Show stack traces of errors' });
-}
-
-/** Prints one JSON document. */
-export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, null, 2));
 }
 
 /** A mistake in how a command was called: exit code 2. */

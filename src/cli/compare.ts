@@ -3,8 +3,9 @@ import type { CommandModule } from 'yargs';
 import { type Comparison, compareEvaluations, type PairedCell, type Reading } from '../eval/compare.js';
 import { readPredictions } from '../eval/files.js';
 import { inOrder } from '../eval/tables.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { percent, textTable } from './table.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly a: string;
@@ -80,6 +81,6 @@ export const compare: CommandModule<object, Args> = {
       );
     }
     if (args.json) printJson(comparison);
-    else console.log(render(comparison));
+    else print(render(comparison));
   },
 };

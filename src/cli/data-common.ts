@@ -22,6 +22,7 @@ import { atomicWrite, copyInto, isWithin, makeFolder } from '../platform/files.j
 import { imageFormat } from '../vision/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';
+import { tell } from './terminal.js';
 
 /** Options of commands that read questions. */
 export interface ReadArgs extends CommonArgs {
@@ -103,9 +104,9 @@ export async function readQuestions(
 /** Says on the terminal how many records were left out, and shows the first few. */
 export function tellProblems(problems: readonly DataError[]): void {
   if (problems.length === 0) return;
-  console.error(`${leftOut(problems.length, 'record')}:`);
-  for (const { message } of problems.slice(0, 5)) console.error(`  ${message}`);
-  if (problems.length > 5) console.error(`  and ${problems.length - 5} more; --json lists them all`);
+  tell(`${leftOut(problems.length, 'record')}:`);
+  for (const { message } of problems.slice(0, 5)) tell(`  ${message}`);
+  if (problems.length > 5) tell(`  and ${problems.length - 5} more; --json lists them all`);
 }
 
 /** Adds what commands that write questions share. */

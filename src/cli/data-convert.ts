@@ -3,7 +3,7 @@
 import type { CommandModule } from 'yargs';
 import { Random, shuffleOptions } from '../data/index.js';
 import { counted } from '../formats/counted.js';
-import { printJson, UsageError } from './common.js';
+import { UsageError } from './common.js';
 import {
   assertNew,
   type ReadArgs,
@@ -14,6 +14,7 @@ import {
   writeOptions,
   writeQuestions,
 } from './data-common.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends ReadArgs, WriteArgs {
   readonly path: string;
@@ -56,7 +57,7 @@ export const dataConvert: CommandModule<object, Args> = {
       printJson({ out: args.out, questions: written.length, problems: messages });
       return;
     }
-    console.log(`${args.out}: ${counted(written.length, 'question')}`);
+    print(`${args.out}: ${counted(written.length, 'question')}`);
     tellProblems(problems);
   },
 };

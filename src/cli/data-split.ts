@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { type Leakage, leakage, type Question, splitByImage, withoutLeaked } from '../data/index.js';
 import { counted } from '../formats/counted.js';
-import { printJson, UsageError } from './common.js';
+import { UsageError } from './common.js';
 import {
   assertNew,
   type ReadArgs,
@@ -17,6 +17,7 @@ import {
 } from './data-common.js';
 import { numbers } from './numbers.js';
 import { percent } from './table.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends ReadArgs, WriteArgs {
   readonly path: string;
@@ -107,7 +108,7 @@ export const dataSplit: CommandModule<object, Args> = {
       printJson(report);
       return;
     }
-    console.log(
+    print(
       [
         `${counted(report.train, 'question')} to train on, ${report.test} to test on${args.out === undefined ? '' : `, in ${args.out}`}`,
         asGiven.questions === 0

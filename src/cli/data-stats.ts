@@ -10,9 +10,9 @@ import {
 } from '../data/index.js';
 import { inOrder } from '../eval/tables.js';
 import { imageSize } from '../vision/index.js';
-import { printJson } from './common.js';
 import { type ReadArgs, readOptions, readQuestions, tellProblems } from './data-common.js';
 import { percent, textTable } from './table.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends ReadArgs {
   readonly path: string;
@@ -97,7 +97,7 @@ export const dataStats: CommandModule<object, Args> = {
           ...(bad ? [`pictures that cannot be used: ${bad.length}`, ...bad.slice(0, 10)] : []),
         ].join('\n'),
       ];
-      console.log(text.join('\n\n'));
+      print(text.join('\n\n'));
       tellProblems(problems);
     }
     if (bad && bad.length > 0) process.exitCode = 1;

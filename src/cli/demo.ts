@@ -7,10 +7,11 @@ import { type DemoResult, runDemo } from '../demo/demo.js';
 import type { Score } from '../demo/exam.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { importModule } from '../platform/node/import-module.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { type CommonArgs, commonOptions } from './common.js';
 import { openDevice } from './device.js';
 import { numbers, SEED } from './numbers.js';
 import { percent, textTable } from './table.js';
+import { print, printJson, trainingConsole } from './terminal.js';
 
 const RECIPES = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'recipes', 'demo');
 
@@ -74,13 +75,10 @@ export const demo: CommandModule<object, Args> = {
         full: args.full,
         short: args.short,
         importModule,
-        console: {
-          live: process.stderr.isTTY === true,
-          write: (text) => void process.stderr.write(text),
-        },
+        console: trainingConsole,
       });
       if (args.json) printJson(result);
-      else console.log(render(result, args.short));
+      else print(render(result, args.short));
     } finally {
       await gpu.destroy();
     }

@@ -4,7 +4,8 @@ import type { AdapterInfo, Gpu } from '../gpu/index.js';
 import { measureRoofline, type Roofline } from '../kernels/roofline.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { openGpu } from '../platform/launcher/open.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { type CommonArgs, commonOptions } from './common.js';
+import { print, printJson } from './terminal.js';
 
 /** What `osler doctor --json` prints. */
 export interface DoctorReport {
@@ -143,6 +144,6 @@ export const doctor: CommandModule<object, CommonArgs> = {
     await ensureDriver();
     const result = await examine();
     if (args.json) printJson(result);
-    else console.log(render(result));
+    else print(render(result));
   },
 };

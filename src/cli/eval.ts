@@ -19,11 +19,12 @@ import { accuracyTable, matrixTable } from '../eval/tables.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { makeFolder } from '../platform/files.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
 import { writeOwnReport } from './own-report.js';
 import { percent, textTable } from './table.js';
+import { print, printJson, showProgress, tell } from './terminal.js';
 
 interface Args extends CommonArgs, GenerationArgs {
   readonly data: string;
@@ -54,7 +55,7 @@ async function questionsFor(args: Args): Promise<{ questions: Question[]; skippe
   const [bad] = problems;
   if (bad && args.strict) throw bad;
   const skipped = [...dataset.problems, ...problems];
-  if (skipped[0]) console.error(`${leftOut(skipped.length, 'record')}, such as ${skipped[0].message}`);
+  if (skipped[0]) tell(`${leftOut(skipped.length, 'record')}, such as ${skipped[0].message}`);
   if (all.length === 0) throw new UsageError(`${args.data} has no question that can be asked`);
   const kept = select(all, {
     ...(args.modality ? { modalities: args.modality } : {}),
@@ -69,13 +70,13 @@ async function questionsFor(args: Args): Promise<{ questions: Question[]; skippe
   return { questions, skipped: skipped.length };
 }
 
-function showProgress(): (progress: EvaluateProgress) => void {
+function progressLine(): (progress: EvaluateProgress) => void {
   const start = performance.now();
   return ({ questions, total, tokens, correct }) => {
     const seconds = (performance.now() - start) / 1000;
     const left = Math.round((seconds / questions) * (total - questions));
     const line = `${questions} of ${counted(total, 'question')}, ${percent(correct / questions)} right, ${Math.round(tokens / seconds)} tokens/s, ${left} s left`;
-    process.stderr.write(process.stderr.isTTY && questions < total ? `\r${line}\x1b[K` : `${line}\n`);
+    showProgress(line, questions === total);
   };
 }
 
@@ -194,7 +195,7 @@ export const evaluate: CommandModule<object, Args> = {
           samples: args.samples,
           maxNewTokens: args['max-new-tokens'],
           seed: args.seed,
-          onProgress: showProgress(),
+          onProgress: progressLine(),
         },
       );
       const subject = {
@@ -208,7 +209,7 @@ export const evaluate: CommandModule<object, Args> = {
         : summaryOf(evaluation, subject);
       if (args.out) await writeOwnReport(args.out);
       if (args.json) printJson(summary);
-      else console.log(summaryText(summary));
+      else print(summaryText(summary));
     } finally {
       await session.close();
     }

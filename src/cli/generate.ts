@@ -10,6 +10,7 @@ import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type NamedPrompt, type PromptSource, promptsFrom } from './generate-prompts.js';
 import { type GenerationArgs, type GenerationSession, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
+import { print, printText, showProgress, tell } from './terminal.js';
 
 /** Arguments of `osler generate`. */
 export interface GenerateArgs extends CommonArgs, GenerationArgs, PromptSource {
@@ -153,7 +154,7 @@ export async function runGenerate(args: GenerateArgs, session: GenerationSession
         // Prompts draw different random numbers, even where they are the same.
         step: name.index,
         stop: args.stop,
-        ...(streaming ? { onToken: ({ text }: TokenEvent) => void process.stdout.write(text) } : {}),
+        ...(streaming ? { onToken: ({ text }: TokenEvent) => printText(text) } : {}),
       };
     }
   }
@@ -170,9 +171,9 @@ export async function runGenerate(args: GenerateArgs, session: GenerationSession
   }
   progress.end();
   const skipped = tally.summary();
-  if (skipped) console.error(`warning: ${skipped}`);
-  if (streaming) process.stdout.write('\n');
-  if (args.json) console.log(JSON.stringify({ completions: results }));
+  if (skipped) tell(`warning: ${skipped}`);
+  if (streaming) printText('\n');
+  if (args.json) print(JSON.stringify({ completions: results }));
 }
 
 function samplingOf(args: GenerateArgs): SamplingOptions {
@@ -191,8 +192,8 @@ function show(
     counted(tokenIds.length, 'token'),
     finishReason,
   ];
-  console.log(`--- ${parts.join(', ')}`);
-  console.log(text ?? tokenIds.join(' '));
+  print(`--- ${parts.join(', ')}`);
+  printText(`${text ?? tokenIds.join(' ')}\n`);
 }
 
 /** How far it is and how fast it goes, on standard error. */
@@ -212,12 +213,11 @@ class Progress {
     for (const { tokenIds } of completions) this.#tokens += tokenIds.length;
     if (this.#quiet || performance.now() - this.#shown < (process.stderr.isTTY ? 200 : 10_000)) return;
     this.#shown = performance.now();
-    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${this.#line()}` : `${this.#line()}\n`);
+    showProgress(this.#line());
   }
 
   end(): void {
-    if (!this.#quiet)
-      process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${this.#line()}\n` : `${this.#line()}\n`);
+    if (!this.#quiet) showProgress(this.#line(), true);
   }
 
   #line(): string {

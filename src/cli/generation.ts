@@ -17,6 +17,7 @@ import { bytesPicture, ImageError, type Picture } from '../vision/index.js';
 import { UsageError } from './common.js';
 import { openDevice } from './device.js';
 import { COUNT, numbers } from './numbers.js';
+import { tell } from './terminal.js';
 
 /** Options of commands that generate. */
 export interface GenerationArgs {
@@ -84,7 +85,7 @@ export async function openSession(args: GenerationArgs, ignoreEos = false): Prom
   const gpu = await openDevice({ tier: args.tier });
   try {
     const model = await loadModel(gpu, args.model, { dtype: args.dtype });
-    for (const warning of model.warnings) console.error(`warning: ${warning}`);
+    for (const warning of model.warnings) tell(`warning: ${warning}`);
     if (args.adapter) await loadAdapter(model, args.adapter);
     const generator = new Generator(model, {
       ...(processor ? { tokenizer: processor.tokenizer } : {}),

@@ -7,8 +7,9 @@ import { ARCHITECTURES, initModel } from '../models/init/init.js';
 import { readProblem } from '../platform/node/system-errors.js';
 import { TORCH_FLOATS, type TorchFloat } from '../tensor/index.js';
 import { learnMerges } from '../text/index.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { COUNT_OR_NONE, numbers, SEED } from './numbers.js';
+import { clearProgress, print, printJson, showProgress } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly arch?: string;
@@ -100,16 +101,13 @@ export const init: CommandModule<object, Args> = {
       onProgress: ({ parametersDone, parameters }) => {
         if (!process.stderr.isTTY || performance.now() - shown < 200) return;
         shown = performance.now();
-        process.stderr.write(`\r${((100 * parametersDone) / parameters).toFixed(0)}%`);
+        showProgress(`${((100 * parametersDone) / parameters).toFixed(0)}%`);
       },
     });
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    clearProgress();
     const parameters = parameterCount(config);
     const seconds = (performance.now() - start) / 1000;
     if (args.json) printJson({ arch: name, seed: args.seed, out: args.out, dtype: config.dtype, parameters });
-    else
-      console.log(
-        `${args.out}: ${name}, ${parameters} parameters in ${config.dtype}, ${seconds.toFixed(1)} s`,
-      );
+    else print(`${args.out}: ${name}, ${parameters} parameters in ${config.dtype}, ${seconds.toFixed(1)} s`);
   },
 };

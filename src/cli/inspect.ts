@@ -3,14 +3,21 @@
 import type { CommandModule } from 'yargs';
 import { counted } from '../formats/counted.js';
 import { type Inspection, inspect as inspectPath } from '../formats/inspect.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { visibleInLine } from '../formats/quote.js';
+import { type CommonArgs, commonOptions } from './common.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly path: string;
 }
 
 function render(report: Inspection): string {
-  const rows = report.tensors.map((t) => [t.name, t.dtype, `[${t.shape.join(', ')}]`, String(t.bytes)]);
+  const rows = report.tensors.map((t) => [
+    visibleInLine(t.name),
+    t.dtype,
+    `[${t.shape.join(', ')}]`,
+    String(t.bytes),
+  ]);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column].length)));
   const lines = rows.map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell)).join('  '));
   const dtypes = Object.entries(report.dtypes).map(
@@ -42,6 +49,6 @@ export const inspect: CommandModule<object, Args> = {
   handler: async (args) => {
     const report = await inspectPath(args.path);
     if (args.json) printJson(report);
-    else console.log(render(report));
+    else print(render(report));
   },
 };

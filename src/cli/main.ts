@@ -5,6 +5,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { COMMANDS } from './commands.js';
 import { exitCodeOf, UsageError } from './common.js';
+import { tell } from './terminal.js';
 import { usageMessage } from './usage.js';
 
 async function main(): Promise<void> {
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
     await cli.parseAsync();
   } catch (error) {
     const { message, stack } = error as Error;
-    console.error(`osler: ${process.argv.includes('--verbose') ? stack : message}`);
+    tell(`osler: ${process.argv.includes('--verbose') ? stack : message}`);
     process.exitCode = exitCodeOf(error);
   }
 }

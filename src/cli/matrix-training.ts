@@ -15,6 +15,7 @@ import { RunFolder } from '../train/run-folder.js';
 import { UsageError } from './common.js';
 import { openSession } from './generation.js';
 import { writeOwnReport } from './own-report.js';
+import { tell } from './terminal.js';
 import { configSource, runTraining, type TrainingArgs } from './training.js';
 
 /** What `osler matrix --recipe` is told. */
@@ -53,7 +54,7 @@ export async function trainMatrix(options: MatrixTraining): Promise<{ runs: stri
     const config = await parseRecipe(options, args);
     if (i === 0 && !(await isDone(base))) await evaluateInto(base, options, questions, config, null);
     if (!(await isDone(result))) {
-      process.stderr.write(`\n${i + 1} of ${domains.length}: training on ${domain}, in ${dir}\n`);
+      tell(`\n${i + 1} of ${domains.length}: training on ${domain}, in ${dir}`);
       await trainOne(options, args, config, dir);
       await evaluateInto(result, options, questions, config, await lastCheckpoint(dir));
       // Now that there is something to compare: training wrote it without.

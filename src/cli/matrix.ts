@@ -7,9 +7,10 @@ import { type Domain, generalizationMatrix, type Matrix, type MatrixRow } from '
 import type { EvalSummary } from '../eval/summary.js';
 import { isFolder, readWholeFile, writeTextFiles } from '../platform/files.js';
 import { parseYamlFile } from '../train/config/index.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { trainMatrix } from './matrix-training.js';
 import { textTable } from './table.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly runs: string[];
@@ -160,6 +161,6 @@ export const matrix: CommandModule<object, Args> = {
       'matrix.html': heatMapPage(result),
     });
     if (args.json) printJson(result);
-    else console.log(`${render(result)}\n\n${path.join(args.out, 'matrix.html')}`);
+    else print(`${render(result)}\n\n${path.join(args.out, 'matrix.html')}`);
   },
 };

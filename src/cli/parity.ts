@@ -9,8 +9,9 @@ import { Fixture } from '../models/parity/fixture.js';
 import { MODEL_KINDS, type ParityReport, runParity } from '../models/parity/run.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { FLOATS } from '../tensor/index.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { type CommonArgs, commonOptions } from './common.js';
 import { openDevice } from './device.js';
+import { print, printJson, tell } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly model: string;
@@ -71,7 +72,7 @@ export const parity: CommandModule<object, Args> = {
     try {
       const model = await loadModel(gpu, args.model, { dtype: args.dtype });
       if (args.adapter) await loadAdapter(model, args.adapter);
-      for (const warning of model.warnings) console.error(`warning: ${warning}`);
+      for (const warning of model.warnings) tell(`warning: ${warning}`);
       const report = await runParity(
         model,
         fixture,
@@ -79,7 +80,7 @@ export const parity: CommandModule<object, Args> = {
         { ...MODEL_KINDS, grpo: grpoKind },
       );
       if (args.json) printJson(report);
-      else console.log(render(report));
+      else print(render(report));
       if (!report.pass) process.exitCode = 1;
     } finally {
       await fixture.close();

@@ -7,8 +7,9 @@ import { counted } from '../formats/counted.js';
 import type { Wording } from '../phantom/ask.js';
 import { DIFFICULTIES, type Difficulty } from '../phantom/phantom.js';
 import { writePhantom } from '../phantom/write.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';
+import { clearProgress, print, printJson, showProgress } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly out: string;
@@ -85,16 +86,14 @@ export const phantom: CommandModule<object, Args> = {
         shown = now;
         const left = Math.round(((now - start) / 1000 / done) * (n - done));
         const line = `${done} of ${n} pictures, ${left} s left`;
-        process.stderr.write(process.stderr.isTTY ? `\r${line}\x1b[K` : `${line}\n`);
+        showProgress(line);
       },
     );
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    clearProgress();
     const seconds = (performance.now() - start) / 1000;
     if (args.json)
       printJson({ out: args.out, questions: questions.length, seed: args.seed, size: args.size });
     else
-      console.log(
-        `${args.out}: ${counted(questions.length, 'question')} with pictures in ${seconds.toFixed(1)} s`,
-      );
+      print(`${args.out}: ${counted(questions.length, 'question')} with pictures in ${seconds.toFixed(1)} s`);
   },
 };

@@ -3,7 +3,8 @@
 import type { CommandModule } from 'yargs';
 import { counted } from '../formats/counted.js';
 import { type PullProgress, pullModel } from '../platform/node/hub/pull.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { type CommonArgs, commonOptions } from './common.js';
+import { clearProgress, print, printJson, showProgress, tell } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly model: string;
@@ -22,7 +23,7 @@ function progressLine(): (progress: PullProgress) => void {
     first ??= bytes;
     const now = performance.now();
     if (!process.stderr.isTTY) {
-      if (file !== last) console.error(`${file} (${megabytes(bytes)} of ${megabytes(totalBytes)} MB)`);
+      if (file !== last) tell(`${file} (${megabytes(bytes)} of ${megabytes(totalBytes)} MB)`);
       last = file;
       return;
     }
@@ -31,7 +32,7 @@ function progressLine(): (progress: PullProgress) => void {
     const rate = ((bytes - first) / (now - start)) * 1000;
     const left = rate > 0 ? `, ${Math.ceil((totalBytes - bytes) / rate)} s left` : '';
     const done = `${megabytes(bytes)} of ${megabytes(totalBytes)} MB, ${megabytes(rate)} MB/s${left}`;
-    process.stderr.write(`\r\x1b[K${file}  ${done}`);
+    showProgress(`${file}  ${done}`);
   };
 }
 
@@ -67,13 +68,13 @@ export const pull: CommandModule<object, Args> = {
       token,
       hubUrl: hubUrl?.replace(/\/+$/, ''),
       onProgress: progressLine(),
-      onRetry: (reason, delay) => console.error(`${reason}; trying again in ${delay / 1000} s`),
+      onRetry: (reason, delay) => tell(`${reason}; trying again in ${delay / 1000} s`),
     });
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    clearProgress();
     if (json) return printJson(result);
     const total = result.files.reduce((sum, { bytes }) => sum + bytes, 0);
     const fetched = result.readBytes === total ? '' : `, ${megabytes(result.readBytes)} MB of them new`;
-    console.log(
+    print(
       `${result.dir}: ${counted(result.files.length, 'file')}, ${megabytes(total)} MB${fetched}, commit ${result.commit}`,
     );
   },

@@ -4,8 +4,9 @@ import type { Argv, CommandModule } from 'yargs';
 import { counted } from '../formats/counted.js';
 import { loadPageAssets } from '../report/assets.js';
 import { type WrittenReport, writeReport } from '../report/write-report.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { type CommonArgs, commonOptions } from './common.js';
 import { numbers } from './numbers.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly run: string;
@@ -69,6 +70,6 @@ export const report: CommandModule<object, Args> = {
       ...(args.out !== undefined && { out: args.out }),
     });
     if (args.json) printJson(written);
-    else console.log(render(written, pictures !== false));
+    else print(render(written, pictures !== false));
   },
 };

@@ -3,14 +3,16 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { basename, resolve } from 'node:path';
+import { inspect } from 'node:util';
 import type { Argv, CommandModule } from 'yargs';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { readProblem } from '../platform/node/system-errors.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, NOT_NEGATIVE, numbers, PORT } from './numbers.js';
 import { ChatServer } from './serving/server.js';
 import { stopSignal } from './signals.js';
+import { print, printJson, tell } from './terminal.js';
 
 interface Args extends CommonArgs, GenerationArgs {
   readonly port: number;
@@ -88,7 +90,7 @@ export const serve: CommandModule<object, Args> = {
         maxRequests,
         maxPictures,
         apiKey: await apiKey(args.apiKeyFile),
-        onError: (error) => console.error(error),
+        onError: (error) => tell(inspect(error)),
       });
       server.http.listen(port, '127.0.0.1');
       await once(server.http, 'listening').catch((error: unknown) =>
@@ -96,7 +98,7 @@ export const serve: CommandModule<object, Args> = {
       );
       const url = `http://127.0.0.1:${(server.http.address() as AddressInfo).port}/v1`;
       if (args.json) printJson({ url, model: name });
-      else console.log(`${name} at ${url}; Ctrl-C ends it`);
+      else print(`${name} at ${url}; Ctrl-C ends it`);
       try {
         await Promise.race([stopSignal(), server.lost]);
         await server.drain(args.drainSeconds);

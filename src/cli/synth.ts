@@ -14,11 +14,12 @@ import {
   type SynthSummary,
   synthesize,
 } from '../synth/index.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
 import { onStopSignal } from './signals.js';
 import { percent, textTable } from './table.js';
+import { print, printJson, showProgress, tell } from './terminal.js';
 
 interface Args extends CommonArgs, GenerationArgs {
   readonly data: string;
@@ -104,10 +105,10 @@ export const synth: CommandModule<object, Args> = {
         out: args.out,
         data: args.data,
         signal: stop.signal,
-        onProgress: showProgress(),
+        onProgress: progressLine(),
       });
       if (args.json) printJson(summary);
-      else console.log(summaryText(summary, args.out));
+      else print(summaryText(summary, args.out));
       if (summary.failed > 0) process.exitCode = 1;
     } finally {
       signals.release();
@@ -197,7 +198,7 @@ async function questionsFor(args: Args): Promise<Question[]> {
   const [bad] = problems;
   if (bad && args.strict) throw bad;
   const skipped = [...dataset.problems, ...problems];
-  if (skipped[0]) console.error(`${leftOut(skipped.length, 'record')}, such as ${skipped[0].message}`);
+  if (skipped[0]) tell(`${leftOut(skipped.length, 'record')}, such as ${skipped[0].message}`);
   if (questions.length === 0) throw new UsageError(`${args.data} has no question that can be asked`);
   return select(questions, {
     ...(args.modality ? { modalities: args.modality } : {}),
@@ -230,7 +231,7 @@ async function openSource(args: Args): Promise<{ source: CandidateSource; close(
   return { source, close: () => session.close() };
 }
 
-function showProgress(): (progress: SynthProgress) => void {
+function progressLine(): (progress: SynthProgress) => void {
   const start = performance.now();
   let shown = start;
   let before: number | undefined;
@@ -243,7 +244,7 @@ function showProgress(): (progress: SynthProgress) => void {
     const rate = (done - before) / ((now - start) / 1000);
     const left = Math.round((total - done) / rate);
     const line = `${done} of ${total} candidates, ${rate.toFixed(1)}/s, ${left} s left${failed > 0 ? `, ${failed} failed` : ''}`;
-    process.stderr.write(process.stderr.isTTY && !last ? `\r${line}\x1b[K` : `${line}\n`);
+    showProgress(line, last);
   };
 }
 

@@ -1,7 +1,9 @@
 /** Tables of text for the terminal. */
+import { visibleInLine } from '../formats/quote.js';
 
 /** Rows under a heading with columns that line up; the first column to the left, the others to the right. */
-export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function textTable(headings: readonly string[], cells: readonly (readonly string[])[]): string {
+  const [head = [], ...rows] = [headings, ...cells].map((row) => row.map(visibleInLine));
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );

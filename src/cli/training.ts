@@ -8,10 +8,11 @@ import { readProblem } from '../platform/node/system-errors.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
 import type { TrainingResult } from '../train/events.js';
 import { launchTraining, type TrainingOptions } from '../train/launch.js';
-import { type CommonArgs, commonOptions, printJson, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { openDevice } from './device.js';
 import { writeOwnReport } from './own-report.js';
 import { onStopSignal } from './signals.js';
+import { printJson, tell, trainingConsole } from './terminal.js';
 
 /** Options of `sft` and `grpo`. */
 export interface TrainingArgs extends CommonArgs {
@@ -74,11 +75,11 @@ export async function runTraining<Config extends TrainingConfig>(
       resume: args.resume,
       makeTask,
       signal: stop.signal,
-      console: { live: process.stderr.isTTY === true, write: (text) => void process.stderr.write(text) },
+      console: trainingConsole,
       ...(deviceBytes === undefined ? {} : { deviceBytes }),
     });
     await writeOwnReport(config.output_dir);
-    if (result.checkpoint) process.stderr.write(`${evaluateHint(config, result.checkpoint)}\n`);
+    if (result.checkpoint) tell(evaluateHint(config, result.checkpoint));
     if (args.json) printJson(result);
     if (result.outcome === 'stopped') process.exitCode = 1;
     return result;
@@ -99,7 +100,7 @@ export function evaluateHint(config: TrainingConfig, checkpoint: string): string
 function stopOnSignals(): { signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const { release } = onStopSignal((name) => {
-    process.stderr.write(`${name}: saving a checkpoint; once more to end at once\n`);
+    tell(`${name}: saving a checkpoint; once more to end at once`);
     controller.abort();
   });
   return { signal: controller.signal, release };

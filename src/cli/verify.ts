@@ -5,7 +5,8 @@ import { isFolder, join, namesIn, readIfThere, splitPath } from '../platform/fil
 import { MANIFEST, type Verdict, verifyCheckpoint } from '../train/manifest.js';
 import { Present } from '../train/origin.js';
 import { CONFIG_FILE, RunFolder } from '../train/run-folder.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { type CommonArgs, commonOptions } from './common.js';
+import { print, printJson } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly path: string;
@@ -76,7 +77,7 @@ export const verify: CommandModule<object, Args> = {
     const present = new Present();
     for (const checkpoint of await checkpointsOf(args.path)) rows.push(await rowOf(checkpoint, present));
     if (args.json) printJson({ pass: rows.every(({ kind }) => kind === 'intact'), checkpoints: rows });
-    else console.log(rows.map(line).join('\n'));
+    else print(rows.map(line).join('\n'));
     if (rows.some(({ kind }) => kind !== 'intact')) process.exitCode = 1;
   },
 };

@@ -2,9 +2,10 @@
 import type { CommandModule } from 'yargs';
 import { loadPageAssets } from '../report/assets.js';
 import { LiveRun } from '../report/live-run.js';
-import { type CommonArgs, commonOptions, printJson } from './common.js';
+import { type CommonArgs, commonOptions } from './common.js';
 import { numbers, PORT } from './numbers.js';
 import { stopSignal } from './signals.js';
+import { print, printJson, tell } from './terminal.js';
 import { serveRun } from './watch-server.js';
 
 interface Args extends CommonArgs {
@@ -29,12 +30,12 @@ export const watch: CommandModule<object, Args> = {
       port: args.port,
       // The same problem comes with every look at the files; once is enough.
       onProblem: ({ message }) => {
-        if (message !== last) console.error(`osler: ${message}`);
+        if (message !== last) tell(`osler: ${message}`);
         last = message;
       },
     });
     if (args.json) printJson({ url: server.url });
-    else console.log(`${args.run}: ${server.url} (Ctrl-C ends)`);
+    else print(`${args.run}: ${server.url} (Ctrl-C ends)`);
     await stopSignal();
     await server.close();
   },

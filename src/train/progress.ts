@@ -1,5 +1,6 @@
 /** Progress on a console: one changing line on a terminal, plain lines elsewhere. */
 import { counted } from '../formats/counted.js';
+import { visible } from '../formats/quote.js';
 import type { RunStart, StepEvent, TrainingListener, TrainingResult } from './events.js';
 import { gib } from './memory/index.js';
 
@@ -61,12 +62,12 @@ export class Progress implements TrainingListener {
   }
 
   #line(text: string): void {
-    this.#console.write(`${this.#open ? CLEAR : ''}${text}\n`);
+    this.#console.write(`${this.#open ? CLEAR : ''}${visible(text)}\n`);
     this.#open = false;
   }
 
   #live(text: string): void {
-    this.#console.write(`${CLEAR}${text}`);
+    this.#console.write(`${CLEAR}${visible(text)}`);
     this.#open = true;
   }
 }

@@ -1,4 +1,4 @@
-/** Rows of Parquet files, as the process of `parquet-child.ts` decodes them. Imports nothing of this project but types. */
+/** Rows of Parquet files, as the helper in `helpers/parquet.ts` decodes them. Imports nothing of this project but types. */
 import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
 import { parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
