@@ -1,5 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { backward, gradcheck, gradients, linear, matmul, noGrad } from '../src/autograd/index.js';
+import {
+  adaptedLinear,
+  add,
+  affine,
+  backward,
+  gradcheck,
+  gradients,
+  linear,
+  matmul,
+  noGrad,
+} from '../src/autograd/index.js';
 import type { Gpu } from '../src/gpu/index.js';
 import { type Activation, matmul as matmulKernel } from '../src/kernels/matmul.js';
 import { type DType, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
@@ -74,6 +84,16 @@ describe('gradients against finite differences', () => {
   test('linear', async () => {
     await gradcheck((x, w, b) => linear(x, w, b), [leaf([2, 3, 4], 1), leaf([5, 4], 2), leaf([5], 3)]);
   });
+
+  test('a low-rank term that shares its input', async () => {
+    const inputs = [leaf([2, 3, 4], 1), leaf([5, 4], 2), leaf([5], 3), leaf([2, 4], 4), leaf([5, 2], 5)];
+    await gradcheck((x, w, bias, a, b) => adaptedLinear(x, w, bias, { a, b, scale: 0.75, input: x }), inputs);
+  });
+
+  test('a low-rank term with an input of its own', async () => {
+    const inputs = [leaf([3, 4], 1), leaf([5, 4], 2), leaf([2, 4], 3), leaf([5, 2], 4), leaf([3, 4], 5)];
+    await gradcheck((x, w, a, b, input) => adaptedLinear(x, w, null, { a, b, scale: -2, input }), inputs);
+  });
 });
 
 test('weight gradients accumulate in place', async () => {
@@ -88,6 +108,23 @@ test('weight gradients accumulate in place', async () => {
     w.grad!,
     once.map((v) => 2 * v),
   );
+});
+
+test('a low-rank term is the sum of its parts, and so are its gradients, which accumulate', async () => {
+  const leaves = () => [leaf([6, 4], 1), leaf([5, 4], 2), leaf([2, 4], 3), leaf([5, 2], 4)];
+  const gradient = tensor(gpu, random(30, 3), [6, 5]);
+  const parts = leaves();
+  const whole = leaves();
+  for (let i = 0; i < 2; i++) {
+    const [x, w, a, b] = parts;
+    const sum = add(linear(x, w), affine(linear(linear(x, a), b), 0.5));
+    const [x2, w2, a2, b2] = whole;
+    const y = adaptedLinear(x2, w2, null, { a: a2, b: b2, scale: 0.5, input: x2 });
+    await expectClose(y, await sum.data());
+    backward(sum, { gradient });
+    backward(y, { gradient });
+  }
+  for (const [i, part] of parts.entries()) await expectClose(whole[i].grad!, await part.grad!.data());
 });
 
 test('an existing gradient stays out of gradients()', async () => {

@@ -1,5 +1,5 @@
 /** A linear layer, optionally with a low-rank adapter beside it. */
-import { add, affine, dropout, linear } from '../autograd/index.js';
+import { adaptedLinear, dropout, linear } from '../autograd/index.js';
 import { scope, type Tensor } from '../tensor/index.js';
 
 /** Which dropout masks a pass uses: one set for each training step and micro-batch. */
@@ -54,16 +54,12 @@ export class Linear {
    * @param masks for the dropout of its adapter; without them, as in evaluation, nothing is dropped.
    */
   forward(x: Tensor, masks?: DropoutStep): Tensor {
-    const { adapter } = this;
-    const base = () => linear(x, this.weight, this.bias ?? undefined);
-    if (!adapter) return base();
+    const { weight, bias, adapter } = this;
+    if (!adapter) return linear(x, weight, bias ?? undefined);
     const { a, b, scale, dropout: p, stream } = adapter;
-    // A scope of its own: the terms of the sum are as large as the sum and must not wait for the layer's end.
     return scope(() => {
       const input = masks && p > 0 ? dropout(x, p, { ...masks, stream }) : x;
-      const narrow = linear(input, a);
-      // The factor goes to the narrow side, where it costs next to nothing.
-      return add(base(), linear(affine(narrow, scale), b));
+      return adaptedLinear(x, weight, bias, { a, b, scale, input });
     });
   }
 }

@@ -55,9 +55,7 @@ export function linear(
   bias?: Tensor | null,
   options: Pick<MatmulOptions, 'precision'> = {},
 ): Tensor {
-  check(x.rank >= 2 && weight.rank === 2 && x.dim(-1) === weight.shape[1], 'shape', () => {
-    return `linear: x ${showShape(x.shape)} and weight ${showShape(weight.shape)} do not fit; expected [..., in] and [out, in]`;
-  });
+  checkFits(x, weight);
   const { precision } = options;
   const y = matmulKernel(x, weight, { transposeB: true, bias: bias ?? undefined, precision });
   const [needsX, needsWeight] = [x.tracked, weight.tracked];
@@ -79,6 +77,71 @@ export function linear(
       }
       if (bias) gradients[2] = needs[2] ? sumToShape(g!, bias.shape) : null;
       return gradients;
+    },
+  });
+  return y;
+}
+
+function checkFits(x: Tensor, weight: Tensor): void {
+  check(x.rank >= 2 && weight.rank === 2 && x.dim(-1) === weight.shape[1], 'shape', () => {
+    return `linear: x ${showShape(x.shape)} and weight ${showShape(weight.shape)} do not fit; expected [..., in] and [out, in]`;
+  });
+}
+
+/** A low-rank term beside a linear layer: `scale * (input A^T) B^T`. */
+export interface LowRankTerm {
+  /** [rank, in]. */
+  readonly a: Tensor;
+  /** [out, rank]. */
+  readonly b: Tensor;
+  readonly scale: number;
+  /** What it sees: the layer's own input, or that after dropout. */
+  readonly input: Tensor;
+}
+
+/**
+ * {@link linear} plus a low-rank term, which is added in place: nothing of the output's size is made besides the output, and
+ * the gradient of a shared input is one sum.
+ */
+export function adaptedLinear(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  { a, b, scale, input }: LowRankTerm,
+): Tensor {
+  checkFits(x, weight);
+  checkFits(input, a);
+  const y = matmulKernel(x, weight, { transposeB: true, bias: bias ?? undefined });
+  const narrow = matmulKernel(input, a, { transposeB: true });
+  matmulKernel(narrow, b, { transposeB: true, scale, into: y });
+  const shared = input === x;
+  differentiable({
+    name: 'adaptedLinear',
+    inputs: [a, b, x, weight, ...(bias ? [bias] : []), ...(shared ? [] : [input])],
+    outputs: [y],
+    saved: [a, b, input, narrow, ...(x.tracked ? [weight] : []), ...(weight.tracked ? [x] : [])],
+    backward: ([g], saved, { needs, accumulator }) => {
+      const [a, b, input, narrow] = saved;
+      const g2d = rows(g!);
+      const sum = (i: number, left: Tensor, right: Tensor, factor: number): InputGradient => {
+        const into = accumulator(i) ?? undefined;
+        const made = matmulKernel(left, right, { transposeA: true, scale: factor, into });
+        return into ? ACCUMULATED : made;
+      };
+      const [needsA, needsB, needsX, needsWeight] = needs;
+      const needsInput = shared ? needsX : needs[needs.length - 1];
+      const gNarrow = needsA || needsInput ? matmulKernel(g!, b, { scale }) : null;
+      const dx = needsX ? matmulKernel(g!, saved[4], { precision: gradientPrecision(saved[4]) }) : null;
+      const dInput =
+        gNarrow && needsInput ? matmulKernel(gNarrow, a, { into: shared ? dx! : undefined }) : null;
+      return [
+        gNarrow && needsA ? sum(0, rows(gNarrow), rows(input), 1) : null,
+        needsB ? sum(1, g2d, rows(narrow), scale) : null,
+        dx,
+        needsWeight ? sum(3, g2d, rows(saved[saved.length - 1]), 1) : null,
+        ...(bias ? [needs[4] ? sumToShape(g!, bias.shape) : null] : []),
+        ...(shared ? [] : [dInput]),
+      ];
     },
   });
   return y;
