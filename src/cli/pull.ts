@@ -55,7 +55,7 @@ export const pull: CommandModule<object, Args> = {
       .example('$0 pull Qwen/Qwen2-VL-2B-Instruct', 'into models/Qwen2-VL-2B-Instruct')
       .example('HF_TOKEN=hf_... $0 pull org/private-model --out models/mine', 'a private or gated model')
       .epilogue(
-        'HF_TOKEN is sent where it is set; HF_ENDPOINT is a hub other than https://huggingface.co. ' +
+        'HF_TOKEN is sent where it is set, over plain HTTP to this machine only; HF_ENDPOINT is a hub other than https://huggingface.co. ' +
           'Files that are there with the right checksum are not fetched again.',
       ),
   handler: async ({ model, out, revision, all, json }) => {

@@ -4,6 +4,7 @@ import type { Argv, CommandModule } from 'yargs';
 import { loadDataset, promptTemplate, type Question, questionsOf, select } from '../data/index.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
+import { isProtected } from '../platform/protected.js';
 import {
   type CandidateSource,
   DEFAULT_CONSTRAINTS,
@@ -212,6 +213,12 @@ async function openSource(args: Args): Promise<{ source: CandidateSource; close(
   const { endpoint, model, adapter } = args;
   if (endpoint !== undefined) {
     const apiKey = process.env[args.apiKeyEnv];
+    if (apiKey && !isProtected(endpoint)) {
+      throw new UsageError(
+        `the key in ${args.apiKeyEnv} is not sent to ${endpoint}, where all on the way could read it; give --endpoint an ` +
+          'https address or a tunnel on 127.0.0.1, or --api-key-env the name of no variable',
+      );
+    }
     const source = new EndpointSource({
       ...args,
       baseUrl: endpoint,

@@ -79,6 +79,26 @@ it('never gives a damaged file its name', async () => {
   expect(await readdir(dir)).toEqual(['config.json']);
 });
 
+it('follows a list through its pages, but not without end', async () => {
+  hub.nextPage = (page) => (page < 3 ? page + 1 : undefined);
+  await pullModel(options);
+  hub.nextPage = (page) => page + 1;
+  await expect(pullModel(options)).rejects.toThrow('org/model has a list of files of more than 200 pages');
+  hub.nextPage = (page) => 1 - page;
+  await expect(pullModel(options)).rejects.toThrow('a list of files that leads back to its own pages');
+});
+
+it('sends no token where others can read it', async () => {
+  const hubUrl = 'http://hub.invalid';
+  await expect(pullModel({ ...options, hubUrl, token: 'hf_secret', retries: 0 })).rejects.toThrow(
+    'HF_TOKEN is not sent to http://hub.invalid, where all on the way could read it; give HF_ENDPOINT',
+  );
+  await expect(pullModel({ ...options, hubUrl, retries: 0 })).rejects.toThrow(/hub\.invalid failed/);
+  await expect(pullModel({ ...options, hubUrl: 'hub.invalid' })).rejects.toThrow(
+    /HF_ENDPOINT hub\.invalid is/,
+  );
+});
+
 it('says what is wrong in one sentence', async () => {
   await expect(pullModel({ ...options, model: 'model' })).rejects.toThrow(/ORG\/NAME/);
   await expect(pullModel({ ...options, model: 'org/other' })).rejects.toThrow(/org\/other does not exist/);

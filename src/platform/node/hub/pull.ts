@@ -1,8 +1,10 @@
 /** Models from the Hugging Face hub. */
 import { join } from 'node:path';
-import { downloadFile, HubApiError, listFiles, modelInfo } from '@huggingface/hub';
+import { downloadFile, HubApiError, modelInfo } from '@huggingface/hub';
+import { isProtected } from '../../protected.js';
 import { HubError } from './error.js';
-import { ChecksumError, type Expected, transferFile } from './transfer.js';
+import { remoteFiles } from './list.js';
+import { ChecksumError, transferFile } from './transfer.js';
 
 /** What to fetch, and where to. */
 export interface PullOptions {
@@ -45,13 +47,6 @@ export interface PullResult {
   readonly readBytes: number;
 }
 
-interface RemoteFile extends Expected {
-  readonly path: string;
-}
-
-/** Weights, configs, tokenizers, templates, licences; not the same weights in other formats. */
-const WANTED = /(\.safetensors|\.json|\.jinja|\.model|merges\.txt|vocab\.txt|LICENSE[^/]*|README\.md)$/;
-
 /** Fetches a model into a folder. What is there with the right checksum stays; what broke off is continued. */
 export async function pullModel(options: PullOptions): Promise<PullResult> {
   const { model, dir, onProgress, retries = 5, retryDelay = 1000 } = options;
@@ -61,6 +56,7 @@ export async function pullModel(options: PullOptions): Promise<PullResult> {
       `"${model}" is not the name of a model; give ORG/NAME, such as Qwen/Qwen2-VL-2B-Instruct`,
     );
   }
+  assertHub(options);
   const access = { hubUrl: options.hubUrl, ...(options.token ? { accessToken: options.token } : {}) };
   const patiently = <T>(work: () => Promise<T>) => withRetries(work, retries, retryDelay, options.onRetry);
   try {
@@ -107,33 +103,19 @@ export async function pullModel(options: PullOptions): Promise<PullResult> {
   }
 }
 
-async function remoteFiles(
-  model: string,
-  revision: string,
-  all: boolean,
-  access: { readonly hubUrl?: string; readonly accessToken?: string },
-): Promise<RemoteFile[]> {
-  const files: RemoteFile[] = [];
-  for await (const entry of listFiles({ repo: model, revision, recursive: true, ...access })) {
-    if (entry.type !== 'file' || !(all || (WANTED.test(entry.path) && !entry.path.includes('/')))) continue;
-    if (entry.path.split(/[/\\]/).some((step) => ['', '.', '..'].includes(step))) {
-      throw new HubError(
-        'refused',
-        `${model} has a file named ${JSON.stringify(entry.path)}, which leaves the folder`,
-      );
-    }
-    const { lfs, oid = '' } = entry;
-    const checksum = lfs ? { kind: 'sha256' as const, hex: lfs.oid } : { kind: 'git' as const, hex: oid };
-    files.push({ path: entry.path, bytes: entry.size, checksum });
+/** A token is a password: whoever sits between here and a hub without TLS would have it. */
+function assertHub({ hubUrl, token }: PullOptions): void {
+  if (hubUrl === undefined) return;
+  if (!/^https?:/i.test(hubUrl) || !URL.canParse(hubUrl)) {
+    throw new HubError('refused', `HF_ENDPOINT ${hubUrl} is not an address such as https://huggingface.co`);
   }
-  if (!files.some(({ path }) => path.endsWith('.safetensors'))) {
+  if (token && !isProtected(hubUrl)) {
+    const fix = 'give HF_ENDPOINT an https address, or unset HF_TOKEN';
     throw new HubError(
       'refused',
-      `${model} has no safetensors; choose a model that is published in that format`,
+      `HF_TOKEN is not sent to ${hubUrl}, where all on the way could read it; ${fix}`,
     );
   }
-  // Small files first: a wrong model shows before gigabytes have come.
-  return files.sort((a, b) => a.bytes - b.bytes);
 }
 
 /** Tries again what failed on the way; a refusal, or content that is wrong, will not change. */

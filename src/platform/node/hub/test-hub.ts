@@ -23,6 +23,8 @@ export class Hub {
   readonly cuts: number[] = [];
   readonly tokens = new Set<string | undefined>();
   unavailable = 0;
+  /** Names the page of the list that comes after one, by the number in its address; 0 is the first. */
+  nextPage: ((page: number) => number | undefined) | undefined;
   readonly server: Server = createServer((request, response) => this.#answer(request, response));
 
   /** `models` names those that it has, by default any. */
@@ -41,7 +43,7 @@ export class Hub {
   }
 
   #answer(request: IncomingMessage, response: ServerResponse): void {
-    const { pathname } = new URL(request.url as string, 'http://hub');
+    const { pathname, searchParams } = new URL(request.url as string, 'http://hub');
     this.tokens.add(request.headers.authorization);
     const json = (status: number, value: object) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
@@ -52,8 +54,12 @@ export class Hub {
       this.unavailable--;
       json(503, { error: 'overloaded' });
     } else if (model && this.models.test(model)) json(200, { id: model, _id: '1', sha: COMMIT });
-    else if (pathname.endsWith(`/tree/${COMMIT}`)) json(200, this.#tree());
-    else if (content) this.#send(content, request, response);
+    else if (pathname.endsWith(`/tree/${COMMIT}`)) {
+      const next = this.nextPage?.(Number(searchParams.get('page') ?? 0));
+      const link = `<http://${request.headers.host}${pathname}?page=${next}>; rel="next"`;
+      if (next !== undefined) response.setHeader('link', link);
+      json(200, this.#tree());
+    } else if (content) this.#send(content, request, response);
     else json(404, { error: 'not found' });
   }
 
