@@ -1,5 +1,4 @@
 /** `osler data stats`: what a dataset holds, and what guessing would score on it. */
-import { readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import {
   type DatasetStats,
@@ -9,6 +8,7 @@ import {
   type QuestionStats,
 } from '../data/index.js';
 import { inOrder } from '../eval/tables.js';
+import { readWholeFile } from '../platform/files.js';
 import { imageSize } from '../vision/index.js';
 import { type ReadArgs, readOptions, readQuestions, tellProblems } from './data-common.js';
 import { percent, textTable } from './table.js';
@@ -48,7 +48,7 @@ async function badImages(questions: readonly Question[]): Promise<string[]> {
   const bad: string[] = [];
   for (const file of files) {
     try {
-      await imageSize(await readFile(file), file);
+      await imageSize(await readWholeFile(file), file);
     } catch (error) {
       bad.push((error as Error).message);
     }

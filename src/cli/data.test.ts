@@ -1,4 +1,5 @@
 /** `osler data stats`, `convert` and `split` on a small folder of questions with pictures. */
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -66,13 +67,18 @@ describe('osler data stats', () => {
   it('finds pictures that cannot be used, and fails', async () => {
     const other = path.join(dir, 'broken.jsonl');
     writeFileSync(path.join(dir, 'pictures', 'broken.png'), 'no picture');
-    const lines = ['0', 'broken', 'absent'].map((name, i) =>
+    execFileSync('mkfifo', [path.join(dir, 'pictures', 'pipe.png')]);
+    const lines = ['0', 'broken', 'absent', 'pipe'].map((name, i) =>
       JSON.stringify({ ...questions[i], image: `pictures/${name}.png` }),
     );
     writeFileSync(other, lines.join('\n'));
     const { out, exitCode } = await runCommand(data, 'data', 'stats', other, '--check-images', '--json');
     const { badImages } = JSON.parse(out) as { badImages: string[] };
-    expect(badImages).toEqual([expect.stringContaining('broken.png'), expect.stringMatching(/absent\.png/)]);
+    expect(badImages).toEqual([
+      expect.stringContaining('broken.png'),
+      expect.stringMatching(/absent\.png does not exist/),
+      expect.stringMatching(/pipe\.png is not a regular file/),
+    ]);
     expect(exitCode).toBe(1);
   });
 });

@@ -1,6 +1,5 @@
 /** What `osler generate` and `osler serve` share: a model that is ready to generate, and prompts for it. */
 
-import { readFile } from 'node:fs/promises';
 import type { Argv } from 'yargs';
 import { Generator, loadStopIds } from '../generate/index.js';
 import type { Gpu } from '../gpu/index.js';
@@ -9,8 +8,8 @@ import { loadAdapter } from '../models/core/lora/disk.js';
 import type { Model } from '../models/core/model.js';
 import { loadConfig, loadModel } from '../models/load.js';
 import { loadProcessor, type PreparedPrompt, PromptEncoder } from '../models/processor/index.js';
-import { folderReader } from '../platform/files.js';
-import { readProblem } from '../platform/node/system-errors.js';
+import { FileError } from '../platform/errors.js';
+import { folderReader, readWholeFile } from '../platform/files.js';
 import { FLOATS, type FloatDType } from '../tensor/index.js';
 import { type Message, mapImages } from '../text/index.js';
 import { bytesPicture, ImageError, type Picture } from '../vision/index.js';
@@ -132,9 +131,10 @@ export function filePictures(resolve: (path: string) => string): PictureReader {
 
 async function readPicture(path: string, name: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readWholeFile(path);
   } catch (error) {
-    throw new ImageError(`${path}, a picture of ${name},`, readProblem(error));
+    if (!(error instanceof FileError)) throw error;
+    throw new ImageError(`${path}, a picture of ${name},`, error.problem);
   }
 }
 

@@ -2,10 +2,10 @@
  * Decodes Parquet files for `platform/node/parquet.ts`, which says why that needs a helper. Imports nothing of this project
  * but what it needs, so that it starts quickly.
  */
-import { open } from 'node:fs/promises';
 import { answerRequests } from '../platform/node/helper-child.js';
 import { decodeParquet } from '../platform/node/parquet-decode.js';
 import type { ParquetReply, ParquetRequest } from '../platform/node/parquet-messages.js';
+import { openRegular } from '../platform/node/regular.js';
 import type { TableRow, TableSource } from '../platform/ports/tables.js';
 
 interface Source {
@@ -61,8 +61,7 @@ function fromBytes(bytes: Uint8Array): Source {
 }
 
 async function fromFile(path: string): Promise<Source> {
-  const handle = await open(path, 'r');
-  const byteLength = (await handle.stat()).size;
+  const { handle, byteLength } = await openRegular(path);
   return {
     byteLength,
     slice: async (start, end = byteLength) => {

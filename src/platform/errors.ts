@@ -4,6 +4,8 @@
 export class FileError extends Error {
   /** The file or folder at fault. */
   readonly file: string;
+  /** The message without the file. */
+  readonly problem: string;
   /** It does not exist. */
   readonly missing: boolean;
 
@@ -17,6 +19,7 @@ export class FileError extends Error {
     super(`${subject} ${problem}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'FileError';
     this.file = file;
+    this.problem = problem;
     this.missing = options.missing ?? false;
   }
 }

@@ -1,5 +1,6 @@
 /** Rows of Parquet files, as Hugging Face publishes its datasets. */
 import { port } from '../../platform/current.js';
+import { openFile } from '../../platform/files.js';
 import { TableError, type TableLimits, type TableSource } from '../../platform/ports/tables.js';
 import { DataError } from '../errors.js';
 import type { Raw } from './fields.js';
@@ -10,6 +11,8 @@ export async function* parquetRows(
   file: string,
   limits: TableLimits = {},
 ): AsyncGenerator<{ line: number; value: Raw }> {
+  // What is no file is said here in the words of files, and not by the decoder.
+  if (!(source instanceof Uint8Array)) await (await openFile(source.path)).close();
   let line = 0;
   try {
     for await (const batch of port('tables').rows(source, limits)) {

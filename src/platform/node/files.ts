@@ -1,13 +1,12 @@
 /** Files on disk. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, realpath, rm, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { FileError } from '../errors.js';
 import type { AppendFile, FileKind, Files, OpenFile } from '../ports/files.js';
 import { recover, replaceFolder, stage } from './atomic.js';
 import { lock } from './lock.js';
+import { openRegular } from './regular.js';
 import { unreadable, unwritable } from './system-errors.js';
 
 /** Most bytes asked of one system call: Node refuses 2 GiB and more. */
@@ -56,22 +55,12 @@ function kindOf(found: { isFile(): boolean; isDirectory(): boolean }): FileKind 
 }
 
 async function openForReading(file: string): Promise<OpenFile> {
-  // First, as a folder opens and fails only when it is read, and opening a named pipe would wait for ever.
-  const kind = kindOf(await stat(file));
-  if (kind === 'folder') throw Object.assign(new Error(), { code: 'EISDIR' });
-  if (kind === 'other') throw new FileError(file, 'is not a regular file');
-  const handle = await open(file, 'r');
-  try {
-    const { size } = await handle.stat();
-    return {
-      byteLength: size,
-      read: (target, position) => reading(file, read(handle, target, position)),
-      close: () => handle.close(),
-    };
-  } catch (error) {
-    await handle.close();
-    throw error;
-  }
+  const { handle, byteLength } = await openRegular(file);
+  return {
+    byteLength,
+    read: (target, position) => reading(file, read(handle, target, position)),
+    close: () => handle.close(),
+  };
 }
 
 async function read(handle: FileHandle, target: Uint8Array, position: number): Promise<number> {
@@ -96,6 +85,7 @@ async function openAtEnd(file: string): Promise<AppendFile> {
 
 async function digest(file: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
+  const { handle } = await openRegular(file);
+  await pipeline(handle.createReadStream(), hash);
   return hash.digest('hex');
 }
