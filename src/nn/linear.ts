@@ -52,14 +52,15 @@ export class Linear {
    * Applies the layer to x [..., in].
    *
    * @param masks for the dropout of its adapter; without them, as in evaluation, nothing is dropped.
+   * @param residual added to the output, in the same launch.
    */
-  forward(x: Tensor, masks?: DropoutStep): Tensor {
+  forward(x: Tensor, masks?: DropoutStep, residual?: Tensor): Tensor {
     const { weight, bias, adapter } = this;
-    if (!adapter) return linear(x, weight, bias ?? undefined);
+    if (!adapter) return linear(x, weight, bias, { residual });
     const { a, b, scale, dropout: p, stream } = adapter;
     return scope(() => {
       const input = masks && p > 0 ? dropout(x, p, { ...masks, stream }) : x;
-      return adaptedLinear(x, weight, bias, { a, b, scale, input });
+      return adaptedLinear(x, weight, bias, { a, b, scale, input }, { residual });
     });
   }
 }

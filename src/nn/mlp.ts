@@ -5,7 +5,8 @@ import type { DropoutStep, Linear } from './linear.js';
 
 /** Anything that maps rows to rows of the same width. */
 export interface Block {
-  forward(x: Tensor, masks?: DropoutStep): Tensor;
+  /** Applies it, and adds `residual` to what it gives. */
+  forward(x: Tensor, masks?: DropoutStep, residual?: Tensor): Tensor;
 }
 
 /** `down(gated(gate(x), up(x)))`. */
@@ -24,8 +25,9 @@ export class GatedMlp implements Block {
   }
 
   /** Applies the block. */
-  forward(x: Tensor, masks?: DropoutStep): Tensor {
-    return this.down.forward(this.gated(this.gate.forward(x, masks), this.up.forward(x, masks)), masks);
+  forward(x: Tensor, masks?: DropoutStep, residual?: Tensor): Tensor {
+    const wide = this.gated(this.gate.forward(x, masks), this.up.forward(x, masks));
+    return this.down.forward(wide, masks, residual);
   }
 }
 
@@ -42,7 +44,7 @@ export class PlainMlp implements Block {
   }
 
   /** Applies the block. */
-  forward(x: Tensor, masks?: DropoutStep): Tensor {
-    return this.second.forward(this.activation(this.first.forward(x, masks)), masks);
+  forward(x: Tensor, masks?: DropoutStep, residual?: Tensor): Tensor {
+    return this.second.forward(this.activation(this.first.forward(x, masks)), masks, residual);
   }
 }

@@ -35,8 +35,8 @@ export class TransformerLayer {
     const { norm1, attention, after1, norm2, mlp, after2 } = this.parts;
     const mixed = attention.forward(norm1.forward(x), context);
     const { y, h } = norm2.addForward(after1 ? after1.forward(mixed) : mixed, x);
-    const out = mlp.forward(y, context.dropout);
-    return add(after2 ? after2.forward(out) : out, h);
+    if (!after2) return mlp.forward(y, context.dropout, h);
+    return add(after2.forward(mlp.forward(y, context.dropout)), h);
   }
 }
 

@@ -45,27 +45,27 @@ function rows(x: Tensor): Tensor {
  * `x` [..., in] times the transpose of `weight` [out, in] (f32, f16 or bf16), plus `bias` [out]. The gradient of the
  * weight is added in place to an existing one; frozen weights and biases cost nothing.
  *
- * No activation is fused here: its gradient needs what went into it. Where no gradients are wanted, the `matmul` kernel
- * fuses it. With `precision: 'f16'` all products may round their operands for matrix units, also the gradient of the weight,
+ * A `residual` of the output's shape is added in the same launch. No activation is fused here: its gradient needs what went
+ * into it. Where no gradients are wanted, the `matmul` kernel fuses it. With `precision: 'f16'` all products may round their operands for matrix units, also the gradient of the weight,
  * whose operands are f32; without, only the gradient of `x` through f16 or bf16 weights may.
  */
 export function linear(
   x: Tensor,
   weight: Tensor,
   bias?: Tensor | null,
-  options: Pick<MatmulOptions, 'precision'> = {},
+  options: Pick<MatmulOptions, 'precision' | 'residual'> = {},
 ): Tensor {
   checkFits(x, weight);
-  const { precision } = options;
-  const y = matmulKernel(x, weight, { transposeB: true, bias: bias ?? undefined, precision });
+  const { precision, residual } = options;
+  const y = matmulKernel(x, weight, { transposeB: true, bias: bias ?? undefined, residual, precision });
   const [needsX, needsWeight] = [x.tracked, weight.tracked];
   differentiable({
     name: 'linear',
-    inputs: bias ? [x, weight, bias] : [x, weight],
+    inputs: [x, weight, ...(bias ? [bias] : []), ...(residual ? [residual] : [])],
     outputs: [y],
     saved: [...(needsX ? [weight] : []), ...(needsWeight ? [x] : [])],
     backward: ([g], saved, { needs, accumulator }) => {
-      const gradients: InputGradient[] = [null, null];
+      const gradients: InputGradient[] = needs.map(() => null);
       if (needs[0]) {
         gradients[0] = matmulKernel(g!, saved[0], { precision: precision ?? gradientPrecision(saved[0]) });
       }
@@ -75,7 +75,9 @@ export function linear(
         const dw = matmulKernel(rows(g!), x2d, { transposeA: true, into, precision });
         gradients[1] = into ? ACCUMULATED : dw;
       }
-      if (bias) gradients[2] = needs[2] ? sumToShape(g!, bias.shape) : null;
+      if (bias && needs[2]) gradients[2] = sumToShape(g!, bias.shape);
+      const last = needs.length - 1;
+      if (residual && needs[last]) gradients[last] = g;
       return gradients;
     },
   });
@@ -108,40 +110,46 @@ export function adaptedLinear(
   weight: Tensor,
   bias: Tensor | null,
   { a, b, scale, input }: LowRankTerm,
+  { residual }: Pick<MatmulOptions, 'residual'> = {},
 ): Tensor {
   checkFits(x, weight);
   checkFits(input, a);
-  const y = matmulKernel(x, weight, { transposeB: true, bias: bias ?? undefined });
+  const y = matmulKernel(x, weight, { transposeB: true, bias: bias ?? undefined, residual });
   const narrow = matmulKernel(input, a, { transposeB: true });
   matmulKernel(narrow, b, { transposeB: true, scale, into: y });
-  const shared = input === x;
+  const inputs = [a, b, x, weight];
+  const place = (tensor: Tensor | null | undefined) => (tensor ? inputs.push(tensor) - 1 : -1);
+  const isShared = input === x;
+  const [atBias, atResidual, atInput] = [place(bias), place(residual), isShared ? 2 : place(input)];
   differentiable({
     name: 'adaptedLinear',
-    inputs: [a, b, x, weight, ...(bias ? [bias] : []), ...(shared ? [] : [input])],
+    inputs,
     outputs: [y],
     saved: [a, b, input, narrow, ...(x.tracked ? [weight] : []), ...(weight.tracked ? [x] : [])],
     backward: ([g], saved, { needs, accumulator }) => {
       const [a, b, input, narrow] = saved;
-      const g2d = rows(g!);
-      const sum = (i: number, left: Tensor, right: Tensor, factor: number): InputGradient => {
+      const gradients: InputGradient[] = needs.map(() => null);
+      const addUp = (i: number, left: Tensor, right: Tensor, factor: number) => {
         const into = accumulator(i) ?? undefined;
-        const made = matmulKernel(left, right, { transposeA: true, scale: factor, into });
-        return into ? ACCUMULATED : made;
+        const sum = matmulKernel(rows(left), rows(right), { transposeA: true, scale: factor, into });
+        gradients[i] = into ? ACCUMULATED : sum;
       };
-      const [needsA, needsB, needsX, needsWeight] = needs;
-      const needsInput = shared ? needsX : needs[needs.length - 1];
-      const gNarrow = needsA || needsInput ? matmulKernel(g!, b, { scale }) : null;
-      const dx = needsX ? matmulKernel(g!, saved[4], { precision: gradientPrecision(saved[4]) }) : null;
-      const dInput =
-        gNarrow && needsInput ? matmulKernel(gNarrow, a, { into: shared ? dx! : undefined }) : null;
-      return [
-        gNarrow && needsA ? sum(0, rows(gNarrow), rows(input), 1) : null,
-        needsB ? sum(1, g2d, rows(narrow), scale) : null,
-        dx,
-        needsWeight ? sum(3, g2d, rows(saved[saved.length - 1]), 1) : null,
-        ...(bias ? [needs[4] ? sumToShape(g!, bias.shape) : null] : []),
-        ...(shared ? [] : [dInput]),
-      ];
+      let dx: Tensor | undefined;
+      if (needs[2]) {
+        dx = matmulKernel(g!, saved[4], { precision: gradientPrecision(saved[4]) });
+        gradients[2] = dx;
+      }
+      if (needs[3]) addUp(3, g!, saved[saved.length - 1], 1);
+      if (needs[1]) addUp(1, g!, narrow, scale);
+      if (needs[0] || needs[atInput]) {
+        const gNarrow = matmulKernel(g!, b, { scale });
+        if (needs[0]) addUp(0, gNarrow, input, 1);
+        if (needs[atInput])
+          gradients[atInput] = matmulKernel(gNarrow, a, { into: isShared ? dx : undefined });
+      }
+      if (bias && needs[atBias]) gradients[atBias] = sumToShape(g!, bias.shape);
+      if (residual && needs[atResidual]) gradients[atResidual] = g;
+      return gradients;
     },
   });
   return y;
