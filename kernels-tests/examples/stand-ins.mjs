@@ -31,6 +31,7 @@ const BY_OPTION = {
 const BY_COMMAND = {
   inspect: 'model',
   verify: 'result',
+  replay: 'run',
   report: 'result',
   watch: 'run',
   compare: 'evaluation',

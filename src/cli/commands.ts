@@ -14,6 +14,7 @@ import { matrix } from './matrix.js';
 import { parity } from './parity.js';
 import { phantom } from './phantom.js';
 import { pull } from './pull.js';
+import { replay } from './replay.js';
 import { report } from './report.js';
 import { serve } from './serve.js';
 import { sft } from './sft.js';
@@ -29,6 +30,7 @@ export const COMMANDS = [
   pull,
   inspect,
   verify,
+  replay,
   parity,
   generate,
   serve,

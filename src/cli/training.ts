@@ -107,7 +107,7 @@ function stopOnSignals(): { signal: AbortSignal; release(): void } {
 }
 
 /** WebGPU does not tell how much memory there is; a software adapter uses that of the machine, or of its container. */
-function deviceMemory(gpu: Gpu): number | undefined {
+export function deviceMemory(gpu: Gpu): number | undefined {
   if (!gpu.info.software) return undefined;
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, os.totalmem()) : os.totalmem();

@@ -93,11 +93,11 @@ interface Prepared extends Resumed {
 }
 
 async function runIn<Config extends TrainingConfig>(
-  { gpu, config, console, listeners = [], signal }: TrainingOptions<Config>,
+  { gpu, config, resume, console, listeners = [], signal }: TrainingOptions<Config>,
   { folder, step, task, processor, note }: Prepared,
 ): Promise<TrainingResult> {
   await folder.write(CONFIG_FILE, stringify(config));
-  await pinKernels(gpu, folder, step > 0);
+  await pinKernels(gpu, folder, resume);
   const origin = await originOf(config, task.inputs ?? []);
   const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};
   const model = await loadPolicy(gpu, config, checkpoint);

@@ -57,10 +57,9 @@ export type Verdict =
 
 /** Compares a checkpoint with its manifest. Further files, such as people add, are no damage. */
 export async function verifyCheckpoint(dir: string): Promise<Verdict> {
-  const bytes = await readIfThere(join(dir, MANIFEST));
-  if (bytes === undefined) return { kind: 'unknown' };
-  const manifest = parseManifest(bytes);
-  if (manifest === undefined) return { kind: 'damaged', problems: [`${MANIFEST} cannot be read`] };
+  const manifest = await readManifest(dir);
+  if (manifest === undefined) return { kind: 'unknown' };
+  if (manifest === 'damaged') return { kind: 'damaged', problems: [`${MANIFEST} cannot be read`] };
   const problems: string[] = [];
   for (const [path, expected] of Object.entries(manifest.files)) {
     const actual = await fileDigest(join(dir, path));
@@ -70,12 +69,15 @@ export async function verifyCheckpoint(dir: string): Promise<Verdict> {
   return problems.length > 0 ? { kind: 'damaged', problems } : { kind: 'intact', manifest };
 }
 
-function parseManifest(bytes: Uint8Array): Manifest | undefined {
+/** The manifest of a checkpoint; undefined where it has none. */
+export async function readManifest(dir: string): Promise<Manifest | 'damaged' | undefined> {
+  const bytes = await readIfThere(join(dir, MANIFEST));
+  if (bytes === undefined) return undefined;
   try {
     const parsed = SCHEMA.safeParse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
-    return parsed.success ? parsed.data : undefined;
+    return parsed.success ? parsed.data : 'damaged';
   } catch {
-    return undefined;
+    return 'damaged';
   }
 }
 
