@@ -8,8 +8,7 @@ import {
   type QuestionStats,
 } from '../data/index.js';
 import { inOrder } from '../eval/tables.js';
-import { readWholeFile } from '../platform/files.js';
-import { imageSize } from '../vision/index.js';
+import { filePicture, pictureSize } from '../vision/index.js';
 import { type ReadArgs, readOptions, readQuestions, tellProblems } from './data-common.js';
 import { percent, textTable } from './table.js';
 import { print, printJson } from './terminal.js';
@@ -48,7 +47,7 @@ async function badImages(questions: readonly Question[]): Promise<string[]> {
   const bad: string[] = [];
   for (const file of files) {
     try {
-      await imageSize(await readWholeFile(file), file);
+      await pictureSize(filePicture(file));
     } catch (error) {
       bad.push((error as Error).message);
     }

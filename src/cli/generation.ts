@@ -138,19 +138,24 @@ async function readPicture(path: string, name: string): Promise<Uint8Array> {
   }
 }
 
-/** A conversation as the model's prompt. */
+/**
+ * A conversation as the model's prompt.
+ *
+ * @param signal aborted where nobody waits for it any more.
+ */
 export async function chatPrompt(
   session: GenerationSession,
   messages: readonly Message[],
   read: PictureReader,
   name: string,
+  signal?: AbortSignal,
 ): Promise<PreparedPrompt> {
   const encoder = encoderOf(session);
   const prompt = await encoder.prompt(
     mapImages(messages, (image) => read(image, name)),
     { name },
   );
-  return encoder.prepare(prompt);
+  return encoder.prepare(prompt, signal);
 }
 
 /** A text as it is, without a template; pictures stand where it has their placeholder tokens. */

@@ -45,7 +45,11 @@ export const serve: CommandModule<object, Args> = {
         default: 256,
         describe: 'Most requests under way; further ones get 429, and come again',
       })
-      .option('max-pictures', { type: 'number', default: 16, describe: 'Most pictures of a request' })
+      .option('max-pictures', {
+        type: 'number',
+        default: 16,
+        describe: 'Most pictures of a request; 67 megapixels of all requests are decoded at a time',
+      })
       .option('drain-seconds', {
         type: 'number',
         default: 30,

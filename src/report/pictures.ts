@@ -2,7 +2,7 @@
 
 import { toBase64 } from '../formats/base64.js';
 import { isWithin, readWholeFile } from '../platform/files.js';
-import { decodeImage, encodeImage } from '../vision/index.js';
+import { bytesPicture, encodedPicture, ImageError } from '../vision/index.js';
 
 /** Longest sides to choose from, largest first. */
 const SIDES = [384, 320, 256, 192, 128] as const;
@@ -48,8 +48,12 @@ async function isWithinAny(path: string, folders: readonly string[]): Promise<bo
 
 /** A picture as a small WebP file; undefined when it cannot be decoded. */
 export async function thumbnail(bytes: Uint8Array, side: number): Promise<Uint8Array | undefined> {
-  const image = await decodeImage(bytes).catch(() => undefined);
-  return image && (await encodeImage(image, { format: 'webp', quality: QUALITY, side }));
+  try {
+    return await encodedPicture(bytesPicture('a picture', bytes), { format: 'webp', quality: QUALITY, side });
+  } catch (error) {
+    if (error instanceof ImageError) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Candidates from an OpenAI-compatible endpoint, several requests at a time. */
 import { type Question, questionPrompt, withPictures } from '../data/index.js';
 import { toBase64 } from '../formats/base64.js';
-import { decodeImage, encodeImage, imageFormat, type Picture } from '../vision/index.js';
+import { bytesPicture, encodedPicture, imageFormat, type Picture } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
 import { ChatClient, type ChatClientOptions, EndpointError } from './chat-client.js';
 import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';
@@ -77,7 +77,7 @@ export class EndpointSource implements CandidateSource {
       const reply = await this.client.complete(
         {
           model,
-          messages: await this.#messages(question),
+          messages: await this.#messages(question, signal),
           temperature,
           top_p: topP,
           max_tokens: maxNewTokens,
@@ -95,7 +95,7 @@ export class EndpointSource implements CandidateSource {
     }
   }
 
-  async #messages(question: Question): Promise<object[]> {
+  async #messages(question: Question, signal: AbortSignal): Promise<object[]> {
     const { messages } = questionPrompt(question, this.#options.template, this.#options.system);
     return Promise.all(
       withPictures(question, messages).map(async ({ role, content }) => {
@@ -103,7 +103,10 @@ export class EndpointSource implements CandidateSource {
         const parts = content.map(async (part) =>
           part.type === 'text'
             ? part
-            : { type: 'image_url', image_url: { url: await dataUrl(part.image as Picture) } },
+            : {
+                type: 'image_url',
+                image_url: { url: await dataUrl(part.image as Picture, signal) },
+              },
         );
         return { role, content: await Promise.all(parts) };
       }),
@@ -112,10 +115,10 @@ export class EndpointSource implements CandidateSource {
 }
 
 /** A picture as a data URL. */
-async function dataUrl(picture: Picture): Promise<string> {
+async function dataUrl(picture: Picture, signal: AbortSignal): Promise<string> {
   const bytes = await picture.read();
   const format = imageFormat(bytes);
   if (SENT_AS_THEY_ARE.includes(format)) return `data:image/${format};base64,${toBase64(bytes)}`;
-  const png = await encodeImage(await decodeImage(bytes, { name: picture.name }), { format: 'png' });
+  const png = await encodedPicture(bytesPicture(picture.name, bytes), { format: 'png' }, signal);
   return `data:image/png;base64,${toBase64(png)}`;
 }

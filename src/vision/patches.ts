@@ -60,18 +60,31 @@ export function imagesToPatches(
   config: ImageConfig = DEFAULT_IMAGE_CONFIG,
   names: readonly string[] = [],
 ): ImagePatches {
+  return cutPatches(
+    images.map((image, i) => resizeForPatches(image, config, names[i] ?? `image ${i + 1}`)),
+    config,
+  );
+}
+
+/** An image of the size at which it is cut into patches. */
+export function resizeForPatches(image: RgbImage, config: ImageConfig, name: string): RgbImage {
+  const { width, height } = smartResize(image, config, name);
+  checkImage(image, name);
+  return resizeBicubic(image, width, height);
+}
+
+/** Cuts what {@link resizeForPatches} gave. */
+export function cutPatches(resized: readonly RgbImage[], config: ImageConfig): ImagePatches {
   const { patchSize, temporalPatchSize } = config;
   const patchLength = 3 * temporalPatchSize * patchSize * patchSize;
-  const grids = images.map((image, i) => imageGrid(image, config, names[i] ?? `image ${i + 1}`));
+  const grids = resized.map(({ width, height }): Grid => [1, height / patchSize, width / patchSize]);
   const total = grids.reduce((n, [t, h, w]) => n + t * h * w, 0);
   const pixelValues = new Float32Array(total * patchLength);
   const table = normalisationTable(config);
   let offset = 0;
-  images.forEach((image, i) => {
-    checkImage(image, names[i] ?? `image ${i + 1}`);
+  resized.forEach((image, i) => {
     const [, h, w] = grids[i] as Grid;
-    const resized = resizeBicubic(image, w * patchSize, h * patchSize);
-    writePatches(resized, config, table, pixelValues.subarray(offset));
+    writePatches(image, config, table, pixelValues.subarray(offset));
     offset += h * w * patchLength;
   });
   return { pixelValues, patchLength, grids };

@@ -7,15 +7,12 @@ import { rasterSize } from './raster.js';
 import type { Size } from './smart-resize.js';
 import { foreignProblem, imageFormat } from './sniff.js';
 
-/** No pixel of a DICOM file takes more. */
-const MAX_PIXEL_BYTES = 12;
-
 /** Reads the size that `decodeImage` would give; what is wrong with the pixels themselves it does not see. */
 export async function imageSize(bytes: Uint8Array, name = 'the image'): Promise<Size> {
   const format = imageFormat(bytes);
   if (format === undefined) throw new ImageError(name, foreignProblem(bytes));
   if (format !== 'dicom') return rasterSize(bytes, format, { name, maxPixels: DEFAULT_MAX_PIXELS });
-  const file = await parseDicomFile(bytes, name, DEFAULT_MAX_PIXELS * MAX_PIXEL_BYTES);
+  const file = await parseDicomFile(bytes, name, DEFAULT_MAX_PIXELS);
   const { rows, columns } = readPixelHeader(file, DEFAULT_MAX_PIXELS);
   return { height: rows, width: columns };
 }

@@ -33,8 +33,10 @@ export async function answerChat(
   if (!encoder) throw new RequestError('the model folder has no tokenizer.json', null, 500);
   const asked = await readRequest(setting, place, request);
   checkPromptSize(asked.messages, model.config.text.maxPositions, setting.maxPictures);
-  const prompt = await chatPrompt(session, asked.messages, dataUrlPictures, 'messages');
-  // Whoever left meanwhile is not waited for; whoever leaves later gives up the places in the batch.
+  // Whoever leaves is not waited for: neither are their pictures decoded, nor do they keep places in the batch.
+  const gone = new AbortController();
+  response.on('close', () => gone.abort());
+  const prompt = await chatPrompt(session, asked.messages, dataUrlPictures, 'messages', gone.signal);
   if (response.destroyed) return;
   const context = answerContext({
     model: name,
@@ -43,7 +45,7 @@ export async function answerChat(
     promptTokens: prompt.ids.length,
   });
   const handle = generator.submit({ ...prompt, ...asked.settings });
-  response.on('close', () => handle.cancel());
+  gone.signal.addEventListener('abort', () => handle.cancel());
   if (asked.stream) {
     await stream(response, async (send) => {
       for await (const event of handle) for (const piece of tokenPieces(context, event)) await send(piece);

@@ -95,6 +95,11 @@ describe('an encoder', () => {
       /^d\.jsonl:3 has images, but a qwen2 model cannot see; use /,
     );
     expect(picture.reads).toBe(0);
+    const many = Array.from({ length: 513 }, () => picture);
+    await expect(encoder.prompt(asks(...many), { name: 'd.jsonl:5' })).rejects.toThrow(
+      'd.jsonl:5 has 513 pictures, more than 512; show fewer',
+    );
+    expect(picture.reads).toBe(0);
     const { ids } = await encoder.prompt(asks(picture), { name: 'p' });
     // Six cells in a column take three positions.
     const positions = ids.length - 3;
@@ -111,6 +116,27 @@ describe('an encoder', () => {
     await expect(holding(positions + 8).prompt(asks(picture), { name: 'p', room })).rejects.toThrow(
       `${positions} positions and max_new 9, more than the model's ${positions + 8} positions; lower it`,
     );
+  });
+
+  it('decodes no more of a prompt once a picture fails or nobody waits', async () => {
+    const fine = bytesPicture('f.png', await png(56, 84));
+    const pictures = Array.from({ length: 100 }, () => ({ ...fine, reads: 0 }));
+    const counted = pictures.map((picture) => ({
+      name: 'f.png',
+      read: () => {
+        picture.reads++;
+        return fine.read();
+      },
+    }));
+    const reads = () => pictures.reduce((sum, picture) => sum + picture.reads, 0);
+    const broken = { name: 'g.png', read: async () => new Uint8Array() };
+    await expect(processor.patches([broken, ...counted])).rejects.toThrow('g.png is empty');
+    expect(reads()).toBeLessThan(100);
+    const before = reads();
+    await expect(processor.patches(counted, AbortSignal.abort())).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(reads()).toBe(before);
   });
 
   it('notices that a file has changed, and asks again for one that was not there', async () => {

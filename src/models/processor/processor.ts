@@ -2,14 +2,14 @@
 import { folderReader } from '../../platform/files.js';
 import { type ChatTemplate, loadChatTemplate, loadTokenizer, type Tokenizer } from '../../text/index.js';
 import {
+  cutPatches,
   DEFAULT_IMAGE_CONFIG,
-  decodeImage,
   type ImageConfig,
   imageGrid,
-  imageSize,
-  imagesToPatches,
   type Picture,
   parseImageConfig,
+  pictureSize,
+  resizedPicture,
   withPixelLimits,
 } from '../../vision/index.js';
 import type { ModelConfig } from '../core/config.js';
@@ -70,18 +70,29 @@ export class Processor {
     return grid;
   }
 
-  /** Reads and decodes pictures, and cuts them into patches. */
-  async patches(pictures: readonly Picture[]): Promise<ImagePatches> {
-    const images = await Promise.all(
-      pictures.map(async (picture) => decodeImage(await picture.read(), { name: picture.name })),
-    );
-    const names = pictures.map(({ name }) => name);
-    const { pixelValues, grids } = imagesToPatches(images, this.imageConfig, names);
-    return { pixels: pixelValues, grids };
+  /**
+   * Reads and decodes pictures, and cuts them into patches.
+   *
+   * @param signal aborted where nobody waits for them any more.
+   */
+  async patches(pictures: readonly Picture[], signal?: AbortSignal): Promise<ImagePatches> {
+    // Where one cannot be used, nobody waits for the others.
+    const failure = new AbortController();
+    const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
+    try {
+      const resized = await Promise.all(
+        pictures.map((picture) => resizedPicture(picture, this.imageConfig, either)),
+      );
+      const { pixelValues, grids } = cutPatches(resized, this.imageConfig);
+      return { pixels: pixelValues, grids };
+    } catch (error) {
+      failure.abort();
+      throw error;
+    }
   }
 
   async #readGrid(picture: Picture): Promise<Grid> {
-    return imageGrid(await imageSize(await picture.read(), picture.name), this.imageConfig, picture.name);
+    return imageGrid(await pictureSize(picture), this.imageConfig, picture.name);
   }
 }
 

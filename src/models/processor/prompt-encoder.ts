@@ -58,6 +58,9 @@ export interface Room {
   readonly fix: string;
 }
 
+/** Most pictures of a prompt: more than a study that a model can look at has slices, and few enough to open them all. */
+const MOST_PICTURES = 512;
+
 const ONE_TOKEN: Room = { tokens: 1, fix: 'shorten it, or show smaller images' };
 
 /** A prompt's pictures before the text around them is encoded. */
@@ -112,10 +115,14 @@ export class PromptEncoder {
     return this.#checked(expanded, media, { room: ONE_TOKEN, ...options });
   }
 
-  /** Patches of a prompt's pictures; null where it has none. */
-  async patches({ pictures, grids }: EncodedPrompt): Promise<ImagePatches | null> {
+  /**
+   * Patches of a prompt's pictures; null where it has none.
+   *
+   * @param signal aborted where nobody waits for them any more.
+   */
+  async patches({ pictures, grids }: EncodedPrompt, signal?: AbortSignal): Promise<ImagePatches | null> {
     if (pictures.length === 0) return null;
-    const patches = await this.processor.patches(pictures);
+    const patches = await this.processor.patches(pictures, signal);
     grids.forEach((grid, i) => {
       if (grid.join() === patches.grids[i].join()) return;
       throw new ImageError(pictures[i].name, 'has another size than before; files must not change meanwhile');
@@ -131,8 +138,8 @@ export class PromptEncoder {
   }
 
   /** A prompt with its patches. */
-  async prepare(prompt: EncodedPrompt): Promise<PreparedPrompt> {
-    const images = await this.patches(prompt);
+  async prepare(prompt: EncodedPrompt, signal?: AbortSignal): Promise<PreparedPrompt> {
+    const images = await this.patches(prompt, signal);
     return images ? { ids: prompt.ids, images } : { ids: prompt.ids };
   }
 
@@ -142,6 +149,9 @@ export class PromptEncoder {
     const pictures = images.filter((image) => image !== undefined);
     if (pictures.length < images.length) throw new TextError(name, 'has an image part without an image');
     if (pictures.length > 0 && !vision) throw new TextError(name, `has images, but ${blindness(family)}`);
+    if (pictures.length > MOST_PICTURES) {
+      throw new TextError(name, `has ${pictures.length} pictures, more than ${MOST_PICTURES}; show fewer`);
+    }
     const grids = await Promise.all(pictures.map((picture) => this.processor.grid(picture)));
     const imageCounts = grids.map((grid) => gridTokens(grid, vision?.mergeSize ?? 1));
     const token = tokens.image === undefined ? {} : { imageTokenId: tokens.image };

@@ -1,6 +1,7 @@
 /** Helpers as child processes of Node. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import {
   type AskOptions,
@@ -13,7 +14,7 @@ import {
 import type { HelperReply, HelperRequest } from './helper-messages.js';
 
 /** Node's helpers. */
-export const nodeHelpers: Helpers = { start };
+export const nodeHelpers: Helpers = { together: Math.max(1, availableParallelism() - 1), start };
 
 /** Helpers that live; they end with this process. */
 const living = new Set<ChildProcess>();

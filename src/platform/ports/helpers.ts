@@ -6,6 +6,8 @@
 
 /** Starts helpers. A platform without them does the work in place. */
 export interface Helpers {
+  /** How many may work at the same time and leave this process its share of the machine; at least one. */
+  readonly together: number;
   /**
    * Starts a helper: `src/helpers/<name>.ts`.
    *
@@ -15,7 +17,7 @@ export interface Helpers {
 }
 
 /** The files of `src/helpers/`. */
-export type HelperName = 'parquet';
+export type HelperName = 'parquet' | 'pictures';
 
 /** What a helper may take. */
 export interface HelperOptions {
