@@ -187,6 +187,7 @@ describe('PEFT rules', () => {
     [{ bias: 'all' }, /"bias" is "all"; expected one of none/],
     [{ r: 0 }, /"r" is 0/],
     [{ rank_pattern: { a: 'x' } }, /"rank_pattern"/],
+    [{ rank_pattern: { '(.*)*x': 2 } }, /"rank_pattern": "\(\.\*\)\*x" repeats too much/],
     [{ lora_dropout: 1 }, /"lora_dropout" is 1/],
     [{ target_modules: [1] }, /"target_modules" is \[1\]/],
   ])('refuses %j', (change, message) => {

@@ -24,6 +24,9 @@ describe('parseImageConfig', () => {
     expect(() => parse({ patch_size: 0 })).toThrow('has the patch_size 0');
     expect(() => parse({ patch_size: 1e9 })).toThrow('patches of a size');
     expect(() => parse({ image_mean: [1] })).toThrow('it is three numbers');
+    expect(() => parse({ min_pixels: 1e12, max_pixels: 1e12 })).toThrow(
+      'has min_pixels 1000000000000; at most 16777216 can be asked for',
+    );
     expect(() => parse({ min_pixels: 10, max_pixels: 5 })).toThrow('min_pixels 10 over max_pixels 5');
     expect(() => parse([])).toThrow('not an object');
     expect(() => parseImageConfig(new Uint8Array([0xff]))).toThrow(ImageError);

@@ -136,7 +136,16 @@ export function imageConfigJson(config: ImageConfig): Record<string, unknown> {
   };
 }
 
+/** Every picture is enlarged to `min_pixels`, however small: here to more than what published checkpoints take at most. */
+const MOST_MIN_PIXELS = 2 ** 24;
+
 function checkImageConfig(config: ImageConfig, file: string): ImageConfig {
+  if (config.minPixels > MOST_MIN_PIXELS) {
+    throw new ImageError(
+      file,
+      `has min_pixels ${config.minPixels}; at most ${MOST_MIN_PIXELS} can be asked for`,
+    );
+  }
   if (config.minPixels > config.maxPixels) {
     throw new ImageError(file, `has min_pixels ${config.minPixels} over max_pixels ${config.maxPixels}`);
   }

@@ -1,5 +1,11 @@
 /** Reading typed fields out of parsed JSON, where files of several generations put them in different places. */
+import { describe } from '../../formats/quote.js';
 import { modelError } from './errors.js';
+
+/** Far more than any model has, and so few that nothing that is made of two or three of them fails before it is checked. */
+const MOST = 2 ** 24;
+/** Layers are built before their weights are looked for. */
+const MOST_LAYERS = 1024;
 
 /** A parsed JSON object. */
 export type JsonObject = { readonly [key: string]: unknown };
@@ -33,13 +39,19 @@ export class Fields {
     return undefined;
   }
 
-  /** A positive integer. */
-  count(field: string, fallback?: number): number {
+  /** A positive integer: a size. */
+  count(field: string, fallback?: number, most = MOST): number {
     const value = this.raw(field) ?? fallback;
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value <= 0) {
       throw this.#fail(field, value, 'a positive integer');
     }
+    if (value > most) throw this.#fail(field, value, `at most ${most}`);
     return value;
+  }
+
+  /** How many layers there are. */
+  layers(field: string, fallback?: number): number {
+    return this.count(field, fallback, MOST_LAYERS);
   }
 
   /** A finite positive number. */
@@ -85,7 +97,7 @@ export class Fields {
   }
 
   #fail(field: string, value: unknown, expected: string): Error {
-    const got = value === undefined ? 'is missing' : `is ${JSON.stringify(value)}`;
+    const got = value === undefined ? 'is missing' : `is ${describe(value)}`;
     return modelError(`${this.#file}: "${this.#prefix}${field}"`, `${got}; expected ${expected}`);
   }
 }

@@ -150,6 +150,15 @@ describe('an encoder', () => {
   });
 });
 
+it('refuses patches that are not those of the model', async () => {
+  const odd = join(dir, 'odd');
+  await initModel(odd, { arch: 'tiny-qwen2-vl', seed: 0 });
+  await writeFile(join(odd, 'preprocessor_config.json'), '{"patch_size": 1}');
+  await expect(loadProcessor(odd, config)).rejects.toThrow(
+    'odd/preprocessor_config.json has the patch_size 1, but config.json makes it 14',
+  );
+});
+
 describe('reading ahead', () => {
   it('keeps the order and the bound, and fails in its place', async () => {
     let running = 0;

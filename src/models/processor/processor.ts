@@ -5,6 +5,7 @@ import {
   cutPatches,
   DEFAULT_IMAGE_CONFIG,
   type ImageConfig,
+  ImageError,
   imageGrid,
   type Picture,
   parseImageConfig,
@@ -116,6 +117,13 @@ export async function loadProcessor(
   });
 }
 
+/** What both files say of patches: a smaller one here would make pictures of more patches than anything is prepared for. */
+const SHARED = [
+  ['patch_size', 'patchSize'],
+  ['merge_size', 'mergeSize'],
+  ['temporal_patch_size', 'temporalPatchSize'],
+] as const;
+
 async function imageConfigOf(
   dir: string,
   config: ModelConfig,
@@ -130,9 +138,13 @@ async function imageConfigOf(
         temporalPatchSize: vision.temporalPatchSize,
       }
     : {};
-  const base = bytes
-    ? parseImageConfig(bytes, `${dir}/preprocessor_config.json`)
-    : { ...DEFAULT_IMAGE_CONFIG, ...own };
+  const file = `${dir}/preprocessor_config.json`;
+  const base = bytes ? parseImageConfig(bytes, file) : { ...DEFAULT_IMAGE_CONFIG, ...own };
+  for (const [name, field] of SHARED) {
+    if (vision && base[field] !== vision[field]) {
+      throw new ImageError(file, `has the ${name} ${base[field]}, but config.json makes it ${vision[field]}`);
+    }
+  }
   return withPixelLimits(base, {
     minPixels: options.minPixels ?? undefined,
     maxPixels: options.maxPixels ?? undefined,

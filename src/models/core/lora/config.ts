@@ -1,4 +1,5 @@
 /** LoRA settings as PEFT stores them in adapter_config.json. */
+import { quote } from '../../../formats/quote.js';
 import { modelError } from '../errors.js';
 import { Fields, type JsonObject } from '../json-fields.js';
 
@@ -145,6 +146,22 @@ function selector(value: unknown, file: string, field: string): ModuleSelector |
 function pattern(value: unknown, file: string, field: string): Readonly<Record<string, number>> {
   if (value === undefined || value === null) return {};
   const fits = typeof value === 'object' && Object.values(value).every((n) => typeof n === 'number' && n > 0);
-  if (fits) return value as Record<string, number>;
+  if (fits) {
+    for (const key of Object.keys(value)) assertQuick(key, `${file}: "${field}"`);
+    return value as Record<string, number>;
+  }
   throw modelError(`${file}: "${field}"`, `is ${JSON.stringify(value)}; expected positive numbers by module`);
+}
+
+/**
+ * The keys are regular expressions, and a repetition of repetitions may take longer than anyone waits, even on names as short
+ * as those of modules.
+ */
+function assertQuick(key: string, where: string): void {
+  const repetitions = key.match(/[*+]|\{\d*,/g)?.length ?? 0;
+  if (repetitions <= 4 && !/\)[*+{?]/.test(key)) return;
+  throw modelError(
+    `${where}: ${quote(key)}`,
+    'repeats too much to be a pattern of module names; name them plainly',
+  );
 }

@@ -57,7 +57,7 @@ export function decoderConfig(
   }
   return {
     hiddenSize,
-    layers: fields.count('num_hidden_layers'),
+    layers: fields.layers('num_hidden_layers'),
     heads,
     kvHeads,
     headDim,

@@ -28,6 +28,9 @@ type SharedVision = Pick<
   'depth' | 'width' | 'heads' | 'channels' | 'patchSize' | 'mergeSize' | 'temporalPatchSize' | 'normEps'
 >;
 
+/** Far more than a patch has of pixels, frames or channels, or a merged cell of patches, along a side. */
+const MOST_PATCH = 256;
+
 /** The fields of `vision_config`. */
 export function visionFields(raw: JsonObject, file: string): Fields {
   return new Fields(file, [raw], 'vision_config.');
@@ -44,13 +47,13 @@ export function sharedVision(fields: Fields, width: number, file: string): Share
     throw modelError(`${file}: vision_config`, `has a width of ${width} and ${heads} heads; ${need}`);
   }
   return {
-    depth: fields.count('depth', 32),
+    depth: fields.layers('depth', 32),
     width,
     heads,
-    channels: fields.count('in_channels', 3),
-    patchSize: fields.count('patch_size', 14),
-    mergeSize: fields.count('spatial_merge_size', 2),
-    temporalPatchSize: fields.count('temporal_patch_size', 2),
+    channels: fields.count('in_channels', 3, MOST_PATCH),
+    patchSize: fields.count('patch_size', 14, MOST_PATCH),
+    mergeSize: fields.count('spatial_merge_size', 2, MOST_PATCH),
+    temporalPatchSize: fields.count('temporal_patch_size', 2, MOST_PATCH),
     normEps: 1e-6,
   };
 }

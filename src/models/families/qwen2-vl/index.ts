@@ -1,6 +1,7 @@
 /** Qwen2-VL: LayerNorms, plain MLPs, and every patch sees its whole image. */
 import { gelu, quickGelu, silu } from '../../../autograd/index.js';
 import { PlainMlp } from '../../../nn/mlp.js';
+import { modelError } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json-fields.js';
 import { type DecoderSizes, publishedDecoder } from '../common/miniature.js';
 import { type Generation, parseQwenVl } from '../qwen-vl/config.js';
@@ -29,9 +30,12 @@ const generation: Generation = {
 function vision(raw: JsonObject, file: string): QwenVision {
   const fields = visionFields(raw, file);
   const width = fields.count('embed_dim', 1280);
+  const intermediateSize = Math.trunc(width * fields.positive('mlp_ratio', 4));
+  if (intermediateSize < 1)
+    throw modelError(`${file}: "vision_config.mlp_ratio"`, 'leaves the MLPs no width');
   return {
     ...sharedVision(fields, width, file),
-    intermediateSize: Math.trunc(width * fields.positive('mlp_ratio', 4)),
+    intermediateSize,
     activation: fields.word('hidden_act', ['quick_gelu', 'silu', 'gelu'], 'quick_gelu'),
     outSize: fields.count('hidden_size', 3584),
     windowCells: null,
