@@ -4,6 +4,7 @@ import type { AdapterInfo, Gpu } from '../gpu/index.js';
 import { measureRoofline, type Roofline } from '../kernels/roofline.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { openGpu } from '../platform/launcher/open.js';
+import { type StageName, stageTimes } from '../platform/launcher/stages.js';
 import { type CommonArgs, commonOptions } from './common.js';
 import { print, printJson } from './terminal.js';
 
@@ -20,6 +21,8 @@ export interface DoctorReport {
   readonly bandwidth: number;
   readonly dispatchMicroseconds: number;
   readonly node: string;
+  /** Seconds that the stages of the start took. */
+  readonly start: Readonly<Partial<Record<StageName, number>>>;
   readonly advice: readonly string[];
 }
 
@@ -53,6 +56,7 @@ function report(gpu: Gpu, roofline: Roofline): DoctorReport {
     bandwidth: roofline.bandwidth,
     dispatchMicroseconds: roofline.dispatchMicroseconds,
     node: process.version,
+    start: stageTimes(),
     advice: advise(gpu, roofline),
   };
 }
@@ -124,6 +128,12 @@ export function render(r: DoctorReport): string {
     ...Object.entries(r.limits).map(([name, v]): [string, string] => [name, size(v)]),
     ['features', a.features.join(' ')],
     ['node', r.node],
+    [
+      'start',
+      Object.entries(r.start)
+        .map(([name, seconds]) => `${name} ${seconds.toFixed(2)} s`)
+        .join(', '),
+    ],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
   const table = rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n');

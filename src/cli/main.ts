@@ -3,6 +3,7 @@
 import '../platform/node/install.js';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { StartError } from '../platform/launcher/stages.js';
 import { COMMANDS } from './commands.js';
 import { exitCodeOf, UsageError } from './common.js';
 import { tell } from './terminal.js';
@@ -30,6 +31,8 @@ async function main(): Promise<void> {
     const { message, stack } = error as Error;
     tell(`osler: ${process.argv.includes('--verbose') ? stack : message}`);
     process.exitCode = exitCodeOf(error);
+    // What hangs would keep the process.
+    if (error instanceof StartError) process.exit();
   }
 }
 

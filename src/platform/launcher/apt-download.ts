@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import path from 'node:path';
 import type { AptRecipe } from './apt.js';
+import { stageSeconds } from './stages.js';
 
 /**
  * Lets apt fetch packages with all that they depend on; returns the files.
@@ -75,16 +76,24 @@ Dir::Etc::preferencesparts "-";
 `;
 }
 
+/** How much longer than other stages of a start may a command take that waits for a network. */
+const PATIENCE = 10;
+
 /** Runs a command; throws an Error with its own complaint if it fails. */
 export function run(command: string, args: readonly string[], home: string, cwd = home): void {
   const env = { ...process.env, LC_ALL: 'C', DEBIAN_FRONTEND: 'noninteractive' };
+  const seconds = (stageSeconds() ?? 0) * PATIENCE;
   const { status, error, stderr, stdout } = spawnSync(command, args, {
     cwd,
     env,
     encoding: 'utf8',
+    timeout: Math.ceil(seconds * 1000),
+    killSignal: 'SIGKILL',
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   if (status === 0) return;
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT')
+    throw new Error(`${command} did not end within ${seconds} s; OSLER_START_SECONDS gives it longer`);
   const lines = `${stderr ?? ''}\n${stdout ?? ''}`.split('\n');
   const reason = lines.find((line) => /^(E|Err|dpkg-deb: error|W):?/.test(line)) ?? lines.find(Boolean);
   throw new Error(`${command} failed (${error?.message ?? reason?.trim() ?? `status ${status}`})`);

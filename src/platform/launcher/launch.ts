@@ -5,7 +5,8 @@
  * - `OSLER_DRIVER`: `auto` (default), `hardware`, `software` or `system`, see {@link Driver};
  * - `OSLER_CACHE`: where a fetched driver is kept, default `$XDG_CACHE_HOME/osler` or `~/.cache/osler`;
  * - `LP_NATIVE_VECTOR_WIDTH`, `XDG_RUNTIME_DIR`, `VK_DRIVER_FILES`: kept where they are set;
- * - `OSLER_LAUNCHED`, `OSLER_NODE`: set by the launcher for the processes below it.
+ * - `OSLER_START_SECONDS`: how long a stage of the start may take, see `stages.ts`;
+ * - `OSLER_LAUNCHED`, `OSLER_NODE`, `OSLER_STAGES`: set by the launcher for the processes below it.
  */
 import * as fs from 'node:fs';
 import path from 'node:path';
@@ -16,6 +17,7 @@ import { runtimeFolder } from './paths.js';
 import { DRIVERS, parseDriver, plan, type Situation, type Step, vectorWidth } from './plan.js';
 import { type FoundAdapter, type Probe, probe } from './probe.js';
 import { relaunch } from './relaunch.js';
+import { timed } from './stages.js';
 
 /** How to start a program so that it finds an adapter. */
 export interface Launch {
@@ -89,6 +91,7 @@ export function chooseLaunch(report: (line: string) => void): Launch {
   const tuning = softwareTuning();
   const none: Probe = { found: undefined, problem: '', noLoader: false };
   const own = wanted === 'software' ? none : probe(process.execPath, { ...process.env, ...tuning });
+  if (own.late) report(`${own.problem}; it is passed over`);
   const situation: Situation = {
     wanted,
     found: own.found,
@@ -175,7 +178,7 @@ class Attempt {
       return found ? undefined : problem;
     };
     try {
-      return installMesa(recipes, works, this.report);
+      return timed('fetch', () => installMesa(recipes, works, this.report));
     } catch (error) {
       this.problem = `a private Mesa could not be fetched: ${(error as Error).message}`;
       return undefined;

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Gpu, type OpenOptions } from '../../gpu/index.js';
+import { stage } from './stages.js';
 import { loadWebGpu } from './webgpu.js';
 
 const SHADERS = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..', 'shaders');
@@ -14,7 +15,7 @@ export type NodeOpenOptions = Partial<OpenOptions>;
 
 /** Opens the best adapter; `OSLER_TIER` forces a feature tier. */
 export async function openGpu(options: NodeOpenOptions = {}): Promise<Gpu> {
-  const { gpu, pacer } = loadWebGpu();
+  const { gpu, pacer } = await stage('load', '', () => loadWebGpu());
   return Gpu.open({
     gpu,
     shaders: (path) => readFileSync(join(SHADERS, path), 'utf8'),

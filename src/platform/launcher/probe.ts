@@ -1,6 +1,7 @@
 /** Finds out in a child process which adapter Dawn offers under a given command and environment. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { stageSeconds, timed } from './stages.js';
 import { DAWN_NOISE } from './stderr.js';
 
 /** What an adapter says of itself. */
@@ -19,21 +20,33 @@ export interface Probe {
   readonly problem: string;
   /** True if there is no Vulkan loader at all. */
   readonly noLoader: boolean;
+  /** True if the driver did not answer. */
+  readonly late?: boolean;
 }
 
-/** A driver that hangs is as good as none; NVIDIA's takes one to two seconds on a machine with eight GPUs. */
-const TIMEOUT_MS = 20_000;
+/**
+ * A driver that hangs is as good as none, and several may be asked in turn: each has a share of what a stage may take, 20 s by
+ * default. NVIDIA's takes one to two seconds on a machine with eight GPUs.
+ */
+const SHARES = 6;
 
 /** Asks for the best adapter with `node` (a Node binary or a script that starts one) in the environment `env`. */
 export function probe(node: string, env: Readonly<Record<string, string | undefined>>): Probe {
   const script = fileURLToPath(new URL('./probe-child.js', import.meta.url));
-  const child = spawnSync(node, [script], {
-    env,
-    encoding: 'utf8',
-    timeout: TIMEOUT_MS,
-    killSignal: 'SIGKILL',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const seconds = (stageSeconds() ?? 0) / SHARES;
+  const child = timed('probe', () =>
+    spawnSync(node, [script], {
+      env,
+      encoding: 'utf8',
+      timeout: Math.ceil(seconds * 1000),
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+  if ((child.error as NodeJS.ErrnoException | undefined)?.code === 'ETIMEDOUT') {
+    const problem = `the driver did not answer within ${seconds} s; OSLER_START_SECONDS gives it longer`;
+    return { found: undefined, problem, noLoader: false, late: true };
+  }
   return readProbe(child.stdout ?? '', child.stderr ?? '', child.error?.message ?? child.signal ?? undefined);
 }
 

@@ -2,7 +2,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import os from 'node:os';
+import type { Readable } from 'node:stream';
 import { isMainThread } from 'node:worker_threads';
+import { handOver, lateSentence, stageSeconds, UP } from './stages.js';
 
 const FORWARDED: readonly NodeJS.Signals[] = [
   'SIGINT',
@@ -23,10 +25,14 @@ type Execve = (file: string, args: readonly string[], env: NodeJS.ProcessEnv) =>
 export function relaunch(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<never> {
   const execve = (process as unknown as { execve?: Execve }).execve;
   if (execve && isMainThread && process.platform !== 'win32') {
-    execve.call(process, command, [command, ...args], env);
+    execve.call(process, command, [command, ...args], { ...env, ...handOver(false) });
   }
   const [file, fileArgs] = dieWithParent(command, args);
-  const child = spawn(file, fileArgs, { env, stdio: 'inherit' });
+  const child = spawn(file, fileArgs, {
+    env: { ...env, ...handOver(true) },
+    stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
+  });
+  endWhereLate(child, command);
   const signals = forwardSignals(child);
   return new Promise(() => {
     child.on('error', (error) => {
@@ -41,6 +47,20 @@ export function relaunch(command: string, args: readonly string[], env: NodeJS.P
       setTimeout(() => process.exit(128 + (os.constants.signals[signal] ?? 0)), 1000);
     });
   });
+}
+
+/** Ends the child and this process where the child does not come up in time. */
+function endWhereLate(child: ChildProcess, command: string): void {
+  const seconds = stageSeconds();
+  if (seconds === undefined) return;
+  const timer = setTimeout(() => {
+    console.error(`osler: ${lateSentence('relaunch', seconds, command)}`);
+    child.kill('SIGKILL');
+    process.exit(1);
+  }, seconds * 1000);
+  const up = child.stdio[UP] as Readable;
+  up.on('error', () => {});
+  up.on('close', () => clearTimeout(timer)).resume();
 }
 
 /**

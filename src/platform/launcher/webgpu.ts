@@ -2,6 +2,7 @@
 import { create, globals } from 'webgpu';
 import { OslerError } from '../../gpu/index.js';
 import { installPacing, PACE_HARDWARE, PACE_SOFTWARE, type Pacer } from './pacing.js';
+import { stage } from './stages.js';
 import { DAWN_NOISE, withoutLines } from './stderr.js';
 
 /** Dawn, loaded. */
@@ -60,10 +61,14 @@ function load(options: WebGpuOptions): WebGpu {
 function tuneToAdapter(gpu: GPU, pacer: Pacer): void {
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async (options) => {
-    const adapter = await withoutLines(DAWN_NOISE, () => requestAdapter(options)).catch((error: Error) => {
+    const ask = () => withoutLines(DAWN_NOISE, () => requestAdapter(options));
+    const adapter = await stage('adapter', describe(), ask).catch((error: Error) => {
       throw noSuchAdapter(error);
     });
-    if (adapter) pacer.tune(adapter.info.isFallbackAdapter ? PACE_SOFTWARE : PACE_HARDWARE);
+    if (!adapter) return null;
+    pacer.tune(adapter.info.isFallbackAdapter ? PACE_SOFTWARE : PACE_HARDWARE);
+    const requestDevice = adapter.requestDevice.bind(adapter);
+    adapter.requestDevice = (descriptor) => stage('device', describe(), () => requestDevice(descriptor));
     return adapter;
   };
 }
