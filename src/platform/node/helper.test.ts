@@ -29,6 +29,12 @@ describe('helpers', () => {
     expect(helper.hasEnded).toBe(true);
   });
 
+  it('ends where it has had nothing to do for a while', async () => {
+    const helper = await nodeHelpers.start('parquet', { idleSeconds: 0.05 });
+    await helper.ask(NOT_PARQUET);
+    await expect.poll(() => helper.hasEnded).toBe(true);
+  });
+
   it('ends where nobody waits any more', async () => {
     const helper = await nodeHelpers.start('parquet');
     const controller = new AbortController();

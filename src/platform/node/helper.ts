@@ -21,7 +21,7 @@ const living = new Set<ChildProcess>();
 
 async function start(
   name: HelperName,
-  { megabytes = 2048, output = 'ignore' }: HelperOptions = {},
+  { megabytes = 2048, output = 'ignore', idleSeconds }: HelperOptions = {},
 ): Promise<Helper> {
   // By the package's own name for it: tests and benchmarks run from sources, which Node 20 could not start.
   const script = createRequire(import.meta.url).resolve(`#osler/helpers/${name}.js`);
@@ -34,7 +34,7 @@ async function start(
   });
   if (living.size === 0) process.once('exit', endAll);
   living.add(child);
-  const helper = new ChildHelper(name, child);
+  const helper = new ChildHelper(name, child, idleSeconds);
   await helper.ready;
   return helper;
 }
@@ -57,13 +57,16 @@ class ChildHelper implements Helper {
   readonly ready: Promise<void>;
   readonly #name: string;
   readonly #child: ChildProcess;
+  readonly #idleSeconds: number | undefined;
   readonly #waiting = new Map<number, Waiting>();
+  #idle: NodeJS.Timeout | undefined;
   #hasEnded = false;
   #last = 0;
 
-  constructor(name: string, child: ChildProcess) {
+  constructor(name: string, child: ChildProcess, idleSeconds: number | undefined) {
     this.#name = name;
     this.#child = child;
+    this.#idleSeconds = idleSeconds;
     // Its first message, as if it had been asked for: it has loaded what it needs.
     this.ready = this.#answer(0).then(() => {});
     child.on('message', (message) => this.#take(message as HelperReply));
@@ -105,6 +108,7 @@ class ChildHelper implements Helper {
 
   /** The answer to a request; this process stays alive for it. */
   async #answer(id: number): Promise<unknown> {
+    clearTimeout(this.#idle);
     this.#child.ref();
     this.#child.channel?.ref();
     try {
@@ -113,6 +117,9 @@ class ChildHelper implements Helper {
       if (this.#waiting.size === 0) {
         this.#child.unref();
         this.#child.channel?.unref();
+        if (this.#idleSeconds !== undefined && !this.#hasEnded) {
+          this.#idle = setTimeout(() => this.end(), this.#idleSeconds * 1000).unref();
+        }
       }
     }
   }
@@ -134,6 +141,7 @@ class ChildHelper implements Helper {
 
   #fail(how: string): void {
     this.#hasEnded = true;
+    clearTimeout(this.#idle);
     living.delete(this.#child);
     if (living.size === 0) process.off('exit', endAll);
     const waiting = [...this.#waiting.values()];

@@ -23,6 +23,8 @@ export type HelperName = 'parquet' | 'pictures';
 export interface HelperOptions {
   /** Memory for its JavaScript values, in MB; 2048 by default. One that needs more ends. */
   readonly megabytes?: number;
+  /** One that is asked for nothing in so long a time ends; never by default. */
+  readonly idleSeconds?: number;
   /** `inherit` lets it print where this process prints; by default what it prints is lost. */
   readonly output?: 'ignore' | 'inherit';
 }
