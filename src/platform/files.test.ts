@@ -124,6 +124,8 @@ describe.each(['disk', 'memory'])('files: %s', (kind) => {
     const isFolder = readWholeFile(dir);
     await expect(isFolder).rejects.toMatchObject({ missing: false });
     await expect(isFolder).rejects.toThrow(/is a folder, not a file$/);
+    await atomicWrite(inside('long'), 'abc');
+    await expect(readIfThere(inside('long'), 2)).rejects.toThrow(/long has 3 bytes, over the limit of 2 /);
     expect(await readIfThere(inside('nowhere'))).toBeUndefined();
     expect(await folderReader(dir)('nowhere')).toBeUndefined();
     expect(await fileDigest(inside('nowhere'))).toBeUndefined();

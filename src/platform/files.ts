@@ -61,10 +61,16 @@ export async function readExactly(
   throw new FileError(file, `ends at byte ${position + got}; it was truncated while it was being read`);
 }
 
-/** All bytes of a file. */
-export async function readWholeFile(file: string): Promise<Uint8Array<ArrayBuffer>> {
+/** All bytes of a file, which may have no more than `mostBytes`. */
+export async function readWholeFile(file: string, mostBytes = Infinity): Promise<Uint8Array<ArrayBuffer>> {
   const opened = await openFile(file);
   try {
+    if (opened.byteLength > mostBytes) {
+      throw new FileError(
+        file,
+        `has ${opened.byteLength} bytes, over the limit of ${mostBytes} for such a file`,
+      );
+    }
     const bytes = new Uint8Array(opened.byteLength);
     await readExactly(opened, file, bytes, 0);
     return bytes;
@@ -73,10 +79,13 @@ export async function readWholeFile(file: string): Promise<Uint8Array<ArrayBuffe
   }
 }
 
-/** All bytes of a file, or undefined when it does not exist. */
-export async function readIfThere(file: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+/** All bytes of a file, which may have no more than `mostBytes`, or undefined when it does not exist. */
+export async function readIfThere(
+  file: string,
+  mostBytes?: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   try {
-    return await readWholeFile(file);
+    return await readWholeFile(file, mostBytes);
   } catch (error) {
     if (error instanceof FileError && error.missing) return undefined;
     throw error;
@@ -86,9 +95,9 @@ export async function readIfThere(file: string): Promise<Uint8Array<ArrayBuffer>
 /** Reads a file of one folder by name; undefined when it does not exist. */
 export type FolderReader = (name: string) => Promise<Uint8Array | undefined>;
 
-/** A reader of a folder's files. */
-export function folderReader(folder: string): FolderReader {
-  return (name) => readIfThere(join(folder, name));
+/** A reader of a folder's files, each of no more than `mostBytes`. */
+export function folderReader(folder: string, mostBytes?: number): FolderReader {
+  return (name) => readIfThere(join(folder, name), mostBytes);
 }
 
 /** Makes a folder and those above it, where they are missing. */
