@@ -65,6 +65,7 @@ export type { ImportModule, UserReward, UserRewardInput, UserRewardOutput } from
 export { makeSftTask, parseSftConfig, type SftConfig } from './sft/index.js';
 export * from './tensor/index.js';
 export {
+  type EncodeTextOptions,
   type ImagePart,
   loadTokenizer,
   type Merge,
@@ -74,6 +75,7 @@ export {
   type TextPart,
   Tokenizer,
   type TokenizerOptions,
+  Vocabulary,
 } from './text/index.js';
 export type { ConfigSource } from './train/config/index.js';
 export type {

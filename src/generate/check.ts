@@ -6,13 +6,13 @@ import { gridPatches, patchValues } from '../models/core/grid.js';
 import type { Model } from '../models/core/model.js';
 import { packSequences } from '../models/core/packing.js';
 import type { ImagePatches } from '../models/core/patches.js';
-import type { Tokenizer } from '../text/index.js';
+import type { Vocabulary } from '../text/index.js';
 import type { GroupSettings } from './group.js';
 import type { GenerationRequest } from './request.js';
 
 /** What the generator decides. */
 export interface CheckContext {
-  readonly tokenizer: Tokenizer | null;
+  readonly tokenizer: Vocabulary | null;
   readonly stopIds: readonly number[];
   /** Most tokens that the cache may hold. */
   readonly cacheTokens: number;

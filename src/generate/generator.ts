@@ -7,7 +7,7 @@ import { concat, noGrad } from '../autograd/index.js';
 import { check } from '../gpu/index.js';
 import type { Model } from '../models/core/model.js';
 import { type FloatDType, scope, type Tensor } from '../tensor/index.js';
-import type { Tokenizer } from '../text/index.js';
+import type { Vocabulary } from '../text/index.js';
 import { checkRequest, neverDrawn } from './check.js';
 import { DecodeBatch, type Drawn } from './decode.js';
 import { Group, type Sample } from './group.js';
@@ -20,7 +20,7 @@ import { KvSlab } from './slab.js';
 /** Settings of a {@link Generator}. */
 export interface GeneratorOptions {
   /** For text, text streaming and stop texts. */
-  readonly tokenizer?: Tokenizer;
+  readonly tokenizer?: Vocabulary;
   /** Most samples that decode together; 64 by default. */
   readonly maxBatch?: number;
   /** Prompt tokens that are read in one pass, unless a single prompt is longer; 8192 by default. */
@@ -44,7 +44,7 @@ export interface GeneratorOptions {
 export class Generator {
   readonly model: Model;
   readonly #options: Required<Omit<GeneratorOptions, 'tokenizer' | 'cacheTokens'>>;
-  readonly #tokenizer: Tokenizer | null;
+  readonly #tokenizer: Vocabulary | null;
   readonly #cacheTokens: number;
   readonly #slab: KvSlab;
   readonly #positions: PositionTable;

@@ -2,7 +2,7 @@
 import { check } from '../gpu/index.js';
 import type { SamplingOptions } from '../kernels/sampling.js';
 import type { Tensor } from '../tensor/index.js';
-import type { Tokenizer } from '../text/index.js';
+import type { Vocabulary } from '../text/index.js';
 import { GenerationHandle } from './handle.js';
 import type { Completion, FinishReason, GenerationRequest } from './request.js';
 import type { SlotRange } from './slots.js';
@@ -15,7 +15,7 @@ export interface GroupSettings {
   /** Most tokens of a completion. */
   readonly cap: number;
   readonly stopIds: ReadonlySet<number>;
-  readonly tokenizer: Tokenizer | null;
+  readonly tokenizer: Vocabulary | null;
 }
 
 /** A prompt and its samples. */

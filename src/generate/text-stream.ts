@@ -1,5 +1,5 @@
 /** Text of a completion as it grows, and the texts that end it. */
-import { StreamDecoder, type Tokenizer } from '../text/index.js';
+import { StreamDecoder, type Vocabulary } from '../text/index.js';
 
 /** Gives text out as soon as it can neither change nor turn out to begin a stop text. */
 export class TextStream {
@@ -9,7 +9,7 @@ export class TextStream {
   #text = '';
   #stopped = false;
 
-  constructor(tokenizer: Tokenizer, stops: readonly string[] = []) {
+  constructor(tokenizer: Vocabulary, stops: readonly string[] = []) {
     this.#decoder = new StreamDecoder(tokenizer);
     this.#stops = stops;
   }

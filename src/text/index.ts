@@ -7,4 +7,5 @@ export { learnMerges, type Merge } from './learn-merges.js';
 export * from './messages.js';
 export * from './prompt.js';
 export { StreamDecoder } from './stream.js';
-export { loadTokenizer, type ReadFile, Tokenizer, type TokenizerOptions } from './tokenizer.js';
+export { type EncodeTextOptions, loadTokenizer, type ReadFile, Tokenizer } from './tokenizer.js';
+export { type TokenizerOptions, Vocabulary } from './vocabulary.js';

@@ -1,5 +1,5 @@
 /** Decoding while tokens arrive: text comes out as soon as it cannot change any more. */
-import type { Tokenizer } from './tokenizer.js';
+import type { Vocabulary } from './vocabulary.js';
 
 const REPLACEMENT = '\ufffd';
 /**
@@ -13,7 +13,7 @@ const MAX_HELD = 8;
  * once gives, and no piece ends within a character, although characters may span tokens.
  */
 export class StreamDecoder {
-  readonly #tokenizer: Tokenizer;
+  readonly #vocabulary: Vocabulary;
   readonly #skipSpecial: boolean;
   /** For byte-level tokenizers: keeps the bytes of an unfinished character. */
   readonly #utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
@@ -22,16 +22,16 @@ export class StreamDecoder {
   #held: number[] = [];
 
   /** @param options.skipSpecialTokens leaves special tokens out of the text; on by default. */
-  constructor(tokenizer: Tokenizer, options: { skipSpecialTokens?: boolean } = {}) {
-    this.#tokenizer = tokenizer;
+  constructor(vocabulary: Vocabulary, options: { skipSpecialTokens?: boolean } = {}) {
+    this.#vocabulary = vocabulary;
     this.#skipSpecial = options.skipSpecialTokens ?? true;
   }
 
   /** Takes one more token and returns the text it completes, which may be empty. */
   push(id: number): string {
-    if (this.#skipSpecial && this.#tokenizer.specialIds.has(id)) return '';
-    if (this.#tokenizer.isByteLevel) {
-      return this.#utf8.decode(this.#tokenizer.tokenBytes(id), { stream: true });
+    if (this.#skipSpecial && this.#vocabulary.specialIds.has(id)) return '';
+    if (this.#vocabulary.isByteLevel) {
+      return this.#utf8.decode(this.#vocabulary.tokenBytes(id), { stream: true });
     }
     this.#held.push(id);
     const text = this.#pending();
@@ -41,14 +41,14 @@ export class StreamDecoder {
 
   /** Ends the stream and returns the rest; an unfinished character becomes U+FFFD. */
   flush(): string {
-    if (this.#tokenizer.isByteLevel) return this.#utf8.decode();
+    if (this.#vocabulary.isByteLevel) return this.#utf8.decode();
     return this.#held.length === 0 ? '' : this.#release(this.#pending());
   }
 
   /** What the held tokens add to the context: how a token is spelled may depend on the one before it. */
   #pending(): string {
-    const before = this.#tokenizer.decode(this.#context);
-    return this.#tokenizer.decode([...this.#context, ...this.#held]).slice(before.length);
+    const before = this.#vocabulary.decode(this.#context);
+    return this.#vocabulary.decode([...this.#context, ...this.#held]).slice(before.length);
   }
 
   #release(text: string): string {

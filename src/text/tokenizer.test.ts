@@ -159,6 +159,40 @@ describe('loadTokenizer', () => {
     await expect(load({ 'tokenizer.json': added })).rejects.toThrow('the id -1');
   });
 
+  it('refuses what would be slow to load or to decode', async () => {
+    const load = (fields: Record<string, unknown>) => {
+      const model = { type: 'BPE', vocab: { a: 0 }, merges: [] };
+      return loadTokenizer(folderOf({ 'tokenizer.json': { model, ...fields } }), 'dir');
+    };
+    const added = Array.from({ length: 300_000 }, (_, id) => ({ id, content: `<${id}>` }));
+    await expect(load({ added_tokens: added })).rejects.toThrow(
+      'dir/tokenizer.json has 300000 added tokens, more than 65536',
+    );
+    const long = { type: 'BPE', vocab: { ['a'.repeat(5000)]: 0 }, merges: [] };
+    await expect(load({ model: long })).rejects.toThrow('of 5000 characters, more than 4096');
+
+    const replace = (content: string, pattern: object = { String: 'a' }) => ({
+      type: 'Replace',
+      pattern,
+      content,
+    });
+    const sequence = (decoders: unknown[]) => ({ decoder: { type: 'Sequence', decoders } });
+    await expect(load(sequence(Array(17).fill({ type: 'Fuse' })))).rejects.toThrow(
+      'a decoder of 17 steps, more than 16',
+    );
+    await expect(load(sequence([replace('aaaaaaaaa'), replace('aaaaaaaaa')]))).rejects.toThrow(
+      'can make a text 81 times as long, more than 64',
+    );
+    const problem = 'a decoder that replaces something else than a text by one without "$"';
+    await expect(load(sequence([replace('', { Regex: '(a+)+$' })]))).rejects.toThrow(problem);
+    await expect(load(sequence([replace('$`')]))).rejects.toThrow(problem);
+    const deep = `${'{"type":"Sequence","decoders":['.repeat(1e5)}${']}'.repeat(1e5)}`;
+    const text = `{"model":{"type":"BPE","vocab":{},"merges":[]},"decoder":${deep}}`;
+    await expect(loadTokenizer(folderOf({ 'tokenizer.json': text }), 'dir')).rejects.toThrow(
+      'a decoder of more than 4 levels',
+    );
+  });
+
   it('never fails in another way, whatever the JSON', async () => {
     const base = { version: '1.0', added_tokens: [], decoder: { type: 'ByteLevel' } };
     await fc.assert(

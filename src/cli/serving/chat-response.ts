@@ -1,14 +1,14 @@
 /** Answers of the chat completions API, whole or in pieces. */
 import { randomUUID } from 'node:crypto';
 import type { Completion, FinishReason, TokenEvent } from '../../generate/index.js';
-import type { Tokenizer } from '../../text/index.js';
+import type { Vocabulary } from '../../text/index.js';
 
 /** What all answers to one request share. */
 export interface AnswerContext {
   readonly id: string;
   readonly created: number;
   readonly model: string;
-  readonly tokenizer: Tokenizer;
+  readonly tokenizer: Vocabulary;
   readonly logprobs: boolean;
   readonly promptTokens: number;
 }
