@@ -9,7 +9,7 @@ import type { Model } from '../models/core/model.js';
 import { loadConfig, loadModel } from '../models/load.js';
 import { loadProcessor, type PreparedPrompt, PromptEncoder } from '../models/processor/index.js';
 import { FileError } from '../platform/errors.js';
-import { folderReader, readWholeFile } from '../platform/files.js';
+import { namesIn, readWholeFile } from '../platform/files.js';
 import { FLOATS, type FloatDType } from '../tensor/index.js';
 import { type Message, mapImages } from '../text/index.js';
 import { bytesPicture, ImageError, type Picture } from '../vision/index.js';
@@ -76,7 +76,7 @@ export interface GenerationSession {
 /** Loads what a command asks for. With `ignoreEos` nothing but the cap on tokens ends a completion. */
 export async function openSession(args: GenerationArgs, ignoreEos = false): Promise<GenerationSession> {
   const config = await loadConfig(args.model);
-  const hasTokenizer = (await folderReader(args.model)('tokenizer.json')) !== undefined;
+  const hasTokenizer = (await namesIn(args.model)).includes('tokenizer.json');
   const processor = hasTokenizer
     ? await loadProcessor(args.model, config, { maxPixels: args.maxPixels ?? null })
     : null;

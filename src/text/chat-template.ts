@@ -6,6 +6,8 @@ import { decodeUtf8, isObject, type JsonObject, parseObject } from './json.js';
 import type { Message } from './messages.js';
 import type { ReadFile } from './tokenizer.js';
 
+const DEFAULT_NAME = 'the default chat template';
+
 /** Settings of one rendering. */
 export interface RenderOptions {
   /** Ends the text where the assistant begins to speak. */
@@ -16,31 +18,31 @@ export interface RenderOptions {
   readonly variables?: Readonly<JsonObject>;
 }
 
-/** A compiled chat template. */
-export class ChatTemplate {
+/** A chat template before it is compiled. */
+export interface TemplateSource {
   /** What error messages call it. */
   readonly file: string;
   /** The Jinja text. */
   readonly source: string;
+  /** What the template sees besides the messages: `bos_token` and `eos_token`. */
+  readonly variables: Readonly<JsonObject>;
+}
+
+/** A compiled chat template. */
+export class ChatTemplate {
+  /** What error messages call it. */
+  readonly file: string;
   readonly #template: Template;
   readonly #variables: Readonly<JsonObject>;
 
-  /**
-   * @param source the Jinja text; the Qwen-VL template by default.
-   * @param variables what the template sees besides the messages: `bos_token` and `eos_token`.
-   */
-  constructor(
-    source: string = QWEN_VL_TEMPLATE,
-    file = 'the default chat template',
-    variables: JsonObject = {},
-  ) {
-    this.file = file;
-    this.source = source;
-    this.#variables = variables;
+  /** What is not given is that of Qwen-VL. */
+  constructor({ source, file, variables }: Partial<TemplateSource> = {}) {
+    this.file = file ?? DEFAULT_NAME;
+    this.#variables = variables ?? {};
     try {
-      this.#template = new Template(source);
+      this.#template = new Template(source ?? QWEN_VL_TEMPLATE);
     } catch (error) {
-      throw new TextError(file, `is not a valid Jinja template: ${reason(error)}`, { cause: error });
+      throw new TextError(this.file, `is not a valid Jinja template: ${reason(error)}`, { cause: error });
     }
   }
 
@@ -78,13 +80,13 @@ function plain({ role, content }: Message): JsonObject {
 }
 
 /**
- * Loads a checkpoint's chat template, looking where transformers looks, in its order: `chat_template.jinja`,
+ * Finds a checkpoint's chat template, looking where transformers looks, in its order: `chat_template.jinja`,
  * `chat_template.json`, `tokenizer_config.json`. Without any it is the default one.
  *
  * @param read reads a file of the checkpoint's folder.
  * @param folder what error messages call the folder.
  */
-export async function loadChatTemplate(read: ReadFile, folder = '.'): Promise<ChatTemplate> {
+export async function findChatTemplate(read: ReadFile, folder = '.'): Promise<TemplateSource> {
   const path = (name: string) => `${folder}/${name}`;
   const configBytes = await read('tokenizer_config.json');
   const config = configBytes === undefined ? {} : parseObject(configBytes, path('tokenizer_config.json'));
@@ -93,20 +95,20 @@ export async function loadChatTemplate(read: ReadFile, folder = '.'): Promise<Ch
   const jinja = await read('chat_template.jinja');
   if (jinja !== undefined) {
     const file = path('chat_template.jinja');
-    return new ChatTemplate(decodeUtf8(jinja, file), file, variables);
+    return { file, source: decodeUtf8(jinja, file), variables };
   }
   const json = await read('chat_template.json');
   if (json !== undefined) {
     const file = path('chat_template.json');
     const source = pick(parseObject(json, file).chat_template, file);
     if (source === undefined) throw new TextError(file, 'has no "chat_template"');
-    return new ChatTemplate(source, file, variables);
+    return { file, source, variables };
   }
   const file = path('tokenizer_config.json');
   const source = pick(config.chat_template, file);
   return source === undefined
-    ? new ChatTemplate(undefined, undefined, variables)
-    : new ChatTemplate(source, file, variables);
+    ? { file: DEFAULT_NAME, source: QWEN_VL_TEMPLATE, variables }
+    : { file, source, variables };
 }
 
 /** The template of a `chat_template` field: text, or a list of named ones of which "default" is for chatting. */

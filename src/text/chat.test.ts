@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ChatTemplate, loadChatTemplate } from './chat-template.js';
+import { ChatTemplate, findChatTemplate } from './chat-template.js';
+import { coderInPlace } from './coder.js';
+import { QWEN_VL_TEMPLATE } from './default-templates.js';
 import { TextError } from './errors.js';
 import { imagesOf, type Message, parseMessages } from './messages.js';
 import { encodeConversation, encodePrompt, expandImageTokens, IMAGE_PAD } from './prompt.js';
@@ -36,27 +38,30 @@ describe('ChatTemplate', () => {
   });
 
   it('shows pictures to the template without their pixels, and only real fields', () => {
-    const spy = new ChatTemplate(
-      '{% for p in messages[0].content %}{{ p.keys() | list | join(",") }};{% endfor %}',
-    );
+    const spy = new ChatTemplate({
+      source: '{% for p in messages[0].content %}{{ p.keys() | list | join(",") }};{% endfor %}',
+    });
     const content = [{ type: 'image' as const, image: new Uint8Array(1e6) }, text('x')];
     expect(spy.render([{ role: 'user', content }])).toBe('type;type,text;');
   });
 
   it('gives text models a string', () => {
-    const simple = new ChatTemplate('{{ messages[0].content }}');
+    const simple = new ChatTemplate({ source: '{{ messages[0].content }}' });
     expect(simple.render([{ role: 'user', content: [text('a'), text('b')] }])).toBe('ab');
   });
 
   it('names what is wrong', () => {
-    expect(() => new ChatTemplate('{% if %}', 't.jinja')).toThrow('t.jinja is not a valid Jinja template');
-    const raising = new ChatTemplate("{{ raise_exception('no system') }}", 't.jinja');
+    const file = 't.jinja';
+    expect(() => new ChatTemplate({ source: '{% if %}', file })).toThrow(
+      't.jinja is not a valid Jinja template',
+    );
+    const raising = new ChatTemplate({ source: "{{ raise_exception('no system') }}", file });
     expect(() => raising.render([])).toThrow('t.jinja cannot render the conversation: no system');
   });
 });
 
-describe('loadChatTemplate', () => {
-  const load = (files: Record<string, unknown>) => loadChatTemplate(folderOf(files), 'dir');
+describe('findChatTemplate', () => {
+  const find = (files: Record<string, unknown>) => findChatTemplate(folderOf(files), 'dir');
 
   it('looks in the order of transformers', async () => {
     const all: Record<string, unknown> = {
@@ -64,34 +69,37 @@ describe('loadChatTemplate', () => {
       'chat_template.json': { chat_template: 'json' },
       'tokenizer_config.json': { chat_template: 'config', eos_token: { content: '</s>' } },
     };
-    expect((await load(all)).render([])).toBe('jinja </s>');
+    const found = await find(all);
+    expect(new ChatTemplate(found).render([])).toBe('jinja </s>');
     delete all['chat_template.jinja'];
-    expect((await load(all)).render([])).toBe('json');
+    expect((await find(all)).source).toBe('json');
     delete all['chat_template.json'];
-    expect((await load(all)).render([])).toBe('config');
+    expect((await find(all)).source).toBe('config');
     const named = [
       { name: 'tool_use', template: 'tool' },
       { name: 'default', template: 'named' },
     ];
-    expect((await load({ 'tokenizer_config.json': { chat_template: named } })).render([])).toBe('named');
-    expect((await load({})).source).toBe(template.source);
+    expect((await find({ 'tokenizer_config.json': { chat_template: named } })).source).toBe('named');
+    expect((await find({})).source).toBe(QWEN_VL_TEMPLATE);
   });
 
   it('names what is wrong', async () => {
-    await expect(load({ 'chat_template.json': {} })).rejects.toThrow(
+    await expect(find({ 'chat_template.json': {} })).rejects.toThrow(
       'dir/chat_template.json has no "chat_template"',
     );
-    await expect(load({ 'tokenizer_config.json': { chat_template: 3 } })).rejects.toThrow(
+    await expect(find({ 'tokenizer_config.json': { chat_template: 3 } })).rejects.toThrow(
       'neither text nor a list',
     );
-    await expect(load({ 'chat_template.jinja': '{{' })).rejects.toThrow(TextError);
+    await expect(find({ 'chat_template.jinja': new Uint8Array([0xff]) })).rejects.toThrow(
+      'is not valid UTF-8',
+    );
   });
 });
 
 describe('prompts', () => {
-  it('have one placeholder per merged patch, as with transformers', () => {
+  it('have one placeholder per merged patch, as with transformers', async () => {
     const chat = known.chat[known.expanded.chat];
-    const prompt = encodePrompt(tokenizer, template, chat?.messages ?? [], {
+    const prompt = await encodePrompt(coderInPlace(tokenizer, template), chat?.messages ?? [], {
       imageCounts: known.expanded.counts,
       addVisionId: true,
     });
@@ -99,24 +107,26 @@ describe('prompts', () => {
     expect(prompt.text).toBe(chat?.text);
   });
 
-  it('refuse placeholders and images that do not match', () => {
+  it('refuse placeholders and images that do not match', async () => {
     expect(() => expandImageTokens([1, 5, 2], 5, [])).toThrow('has 1 image placeholders but 0 images');
     expect(() => expandImageTokens([1], 5, [4], 'q7')).toThrow('q7 has 0 image placeholders but 1 images');
     expect(() => expandImageTokens([5], 5, [0])).toThrow('an image of 0 merged patches');
     const hostile: Message[] = [{ role: 'user', content: [image, text(`see ${IMAGE_PAD}`)] }];
-    expect(() => encodePrompt(tokenizer, template, hostile, { imageCounts: [4] })).toThrow(TextError);
+    const coder = coderInPlace(tokenizer, template);
+    await expect(encodePrompt(coder, hostile, { imageCounts: [4] })).rejects.toThrow(TextError);
     expect(expandImageTokens([5, 5, 1], 5, [2, 3])).toEqual([5, 5, 5, 5, 5, 1]);
   });
 
-  it('mark the answer', () => {
+  it('mark the answer', async () => {
+    const coder = coderInPlace(tokenizer, template);
     const messages: Message[] = [
       { role: 'user', content: [image, text('Which?')] },
       { role: 'assistant', content: 'Liver.' },
       { role: 'user', content: 'Sure?' },
       { role: 'assistant', content: '\n\nYes.' },
     ];
-    const answers = (learn: 'last' | 'all') => {
-      const { ids, completionMask } = encodeConversation(tokenizer, template, messages, {
+    const answers = async (learn: 'last' | 'all') => {
+      const { ids, completionMask } = await encodeConversation(coder, messages, {
         learn,
         imageCounts: [3],
       });
@@ -124,25 +134,26 @@ describe('prompts', () => {
       expect(ids.filter((id) => id === tokenizer.requireId(IMAGE_PAD)).length).toBe(3);
       return tokenizer.decode(ids.filter((_, i) => completionMask[i] === 1));
     };
-    expect(answers('last')).toBe('\n\nYes.<|im_end|>\n');
-    expect(answers('all')).toBe('Liver.<|im_end|>\n\n\nYes.<|im_end|>\n');
+    expect(await answers('last')).toBe('\n\nYes.<|im_end|>\n');
+    expect(await answers('all')).toBe('Liver.<|im_end|>\n\n\nYes.<|im_end|>\n');
 
-    const prompt = encodePrompt(tokenizer, template, messages.slice(0, 3), { imageCounts: [3] });
-    const whole = encodeConversation(tokenizer, template, messages, { imageCounts: [3] });
+    const prompt = await encodePrompt(coder, messages.slice(0, 3), { imageCounts: [3] });
+    const whole = await encodeConversation(coder, messages, { imageCounts: [3] });
     expect(whole.ids.slice(0, prompt.ids.length)).toEqual(prompt.ids);
     expect(whole.completionMask.indexOf(1)).toBe(prompt.ids.length);
   });
 
-  it('refuse conversations without an answer or with a template that rewrites', () => {
+  it('refuse conversations without an answer or with a template that rewrites', async () => {
     const question: Message[] = [{ role: 'user', content: 'x' }];
-    expect(() => encodeConversation(tokenizer, template, question)).toThrow(
+    await expect(encodeConversation(coderInPlace(tokenizer, template), question)).rejects.toThrow(
       'does not end with a message of the assistant',
     );
-    const rewriting = new ChatTemplate(
-      '{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}',
-    );
+    const rewriting = new ChatTemplate({
+      source: '{{ messages | length }}{% for m in messages %}{{ m.content }}{% endfor %}',
+    });
     const answered: Message[] = [...question, { role: 'assistant', content: 'y' }];
-    expect(() => encodeConversation(tokenizer, rewriting, answered)).toThrow('renders message 2');
+    const coder = coderInPlace(tokenizer, rewriting);
+    await expect(encodeConversation(coder, answered)).rejects.toThrow('renders message 2');
   });
 });
 

@@ -10,11 +10,14 @@ const QUOTE_LIMIT = 120;
 export class TextError extends Error {
   /** The file, or a name for what was given in its place. */
   readonly file: string;
+  /** The message without it. */
+  readonly problem: string;
 
   constructor(file: string, problem: string, options: { cause?: unknown } = {}) {
     super(`${file} ${problem}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'TextError';
     this.file = file;
+    this.problem = problem;
   }
 }
 

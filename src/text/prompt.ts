@@ -1,8 +1,9 @@
 /** From a conversation to token ids: rendering, encoding, one placeholder token per picture patch. */
-import type { ChatTemplate, RenderOptions } from './chat-template.js';
+import type { RenderOptions } from './chat-template.js';
+import type { TextCoder } from './coder.js';
 import { TextError } from './errors.js';
 import type { Message } from './messages.js';
-import type { Tokenizer } from './tokenizer.js';
+import type { Vocabulary } from './vocabulary.js';
 
 /** What stands for a picture in the text of Qwen-VL models. */
 export const IMAGE_PAD = '<|image_pad|>';
@@ -71,15 +72,14 @@ export interface EncodedPrompt {
 }
 
 /** Renders and encodes a conversation that the model shall continue. */
-export function encodePrompt(
-  tokenizer: Tokenizer,
-  template: ChatTemplate,
+export async function encodePrompt(
+  coder: TextCoder,
   messages: readonly Message[],
   options: PromptOptions = {},
-): EncodedPrompt {
-  const text = template.render(messages, { ...options, addGenerationPrompt: true });
-  const ids = tokenizer.encode(text);
-  return { text, ids: repeat(ids, imageRepeats(tokenizer, ids, options)) };
+): Promise<EncodedPrompt> {
+  const text = await coder.render(messages, { ...options, addGenerationPrompt: true });
+  const ids = await coder.encode(text);
+  return { text, ids: repeat(ids, imageRepeats(coder.vocabulary, ids, options)) };
 }
 
 /** A conversation to learn from. */
@@ -98,50 +98,50 @@ export interface EncodedConversation {
  *
  * @param options.learn which answers count: the last message (default) or all of the assistant's.
  */
-export function encodeConversation(
-  tokenizer: Tokenizer,
-  template: ChatTemplate,
+export async function encodeConversation(
+  coder: TextCoder,
   messages: readonly Message[],
   options: PromptOptions & { learn?: 'last' | 'all' } = {},
-): EncodedConversation {
+): Promise<EncodedConversation> {
   const name = options.name ?? 'the conversation';
   const answers = messages.flatMap((message, i) => (message.role === 'assistant' ? [i] : []));
   if (answers.length === 0 || answers.at(-1) !== messages.length - 1) {
     throw new TextError(name, 'does not end with a message of the assistant; there is nothing to learn from');
   }
-  const text = template.render(messages, options);
+  const text = await coder.render(messages, options);
   const ids: number[] = [];
   const mask: number[] = [];
   let done = 0;
-  const take = (end: number, learn: 0 | 1) => {
-    for (const id of tokenizer.encode(text.slice(done, end))) {
+  const take = async (end: number, learn: 0 | 1) => {
+    for (const id of await coder.encode(text.slice(done, end))) {
       ids.push(id);
       mask.push(learn);
     }
     done = end;
   };
   for (const i of options.learn === 'all' ? answers : answers.slice(-1)) {
-    const prompt = template.render(messages.slice(0, i), { ...options, addGenerationPrompt: true });
-    const whole = template.render(messages.slice(0, i + 1), options);
+    const prompt = await coder.render(messages.slice(0, i), { ...options, addGenerationPrompt: true });
+    const isLast = i === messages.length - 1;
+    const whole = isLast ? text : await coder.render(messages.slice(0, i + 1), options);
     if (!whole.startsWith(prompt) || !text.startsWith(whole)) {
       throw new TextError(
-        template.file,
+        coder.templateFile,
         `renders message ${i + 1} of ${name} differently once more follows; learn from the last message only`,
       );
     }
-    take(prompt.length, 0);
-    take(whole.length, 1);
+    await take(prompt.length, 0);
+    await take(whole.length, 1);
   }
-  const times = imageRepeats(tokenizer, ids, options);
+  const times = imageRepeats(coder.vocabulary, ids, options);
   return { text, ids: repeat(ids, times), completionMask: Uint8Array.from(repeat(mask, times)) };
 }
 
-function imageRepeats(tokenizer: Tokenizer, ids: readonly number[], options: PromptOptions): number[] {
+function imageRepeats(vocabulary: Vocabulary, ids: readonly number[], options: PromptOptions): number[] {
   const counts = options.imageCounts ?? [];
-  const imageTokenId = options.imageTokenId ?? tokenizer.tokenId(IMAGE_PAD);
+  const imageTokenId = options.imageTokenId ?? vocabulary.tokenId(IMAGE_PAD);
   if (imageTokenId === undefined) {
     if (counts.length === 0) return ids.map(() => 1);
-    throw new TextError(tokenizer.file, `has no token ${IMAGE_PAD}, so it cannot take images`);
+    throw new TextError(vocabulary.file, `has no token ${IMAGE_PAD}, so it cannot take images`);
   }
   return repeats(ids, imageTokenId, counts, options.name ?? 'the prompt');
 }

@@ -29,6 +29,7 @@ export function folderOf(files: Readonly<Record<string, unknown>>): ReadFile {
   return async (name) => {
     const file = files[name];
     if (file === undefined) return undefined;
+    if (file instanceof Uint8Array) return file;
     return new TextEncoder().encode(typeof file === 'string' ? file : JSON.stringify(file));
   };
 }

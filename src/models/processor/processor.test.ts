@@ -1,5 +1,5 @@
 /** From conversations with pictures to ids and patches, on a model folder without weights. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -86,6 +86,20 @@ describe('an encoder', () => {
     });
     expect(lesson.ids.subarray(0, prompt.ids.length)).toEqual(prompt.ids);
     expect(lesson.mask.indexOf(1)).toBe(prompt.ids.length);
+  });
+
+  it('gives the same with a template that is not known, which runs elsewhere', async () => {
+    const folder = join(dir, 'other');
+    await cp(join(dir, 'model'), folder, { recursive: true });
+    await appendFile(join(folder, 'chat_template.jinja'), '{# not as published #}');
+    const other = new PromptEncoder(config, await loadProcessor(folder, config));
+    const question = asks(bytesPicture('f', await png(56, 84)));
+    const lesson = [...question, { role: 'assistant', content: 'A lung.' }];
+    expect(await other.prompt(question, { name: 'p' })).toEqual(
+      await encoder.prompt(question, { name: 'p' }),
+    );
+    expect(await other.lesson(lesson, { name: 'p' })).toEqual(await encoder.lesson(lesson, { name: 'p' }));
+    expect(await other.text('x y', [], { name: 'p' })).toEqual(await encoder.text('x y', [], { name: 'p' }));
   });
 
   it('refuses, by the name of the prompt, what the model cannot take', async () => {

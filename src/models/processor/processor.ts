@@ -1,6 +1,6 @@
 /** Text and pictures of one model folder: tokenizer, chat template, image settings. */
 import { folderReader } from '../../platform/files.js';
-import { type ChatTemplate, loadChatTemplate, loadTokenizer, type Tokenizer } from '../../text/index.js';
+import { openCoder, type TextCoder, type Vocabulary } from '../../text/index.js';
 import {
   cutPatches,
   DEFAULT_IMAGE_CONFIG,
@@ -33,6 +33,9 @@ const COMPANIONS = [
   'processor_config.json',
 ];
 
+/** Bytes that such a file may have: twice the largest tokenizer that is published. */
+const MOST_BYTES = 64 * 2 ** 20;
+
 /** Settings of {@link loadProcessor}. */
 export interface ProcessorOptions {
   readonly minPixels?: number | null;
@@ -41,8 +44,7 @@ export interface ProcessorOptions {
 
 /** See above; `PromptEncoder` puts it to use. */
 export class Processor {
-  readonly tokenizer: Tokenizer;
-  readonly template: ChatTemplate;
+  readonly coder: TextCoder;
   readonly imageConfig: ImageConfig;
   /** Text files to save with every checkpoint, by name. */
   readonly files: Readonly<Record<string, string>>;
@@ -50,11 +52,15 @@ export class Processor {
   readonly #grids = new Map<string, Promise<Grid>>();
 
   /** Usually made by {@link loadProcessor}. */
-  constructor(parts: Pick<Processor, 'tokenizer' | 'template' | 'imageConfig' | 'files'>) {
-    this.tokenizer = parts.tokenizer;
-    this.template = parts.template;
+  constructor(parts: Pick<Processor, 'coder' | 'imageConfig' | 'files'>) {
+    this.coder = parts.coder;
     this.imageConfig = parts.imageConfig;
     this.files = parts.files;
+  }
+
+  /** What ids mean. */
+  get tokenizer(): Vocabulary {
+    return this.coder.vocabulary;
   }
 
   /** The grid that a picture will have, from its file's header; read once for pictures that have a key. */
@@ -103,15 +109,14 @@ export async function loadProcessor(
   config: ModelConfig,
   options: ProcessorOptions = {},
 ): Promise<Processor> {
-  const read = folderReader(dir);
+  const read = folderReader(dir, MOST_BYTES);
   const files: Record<string, string> = {};
   for (const name of COMPANIONS) {
     const bytes = await read(name);
     if (bytes) files[name] = new TextDecoder().decode(bytes);
   }
   return new Processor({
-    tokenizer: await loadTokenizer(read, dir),
-    template: await loadChatTemplate(read, dir),
+    coder: await openCoder(read, dir),
     imageConfig: await imageConfigOf(dir, config, options),
     files,
   });

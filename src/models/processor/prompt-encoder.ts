@@ -81,9 +81,8 @@ export class PromptEncoder {
 
   /** A conversation that the model shall continue. */
   async prompt(messages: readonly Message<Picture>[], options: EncodeOptions): Promise<EncodedPrompt> {
-    const { tokenizer, template } = this.processor;
     const media = await this.#look(imagesOf(messages), options.name);
-    const { ids } = encodePrompt(tokenizer, template, messages, media.options);
+    const { ids } = await encodePrompt(this.processor.coder, messages, media.options);
     return this.#checked(ids, media, { room: ONE_TOKEN, ...options });
   }
 
@@ -96,16 +95,15 @@ export class PromptEncoder {
     messages: readonly Message<Picture>[],
     options: EncodeOptions & { readonly learn?: 'last' | 'all' },
   ): Promise<EncodedLesson> {
-    const { tokenizer, template } = this.processor;
     const media = await this.#look(imagesOf(messages), options.name);
     const { learn = 'last' } = options;
-    const found = encodeConversation(tokenizer, template, messages, { ...media.options, learn });
+    const found = await encodeConversation(this.processor.coder, messages, { ...media.options, learn });
     return { ...this.#checked(found.ids, media, options), mask: found.completionMask };
   }
 
   /** A text as it is, without a template; pictures stand where it has their placeholder tokens. */
   async text(text: string, pictures: readonly Picture[], options: EncodeOptions): Promise<EncodedPrompt> {
-    const ids = this.processor.tokenizer.encode(text, { addSpecialTokens: true });
+    const ids = await this.processor.coder.encode(text, { addSpecialTokens: true });
     const media = await this.#look(pictures, options.name);
     const { imageCounts = [], imageTokenId } = media.options;
     const expanded =
