@@ -170,7 +170,7 @@ export async function fuzzReader(
 }
 
 /** What every sample promises, whatever file it came from. */
-function assertSound(sample: Sample): void {
+export function assertSound(sample: Sample): void {
   const bad = (what: string) => new Error(`unsound sample, ${what}: ${JSON.stringify(sample).slice(0, 500)}`);
   if (typeof sample.id !== 'string') throw bad('id');
   for (const image of sample.images) {
