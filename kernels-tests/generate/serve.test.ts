@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import OpenAI from 'openai';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { GenerationSession } from '../../src/cli/generation.js';
 import { ChatServer, type ChatServerOptions } from '../../src/cli/serving/server.js';
+import type { PromptEncoder } from '../../src/models/processor/index.js';
 import { tinySession } from './session.js';
 
 let tiny: Awaited<ReturnType<typeof tinySession>>;
@@ -236,6 +237,27 @@ async function inFlight(target: number): Promise<number> {
   const text = await (await fetch(`http://127.0.0.1:${target}/metrics`)).text();
   return Number(/^osler_requests_in_flight (\d+)$/m.exec(text)?.[1]);
 }
+
+it('decodes no picture for a client that has left', async () => {
+  const encoder = session.encoder as PromptEncoder;
+  const decoding = vi.spyOn(encoder, 'prepare').mockImplementation(
+    (_prompt, signal) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason));
+      }),
+  );
+  try {
+    const leaving = new AbortController();
+    const answer = client.chat.completions.create(hello, { signal: leaving.signal });
+    await expect.poll(() => decoding.mock.calls.length).toBe(1);
+    leaving.abort();
+    await expect(answer).rejects.toThrow();
+    await expect.poll(() => inFlight(port)).toBe(0);
+    expect(faults).toEqual([]);
+  } finally {
+    decoding.mockRestore();
+  }
+});
 
 describe('limits', () => {
   let limited: ChatServer;

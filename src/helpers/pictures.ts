@@ -1,6 +1,11 @@
 /** Decodes pictures for `vision/budget.ts`, which says why that needs a helper. */
 import { answerRequests } from '../platform/node/helper-child.js';
 import '../platform/node/install.js';
+import { endAboveMegabytes } from '../platform/node/memory-limit.js';
 import { answerPictureRequest, type PictureRequest } from '../vision/work.js';
 
+/** What the largest pictures need that may be decoded: 179 megapixels, four channels, 16 bits. */
+const MEGABYTES = 4096;
+
+endAboveMegabytes(MEGABYTES);
 answerRequests((request) => answerPictureRequest(request as PictureRequest));

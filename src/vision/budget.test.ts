@@ -62,10 +62,15 @@ describe('a helper', () => {
     expect(started.length).toBe(1);
   });
 
-  it('is not started for what is small', async () => {
+  it('is started neither for what is small nor for a header, unless that is deflated', async () => {
     const budget = new PictureBudget(helpers);
+    const files = await fixture<Record<string, { file: string }>>('dicoms.json');
+    const dicom = (name: string) => bytesPicture(name, fromBase64((files[name] as { file: string }).file));
     await budget.make(bytesPicture('a', await png(100, 100)), RESIZE);
+    const size = await budget.size(dicom('u12'));
     expect(started).toEqual([]);
+    expect(await budget.size(dicom('u12-deflated'))).toEqual(size);
+    expect(started.length).toBe(1);
   });
 });
 
@@ -112,8 +117,8 @@ describe('a budget', () => {
     const [decoded, waiting] = [new AbortController(), new AbortController()];
     fake.isStuck = true;
     const first = budget.make(picture, RESIZE, decoded.signal);
-    const second = budget.make(picture, RESIZE, waiting.signal);
     await expect.poll(() => fake.running).toBe(1);
+    const second = budget.make(picture, RESIZE, waiting.signal);
     waiting.abort();
     await expect(second).rejects.toMatchObject({ name: 'AbortError' });
     decoded.abort();

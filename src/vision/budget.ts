@@ -7,9 +7,10 @@
  */
 import { helpersIfAny } from '../platform/current.js';
 import { HelperPool } from '../platform/helper-pool.js';
-import { HelperError, type Helpers } from '../platform/ports/helpers.js';
+import { type Helper, HelperError, type Helpers } from '../platform/ports/helpers.js';
 import { Turnstile } from '../platform/turnstile.js';
 import type { ImageConfig } from './config.js';
+import { isDeflated } from './dicom/parse.js';
 import type { EncodeOptions } from './encode.js';
 import { ImageError } from './errors.js';
 import type { RgbImage } from './image.js';
@@ -118,7 +119,8 @@ export class PictureBudget {
 
   async #size(bytes: Uint8Array, name: string, signal?: AbortSignal): Promise<Size> {
     const request = { kind: 'size', bytes, name } as const;
-    const isHarmless = imageFormat(bytes) !== 'dicom' || bytes.length <= PARSED_IN_PLACE_BYTES;
+    const isHarmless =
+      imageFormat(bytes) !== 'dicom' || (bytes.length <= PARSED_IN_PLACE_BYTES && !isDeflated(bytes));
     return (isHarmless ? await doPictureWork(request) : await this.#ask(request, 0, signal)) as Size;
   }
 
@@ -126,15 +128,28 @@ export class PictureBudget {
   async #ask(request: PictureRequest, pixels: number, signal?: AbortSignal): Promise<PictureResult> {
     const pool = this.#pool;
     if (pool === undefined) return doPictureWork(request);
-    const { seconds } = this.#limits;
     const leave = await this.#workers.enter(1, signal);
     try {
       const helper = await pool.take();
-      const reply = (await helper.ask(request, { seconds, ...(signal && { signal }) })) as PictureReply;
-      if (pixels > KEPT_PIXELS) helper.end();
-      else pool.give(helper);
-      if ('result' in reply) return reply.result;
-      throw new ImageError(reply.file, reply.problem);
+      let isReusable = false;
+      try {
+        const reply = await this.#answer(helper, request, signal);
+        isReusable = pixels <= KEPT_PIXELS;
+        if ('result' in reply) return reply.result;
+        throw new ImageError(reply.file, reply.problem);
+      } finally {
+        if (isReusable) pool.give(helper);
+        else helper.end();
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  async #answer(helper: Helper, request: PictureRequest, signal?: AbortSignal): Promise<PictureReply> {
+    const { seconds } = this.#limits;
+    try {
+      return (await helper.ask(request, { seconds, ...(signal && { signal }) })) as PictureReply;
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof HelperError)) throw error;
@@ -143,8 +158,6 @@ export class PictureBudget {
           ? `takes more than ${seconds} s to decode; it is damaged, or too large: shrink it`
           : 'takes more memory to decode than there is for it; it is damaged, or too large: shrink it';
       throw new ImageError(request.name, problem, { cause: error });
-    } finally {
-      leave();
     }
   }
 }

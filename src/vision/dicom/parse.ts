@@ -38,6 +38,12 @@ export async function parseDicomFile(bytes: Uint8Array, name: string, maxPixels:
   }
 }
 
+/** Whether a file, if it is one, is deflated: what it holds may be far more than its bytes. */
+export function isDeflated(bytes: Uint8Array): boolean {
+  const syntax = transferSyntax(readMeta(bytes).uid);
+  return typeof syntax !== 'string' && syntax.deflated;
+}
+
 /** Where the meta header ends and the UID it holds. Reads no more than that, as what follows may be compressed. */
 function readMeta(bytes: Uint8Array): { uid: string; end: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
