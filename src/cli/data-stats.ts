@@ -3,15 +3,17 @@ import type { CommandModule } from 'yargs';
 import {
   type DatasetStats,
   datasetStats,
+  identifyingFields,
   imageFile,
   type Question,
   type QuestionStats,
 } from '../data/index.js';
 import { inOrder } from '../eval/tables.js';
+import { counted } from '../formats/counted.js';
 import { filePicture, pictureSize } from '../vision/index.js';
 import { type ReadArgs, readOptions, readQuestions, tellProblems } from './data-common.js';
 import { percent, textTable } from './table.js';
-import { print, printJson } from './terminal.js';
+import { print, printJson, tell } from './terminal.js';
 
 interface Args extends ReadArgs {
   readonly path: string;
@@ -55,6 +57,16 @@ async function badImages(questions: readonly Question[]): Promise<string[]> {
   return bad;
 }
 
+/** Says on the terminal which fields may tell who patients are. */
+function tellIdentifying(fields: Readonly<Record<string, number>>): void {
+  const found = Object.entries(fields).map(([name, records]) => `${name} (${counted(records, 'record')})`);
+  if (found.length === 0) return;
+  tell(
+    `warning: these fields may say who patients are: ${found.join(', ')}; Osler copies the fields of records as they are, ` +
+      'take out what should not go further',
+  );
+}
+
 /** The yargs command. */
 export const dataStats: CommandModule<object, Args> = {
   command: 'stats <path>',
@@ -76,11 +88,13 @@ export const dataStats: CommandModule<object, Args> = {
   handler: async (args) => {
     const { questions, problems } = await readQuestions(args.path, args);
     const stats = datasetStats(questions);
+    const identifying = identifyingFields(questions);
     const bad = args['check-images'] ? await badImages(questions) : undefined;
     if (args.json) {
       printJson({
         ...stats,
         ...(bad ? { badImages: bad } : {}),
+        identifying,
         problems: problems.map(({ message }) => message),
       });
     } else {
@@ -98,6 +112,7 @@ export const dataStats: CommandModule<object, Args> = {
       ];
       print(text.join('\n\n'));
       tellProblems(problems);
+      tellIdentifying(identifying);
     }
     if (bad && bad.length > 0) process.exitCode = 1;
   },

@@ -11,6 +11,7 @@ export { type Asked, asked } from './asked.js';
 export { type Conversation, isConversation } from './conversation.js';
 export { type Dataset, loadDataset, type ReadOptions, readDataset } from './dataset.js';
 export { DataError, type Place } from './errors.js';
+export { identifyingFields } from './identifying.js';
 export { imageFile, imageKey, imageName, pathProblem, pictureOf, withPictures } from './images.js';
 export * from './modalities.js';
 export { shuffleOptions } from './options.js';

@@ -20,6 +20,8 @@ export interface PixelHeader {
 
 const GREY = ['MONOCHROME1', 'MONOCHROME2', 'PALETTE COLOR'];
 const COLOUR = ['RGB', 'YBR_FULL', 'YBR_FULL_422', 'YBR_ICT', 'YBR_RCT'];
+/** Words that messages may repeat: in a damaged file anything may stand in their place, names of patients too. */
+const NAMED = [...GREY, ...COLOUR, 'CMYK', 'ARGB', 'HSV', 'YBR_PARTIAL_420', 'YBR_PARTIAL_422'];
 
 /** Reads and checks the image attributes. */
 export function readPixelHeader({ dataSet, name }: DicomFile, maxPixels: number): PixelHeader {
@@ -48,9 +50,8 @@ export function readPixelHeader({ dataSet, name }: DicomFile, maxPixels: number)
   const photometric = dataSet.string('x00280004') ?? (samplesPerPixel === 1 ? 'MONOCHROME2' : 'RGB');
   const known = samplesPerPixel === 1 ? GREY : samplesPerPixel === 3 ? COLOUR : [];
   if (!known.includes(photometric)) {
-    fail(
-      `has ${samplesPerPixel} samples a pixel in ${JSON.stringify(photometric.slice(0, 32))}, which is not supported`,
-    );
+    const colours = NAMED.includes(photometric) ? `"${photometric}"` : 'colours of an unknown kind';
+    fail(`has ${samplesPerPixel} samples a pixel in ${colours}, which is not supported`);
   }
   const frames = dataSet.intString('x00280008') ?? 1;
   if (!Number.isSafeInteger(frames) || frames < 1) fail(`has ${frames} frames`);

@@ -54,6 +54,7 @@ export function transferSyntax(uid: string): TransferSyntax | string {
   const coding = suffix === undefined ? undefined : READABLE[suffix];
   if (coding !== undefined) return { coding, bigEndian: suffix === '.2', deflated: suffix === '.1.99' };
   const name = suffix === undefined ? undefined : NAMES.find(([start]) => suffix.startsWith(start))?.[1];
-  const kind = name === undefined ? 'an unknown transfer syntax' : name;
-  return `is stored as ${kind} (${uid.slice(0, 64).replace(/[^0-9.]+/g, '?')}), which is not supported; convert it with gdcmconv --raw`;
+  // Other UIDs are not repeated: in a damaged file this may be that of a patient's study.
+  const shown = suffix !== undefined && /^(\.\d{1,3}){1,3}$/.test(suffix) ? ` (${uid})` : '';
+  return `is stored as ${name ?? 'an unknown transfer syntax'}${shown}, which is not supported; convert it with gdcmconv --raw`;
 }
