@@ -144,7 +144,7 @@ export function template(bytes) {
       { role: 'system', content: 'Be brief.' },
       { role: 'user', content: [{ type: 'image' }, { type: 'text', text: 'What is it?' }] },
     ];
-    new ChatTemplate(text(bytes)).render(messages, { addGenerationPrompt: true });
+    new ChatTemplate({ source: text(bytes) }).render(messages, { addGenerationPrompt: true });
   });
 }
 
