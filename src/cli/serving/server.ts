@@ -133,6 +133,7 @@ export class ChatServer {
       cache_slots_used: { help: 'Tokens held in the KV cache.', value: used },
       cache_slots: { help: 'Tokens that the KV cache has room for.', value: capacity },
       device_bytes: { help: 'Device memory in use.', value: gpu.memory().liveTotal },
+      pipelines: { help: 'Kernels compiled.', value: gpu.caches.pipelines },
       device_lost: { help: '1 when the device was lost.', value: this.#deviceLost ? 1 : 0 },
     });
     response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
