@@ -4,7 +4,7 @@ import '../platform/node/install.js';
 import { endAboveMegabytes } from '../platform/node/memory-limit.js';
 import { answerPictureRequest, type PictureRequest } from '../vision/work.js';
 
-/** What the largest pictures need that may be decoded: 179 megapixels, four channels, 16 bits. */
+/** The largest pictures that may be decoded, 179 megapixels of four channels with 16 bits, take 2700. */
 const MEGABYTES = 4096;
 
 endAboveMegabytes(MEGABYTES);
