@@ -12,7 +12,8 @@ import * as fs from 'node:fs';
 import path from 'node:path';
 import type { AptRecipe } from './apt.js';
 import { installedDrivers } from './installed.js';
-import { installedMesa, installMesa, type Mesa, mesaRecipes } from './mesa.js';
+import { installedMesa, installMesa, mesaRecipes } from './mesa.js';
+import type { Mesa } from './mesa-folder.js';
 import { runtimeFolder } from './paths.js';
 import { DRIVERS, parseDriver, plan, type Situation, type Step, vectorWidth } from './plan.js';
 import { type FoundAdapter, type Probe, probe } from './probe.js';
@@ -187,7 +188,7 @@ class Attempt {
 }
 
 function mesaEnv(mesa: Mesa, tuning: Readonly<Record<string, string>>): Record<string, string> {
-  return { ...tuning, VK_DRIVER_FILES: mesa.icd, VK_ICD_FILENAMES: mesa.icd };
+  return { ...tuning, VK_DRIVER_FILES: mesa.icds.lvp, VK_ICD_FILENAMES: mesa.icds.lvp };
 }
 
 /** Settings that make lavapipe fast and its loader quiet; hardware drivers do not read them. */
