@@ -19,8 +19,17 @@ export default defineConfig({
         },
       ]
     : [],
+  // Benchmarks name the engine as they do once built; tests run its sources.
+  resolve: {
+    alias: [{ find: /^#osler\/(.*)\.js$/, replacement: path.join(import.meta.dirname, 'src', '$1.ts') }],
+  },
   test: {
-    include: ['kernels-tests/**/*.test.ts', 'src/**/*.test.ts', 'scripts/**/*.test.ts'],
+    include: [
+      'kernels-tests/**/*.test.ts',
+      'src/**/*.test.ts',
+      'scripts/**/*.test.ts',
+      'bench/instrument/*.test.ts',
+    ],
     setupFiles: ['src/platform/node/install.ts', 'kernels-tests/support/after-file.ts'],
     // One thread and no isolation: all files share one GPU device and its pipeline cache. On the software
     // driver compiling a pipeline costs more than most tests do.

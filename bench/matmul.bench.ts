@@ -1,7 +1,7 @@
 /** Products in the three layouts, matrix-vector products as in a decode step, and training shapes. */
-import type { Gpu } from '#osler/gpu/index.js';
+import { type Gpu, Rehearsal } from '#osler/gpu/index.js';
 import { type MatmulOptions, matmul } from '#osler/kernels/matmul.js';
-import { bytesOf, type DType, encode, fromHost } from '#osler/tensor/index.js';
+import { bytesOf, type DType, empty, encode, fromHost } from '#osler/tensor/index.js';
 import { type BenchCase, disposeAll } from './case.js';
 
 type Layout = 'NN' | 'NT' | 'TN';
@@ -21,13 +21,14 @@ function product(name: string, layout: Layout, [M, N, K]: readonly number[], ext
     bytes: 4 * M * K + 4 * M * N + bytesOf(dtype, N * K),
     ...rest,
     setup(gpu) {
-      const noise = (n: number, as: DType) =>
-        encode(
-          Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7)),
-          as,
-        );
-      const a = fromHost(gpu, noise(M * K, 'f32'), transposeA ? [K, M] : [M, K], 'f32');
-      const b = fromHost(gpu, noise(N * K, dtype), transposeB ? [N, K] : [K, N], dtype);
+      const noise = (shape: readonly [number, number], as: DType) => {
+        // Where nothing is computed nobody reads it, and large ones take seconds to make.
+        if (gpu instanceof Rehearsal) return empty(gpu, shape, { dtype: as });
+        const values = Float32Array.from({ length: shape[0] * shape[1] }, (_, i) => Math.sin(i * 1.7));
+        return fromHost(gpu, encode(values, as), shape, as);
+      };
+      const a = noise(transposeA ? [K, M] : [M, K], 'f32');
+      const b = noise(transposeB ? [N, K] : [K, N], dtype);
       return {
         run: () => matmul(a, b, { transposeA, transposeB, ...options }).dispose(),
         dispose: () => disposeAll(a, b),

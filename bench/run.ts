@@ -60,7 +60,8 @@ export async function runBench(options: BenchOptions): Promise<void> {
   await gpu.destroy();
 }
 
-async function loadCases(filter = ''): Promise<BenchCase[]> {
+/** All benchmarks whose "family name shape" contains a text. */
+export async function loadCases(filter = ''): Promise<BenchCase[]> {
   const folder = new URL('.', import.meta.url);
   const files = readdirSync(folder).filter((name) => name.endsWith('.bench.js'));
   const cases: BenchCase[] = [];

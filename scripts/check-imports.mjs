@@ -90,12 +90,13 @@ function read(folder, recursive) {
 }
 
 function benchProblems() {
-  return [...read('bench', false)].flatMap(([file, text]) =>
+  const up = /^(\.\.\/)+src\//;
+  return [...read('bench', true)].flatMap(([file, text]) =>
     importsOf(text, file)
-      .filter(({ specifier }) => specifier?.startsWith('../src/'))
+      .filter(({ specifier }) => up.test(specifier))
       .map(
         ({ specifier, line }) =>
-          `bench/${file}:${line}: imports ${specifier}; write ${specifier.replace('../src/', '#osler/')}`,
+          `bench/${file}:${line}: imports ${specifier}; write ${specifier.replace(up, '#osler/')}`,
       ),
   );
 }

@@ -108,6 +108,7 @@ const ran = new Set();
 async function runOsler(given, kit, running) {
   const [command] = given;
   if (given.includes('--peers')) return 'skipped: installs the peers, 470 MB, and takes minutes';
+  if (given.includes('--isa')) return "skipped: fetches real GPUs' drivers, 60 MB, and compiles for minutes";
   const words = await madeSmall(given);
   // Different words may come to the same when they are made small.
   if (ran.has(words.join(' '))) return undefined;

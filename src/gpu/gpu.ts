@@ -206,6 +206,12 @@ export class Gpu {
     });
   }
 
+  /** Compiles a kernel without running it, as `launch` would. */
+  compile(path: string, { defines = NONE, constants = NONE }: Omit<LaunchOptions, 'groups'>): void {
+    this.#assertAlive();
+    this.#pipelines.pipeline(path, defines, constants);
+  }
+
   /** Records a copy between buffers; offsets and size are multiples of 4. */
   copy(from: BufferRange, to: BufferRange, size = from.size): void {
     this.#assertAlive();

@@ -13,6 +13,6 @@ export type { BufferRange } from './pipelines.js';
 export { type MemoryReport, type PoolBuffer, PURPOSES, type Purpose } from './pool.js';
 export { chromeTrace, type ProfileEvent, summarise } from './profile.js';
 export type { Recording } from './recording.js';
-export { type DeviceTraits, Rehearsal } from './rehearsal.js';
+export { ANY_GPU, type DeviceTraits, Rehearsal } from './rehearsal.js';
 export type { Defines } from './wgsl/defines.js';
 export type { ShaderSource } from './wgsl/source.js';

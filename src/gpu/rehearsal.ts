@@ -20,7 +20,7 @@ export interface DeviceTraits {
 const BOUNDLESS = Number.MAX_SAFE_INTEGER;
 
 /** Hardware that binds whatever there is, for whoever has no device at hand. */
-const ANY_GPU: DeviceTraits = {
+export const ANY_GPU: DeviceTraits = {
   info: {
     name: 'any GPU',
     vendor: '',
@@ -60,7 +60,7 @@ export class Rehearsal extends Gpu {
   }
 
   /** Drops the kernel. */
-  override launch(): void {}
+  override launch(..._: Parameters<Gpu['launch']>): void {}
 
   /** Drops the copy. */
   override copy(): void {}
@@ -75,7 +75,7 @@ export class Rehearsal extends Gpu {
   override async sync(): Promise<void> {}
 
   /** Refuses: nothing was computed. */
-  override async read(): Promise<ArrayBuffer> {
+  override async read(..._: Parameters<Gpu['read']>): Promise<ArrayBuffer> {
     throw new OslerError('value', 'a rehearsal computes nothing, so nothing can be read from it');
   }
 }

@@ -13,7 +13,7 @@ import {
   isFloatDtype,
   toF32,
 } from '../../formats/dtypes.js';
-import type { Gpu, Rehearsal } from '../../gpu/index.js';
+import type { Gpu } from '../../gpu/index.js';
 import { part } from '../../kernels/support.js';
 import { Parameters } from '../../nn/parameters.js';
 import {
@@ -160,8 +160,8 @@ function room(gpu: Gpu, { shape, role }: ParameterSpec, dtype: FloatDType): Tens
   return empty(gpu, shape, { dtype: large ? dtype : 'f32', purpose: 'weights' }).keep();
 }
 
-/** The weights that would be loaded, on a device that only counts: for plans. */
-export function weightsOnPaper(gpu: Rehearsal, config: ModelConfig, dtype: WeightDtype): Parameters {
+/** Room for the weights that would be loaded, with nothing in it: for plans, and for whoever fills it in another way. */
+export function weightsOnPaper(gpu: Gpu, config: ModelConfig, dtype: WeightDtype): Parameters {
   const parameters = new Parameters();
   for (const spec of parameterSpecs(config)) {
     parameters.set(spec.name, room(gpu, spec, dtype === 'auto' ? fromTorch(config.dtype) : dtype));

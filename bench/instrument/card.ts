@@ -1,0 +1,134 @@
+/** A GRPO step phase by phase: as predicted for cards, and as measured on the machine's own adapter beside it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { measureRoofline } from '#osler/kernels/roofline.js';
+import { PUBLISHED } from '#osler/models/init/init.js';
+import { openGpu } from '#osler/platform/launcher/open.js';
+import { CARDS } from './cards.js';
+import type { Launches } from './launches.js';
+import { type HostCost, type PredictedPhase, predict } from './predict.js';
+import { recordStep } from './record.js';
+import {
+  configOf,
+  fill,
+  learn,
+  makeModel,
+  makeTrainer,
+  PHASES,
+  type Phase,
+  rollOut,
+  SMALL_STEP,
+  STEP,
+  type StepShape,
+} from './step.js';
+
+/** A predicted step. */
+export interface CardPrediction {
+  readonly card: string;
+  /** Of the whole step. */
+  readonly seconds: number;
+  readonly phases: readonly PredictedPhase[];
+}
+
+/** A measured step beside its prediction from the adapter's own measured roofline. */
+export interface CardMeasurement {
+  readonly model: string;
+  readonly shape: StepShape;
+  readonly adapter: { readonly name: string; readonly driver: string; readonly tier: string };
+  readonly phases: readonly (PredictedPhase & { readonly measuredSeconds: number })[];
+}
+
+/** Predictions for all cards of the table. */
+export async function predictCards(model: string): Promise<CardPrediction[]> {
+  const host = committedHostCost();
+  const predictions: CardPrediction[] = [];
+  for (const card of CARDS) {
+    const phases = predict(await recordStep(model, { traits: card.traits }), STEP, card, host);
+    predictions.push({ card: card.name, seconds: secondsOf(phases), phases });
+  }
+  return predictions;
+}
+
+/** Measures on the adapter of this machine, which `ensureDriver` has found: the second of two steps. */
+export async function measureCard(model: string): Promise<CardMeasurement> {
+  const shape = Object.hasOwn(PUBLISHED, model) ? STEP : SMALL_STEP;
+  const gpu = await openGpu();
+  const { f32, matrix, bandwidth, dispatchMicroseconds } = await measureRoofline(gpu);
+  const card = { f32, matrix, bandwidth, launch: dispatchMicroseconds / 1e6 };
+  const predicted = predict(await recordStep(model, { traits: gpu, shape }), shape, card);
+  const trainer = makeTrainer(makeModel(gpu, configOf(model), true));
+  fill(trainer.model);
+  const spent = new Map<Phase, number>();
+  let current: Phase | null = null;
+  let since = 0;
+  const begin = (phase: Phase | null) => {
+    const now = performance.now();
+    if (current) spent.set(current, (spent.get(current) ?? 0) + (now - since) / 1000);
+    current = phase;
+    since = now;
+  };
+  for (let step = 0; step < 2; step++) {
+    spent.clear();
+    await rollOut(trainer.model, shape, begin);
+    await learn(trainer, shape, begin);
+  }
+  const { info, tier } = gpu;
+  trainer.optimizer.dispose();
+  trainer.model.dispose();
+  await gpu.destroy();
+  return {
+    model,
+    shape,
+    adapter: { name: info.name, driver: info.driver, tier },
+    phases: predicted.map((row) => ({ ...row, measuredSeconds: spent.get(row.phase) ?? 0 })),
+  };
+}
+
+/** What launches cost the host where the committed table was made. */
+function committedHostCost(): HostCost | undefined {
+  const file = new URL('../../../bench/results/isa/launches.json', import.meta.url);
+  if (!existsSync(file)) return undefined;
+  const { decode, training } = JSON.parse(readFileSync(file, 'utf8')) as Launches;
+  const step = decode.find(({ batch, lora }) => batch === 32 && lora);
+  const pass = training.find(({ lora }) => lora);
+  if (!step || !pass) return undefined;
+  return { encoded: pass.hostMs / 1000 / pass.launches, replayed: step.hostMs / 1000 / step.total };
+}
+
+function secondsOf(phases: readonly PredictedPhase[]): number {
+  return phases.reduce((sum, { seconds }) => sum + seconds, 0);
+}
+
+const seconds = (value: number) => `${value.toFixed(value < 1 ? 3 : 1)} s`.padStart(9);
+
+/** For people. */
+export function predictionText(model: string, predictions: readonly CardPrediction[]): string {
+  const { prompts, completions, tokens } = STEP;
+  const lines = [
+    `PREDICTION, not a measurement: a LoRA GRPO step of ${model}, ${prompts} prompts x ${completions} completions x ${tokens} tokens, if kernels`,
+    "reached the makers' peaks; what bounds each phase stands behind it. `osler bench --card` measures.",
+    '',
+    `${'card'.padEnd(14)}${PHASES.map((phase) => phase.padEnd(18)).join('')}step`,
+  ];
+  for (const { card, phases, seconds: all } of predictions) {
+    const cells = phases.map((phase) => `${seconds(phase.seconds).trim()} ${phase.bound}`.padEnd(18));
+    lines.push(`${card.padEnd(14)}${cells.join('')}${seconds(all).trim()}`);
+  }
+  return lines.join('\n');
+}
+
+/** For people. */
+export function measurementText({ model, shape, adapter, phases }: CardMeasurement): string {
+  const { prompts, completions, tokens } = shape;
+  const measured = phases.reduce((sum, { measuredSeconds }) => sum + measuredSeconds, 0);
+  const row = (name: string, predicted: number, bound: string, own: number) =>
+    `${name.padEnd(10)}${seconds(predicted)}  ${bound.padEnd(10)}${seconds(own)}${(own / predicted).toFixed(1).padStart(8)}x`;
+  return [
+    `${adapter.name}, ${adapter.driver}, tier ${adapter.tier}: a LoRA GRPO step of ${model}, ${prompts} prompts x ${completions} completions x ${tokens} tokens`,
+    '',
+    'phase     predicted  bound      measured   ratio',
+    ...phases.map((p) => row(p.phase, p.seconds, p.bound, p.measuredSeconds)),
+    row('step', secondsOf(phases), '', measured),
+    '',
+    "Predicted: from the adapter's own measured roofline, which no kernel reaches.",
+  ].join('\n');
+}
