@@ -6,7 +6,6 @@ import { HELD_OUT } from '../demo/data.js';
 import { type DemoResult, runDemo } from '../demo/demo.js';
 import type { Score } from '../demo/exam.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
-import { importModule } from '../platform/node/import-module.js';
 import { type CommonArgs, commonOptions } from './common.js';
 import { openDevice } from './device.js';
 import { numbers, SEED } from './numbers.js';
@@ -74,7 +73,6 @@ export const demo: CommandModule<object, Args> = {
         seed: args.seed,
         full: args.full,
         short: args.short,
-        importModule,
         console: trainingConsole,
       });
       if (args.json) printJson(result);

@@ -2,7 +2,6 @@
 import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
-import { importModule } from '../platform/node/import-module.js';
 import { configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
 
 /** The yargs command. */
@@ -23,7 +22,7 @@ export const grpo: CommandModule<object, TrainingArgs> = {
   handler: async (args) => {
     const config = parseGrpoConfig(await configSource(args));
     await runTraining(args, config, (setting) =>
-      makeGrpoTask(setting, { folder: path.dirname(args.config), importModule }),
+      makeGrpoTask(setting, { folder: path.dirname(args.config) }),
     );
   },
 };

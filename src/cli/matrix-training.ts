@@ -8,7 +8,6 @@ import { inOrder } from '../eval/tables.js';
 import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
 import { folderReader, isFolder } from '../platform/files.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
-import { importModule } from '../platform/node/import-module.js';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';
 import type { TrainingConfig } from '../train/config/index.js';
 import { RunFolder } from '../train/run-folder.js';
@@ -97,7 +96,7 @@ async function trainOne(
     last !== undefined && (await isFolder(path.join(new RunFolder(dir).checkpoint(last), 'trainer-state')));
   const source = await configSource(args);
   const overwrite = resume ? {} : { overwrite_output_dir: true };
-  const environment = { folder: path.dirname(args.config), importModule };
+  const environment = { folder: path.dirname(args.config) };
   const result =
     method === 'sft'
       ? await runTraining({ ...args, resume }, { ...parseSftConfig(source), ...overwrite }, makeSftTask)

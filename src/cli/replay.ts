@@ -8,7 +8,6 @@ import { makeGrpoTask, parseGrpoConfig } from '../grpo/index.js';
 import { FileError } from '../platform/errors.js';
 import { namesIn, readWholeFile } from '../platform/files.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
-import { importModule } from '../platform/node/import-module.js';
 import { OSLER_VERSION } from '../platform/version.js';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';
 import type { ConfigSource } from '../train/config/index.js';
@@ -154,7 +153,7 @@ async function train(
     return await launchTraining({
       ...common,
       config: parseGrpoConfig(source),
-      makeTask: (setting) => makeGrpoTask(setting, { folder: modules, importModule }),
+      makeTask: (setting) => makeGrpoTask(setting, { folder: modules }),
     });
   } finally {
     release();

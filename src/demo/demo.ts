@@ -11,7 +11,6 @@ import { initModel } from '../models/init/init.js';
 import { atomicWrite, join, readWholeFile } from '../platform/files.js';
 import { loadPageAssets } from '../report/assets.js';
 import { writeReport } from '../report/write-report.js';
-import type { ImportModule } from '../rollout/rewards/index.js';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';
 import { learnMerges } from '../text/index.js';
 import { parseYamlFile } from '../train/config/index.js';
@@ -35,8 +34,6 @@ export interface DemoOptions {
   /** Every part of it, but of each only a little: what it measures means nothing. */
   readonly short: boolean;
   readonly console: Console;
-  /** Loads the recipe's rewards. */
-  readonly importModule: ImportModule;
 }
 
 /** A line of the demo's table. */
@@ -139,8 +136,7 @@ async function trainStage(
     ? await launchTraining({
         ...common,
         config: parseGrpoConfig(source),
-        makeTask: (setting) =>
-          makeGrpoTask(setting, { folder: options.recipes, importModule: options.importModule }),
+        makeTask: (setting) => makeGrpoTask(setting, { folder: options.recipes }),
       })
     : await launchTraining({ ...common, config: parseSftConfig(source), makeTask: makeSftTask });
   check(result.checkpoint, 'value', () => `${file} saves no checkpoint; set save_strategy`);

@@ -181,6 +181,7 @@ export class GrpoTask implements TrainingTask {
     this.#loaded?.reference?.dispose();
     void this.#loaded?.generator.dispose();
     this.#loaded = null;
+    for (const { score } of this.#preparation.rewards) score.close?.();
   }
 
   #ready(): Loaded {
@@ -321,7 +322,8 @@ function withTokenAdvantages(
 export interface GrpoEnvironment {
   /** Folder of the config file, which reward modules are relative to. */
   readonly folder: string;
-  readonly importModule: ImportModule;
+  /** Loads reward modules into this process; by default each has one of its own. */
+  readonly importModule?: ImportModule;
 }
 
 /** Reads the data of a config and makes the task; refuses what cannot work. */

@@ -1,5 +1,7 @@
 /** From rewards to advantages, with the numbers that TRL gets, NaN-aware: a reward that does not apply is not 0. */
 
+import { TrainingFailure } from '../train/non-finite.js';
+
 /** `group`: divide by each group's spread; `batch`: by that of the whole batch; `none`: only subtract the group's mean. */
 export const REWARD_SCALES = ['group', 'batch', 'none'] as const;
 
@@ -42,7 +44,7 @@ export function computeAdvantages(
     const centre = meanOf(scores);
     return {
       rewards,
-      advantages: scores.map((score) => finite((score - centre) / (spread + EPSILON))),
+      advantages: scores.map((score) => advantage(score, centre, spread + EPSILON)),
       zeroStd: scores.map(() => spread <= ZERO),
     };
   }
@@ -55,7 +57,7 @@ export function computeAdvantages(
     const spread = settings.scaleRewards === 'batch' ? batchSpread : standardDeviation(group);
     const divisor = settings.scaleRewards === 'none' ? 1 : spread + EPSILON;
     for (const reward of group) {
-      advantages.push(finite((reward - centre) / divisor));
+      advantages.push(advantage(reward, centre, divisor));
       zeroStd.push(spread <= ZERO);
     }
   }
@@ -117,6 +119,17 @@ function chunks<T>(values: readonly T[], size: number): T[][] {
   );
 }
 
-function finite(value: number): number {
-  return Number.isNaN(value) ? 0 : value;
+/** Where no reward applies, nothing is learned. */
+function advantage(reward: number, centre: number, divisor: number): number {
+  if (Number.isNaN(reward)) return 0;
+  const value = (reward - centre) / divisor;
+  if (isSingle(value)) return value;
+  throw new TrainingFailure(
+    `the advantage of a completion with reward ${reward} would be ${value.toPrecision(3)}, beyond single precision; scale the rewards or their weights down`,
+  );
+}
+
+/** Whether a number is finite in single precision, which is what the loss is computed and kept in. */
+export function isSingle(value: number): boolean {
+  return Number.isFinite(Math.fround(value));
 }

@@ -17,7 +17,7 @@ export interface Helpers {
 }
 
 /** The files of `src/helpers/`. */
-export type HelperName = 'parquet' | 'pictures' | 'text';
+export type HelperName = 'parquet' | 'pictures' | 'reward' | 'text';
 
 /** What a helper may take. */
 export interface HelperOptions {

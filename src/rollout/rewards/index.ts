@@ -1,6 +1,6 @@
 /** Rewards: what a completion is worth, and why. */
 export { buildRewards, earlierRewards, rewardFiles, rewardsField } from './config.js';
 export type { ImportModule, RewardContext } from './kind.js';
-export type { UserReward, UserRewardInput, UserRewardOutput } from './module.js';
 export { type Reward, type RewardResult, type RewardSample, scoreAll } from './reward.js';
 export type { RewardConfig } from './table.js';
+export type { UserReward, UserRewardInput, UserRewardOutput } from './user-reward.js';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { AnswerStyle } from '../../data/index.js';
 import type { Judge } from './reward.js';
 
-/** Loads a module given by path; the command line has one for TypeScript and JavaScript. */
+/** Loads a module given by path, into this process. */
 export type ImportModule = (path: string) => Promise<unknown>;
 
 /** What rewards need to know of the run. */
@@ -12,7 +12,8 @@ export interface RewardContext {
   readonly maxCompletionLength: number;
   /** Folder of the config, which modules are relative to. */
   readonly folder: string;
-  readonly importModule: ImportModule;
+  /** Loads modules into this process; by default each has a process of its own, where the platform has helpers. */
+  readonly importModule?: ImportModule;
 }
 
 /** Says what is wrong with a field of the entry. */

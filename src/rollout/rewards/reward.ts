@@ -2,6 +2,7 @@
 
 import type { Sample } from '../../data/index.js';
 import { TrainingFailure } from '../../train/non-finite.js';
+import { isSingle, weightedSum } from '../advantages.js';
 
 /** A completion to be judged, with what it answers. */
 export interface RewardSample {
@@ -33,7 +34,22 @@ export interface RewardResult {
 }
 
 /** Judges one completion. */
-export type Judge = (sample: RewardSample) => RewardResult | Promise<RewardResult>;
+export interface Judge {
+  (sample: RewardSample): RewardResult | Promise<RewardResult>;
+  /** Frees what it holds; it judges no more. */
+  close?(): void;
+}
+
+/** A judge that failed while it judged several samples: which of them it was. */
+export class JudgementError extends Error {
+  readonly sample: RewardSample;
+
+  /** The message goes on from the reward and the sample. */
+  constructor(sample: RewardSample, message: string) {
+    super(message);
+    this.sample = sample;
+  }
+}
 
 /** A judge and what its word counts. */
 export interface Reward {
@@ -51,14 +67,32 @@ export async function scoreAll(
   rewards: readonly Reward[],
   samples: readonly RewardSample[],
 ): Promise<RewardResult[][]> {
-  return Promise.all(samples.map((sample) => Promise.all(rewards.map((reward) => scoreOne(reward, sample)))));
+  return Promise.all(
+    samples.map(async (sample) => {
+      const results = await Promise.all(rewards.map((reward) => scoreOne(reward, sample)));
+      checkSum(rewards, sample, results);
+      return results;
+    }),
+  );
 }
+
+/** Refuses rewards that are too large together. */
+function checkSum(rewards: readonly Reward[], sample: RewardSample, results: readonly RewardResult[]): void {
+  const values = results.map(({ value }) => value);
+  const weights = rewards.map(({ weight }) => weight);
+  const sum = weightedSum(values, weights);
+  if (values.every((value) => value === null) || isSingle(sum)) return;
+  throw new TrainingFailure(`the weighted rewards of ${placeOf(sample)} add up to ${sum}, ${TOO_LARGE}`);
+}
+
+const TOO_LARGE = 'more than single precision holds (3.4e38); scale them down';
 
 async function scoreOne(reward: Reward, sample: RewardSample): Promise<RewardResult> {
   let result: RewardResult;
   try {
     result = await reward.score(sample);
   } catch (error) {
+    if (error instanceof JudgementError) throw failure(reward, error.sample, error.message);
     throw failure(reward, sample, `failed: ${error instanceof Error ? error.message : String(error)}`);
   }
   const { value } = result;
@@ -69,16 +103,15 @@ async function scoreOne(reward: Reward, sample: RewardSample): Promise<RewardRes
       `gave ${value}; a reward is a finite number, or null where it does not apply`,
     );
   }
+  if (value !== null && !isSingle(value)) throw failure(reward, sample, `gave ${value}, ${TOO_LARGE}`);
   return result;
 }
 
-function failure(
-  reward: Reward,
-  { record, sample, completion }: RewardSample,
-  problem: string,
-): TrainingFailure {
+function failure(reward: Reward, sample: RewardSample, problem: string): TrainingFailure {
+  return new TrainingFailure(`reward "${reward.name}" on ${placeOf(sample)} ${problem}`);
+}
+
+function placeOf({ record, sample, completion }: RewardSample): string {
   const start = completion.length > 80 ? `${completion.slice(0, 80)}…` : completion;
-  return new TrainingFailure(
-    `reward "${reward.name}" on completion ${sample} of question ${JSON.stringify(record.id)} (${JSON.stringify(start)}) ${problem}`,
-  );
+  return `completion ${sample} of question ${JSON.stringify(record.id)} (${JSON.stringify(start)})`;
 }

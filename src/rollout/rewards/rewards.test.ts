@@ -147,6 +147,16 @@ describe('a config', () => {
     expect(scores[0].map(({ value }) => value)).toEqual([1, 0, 0]);
   });
 
+  it('refuses weighted rewards that are too large together', async () => {
+    const rewards = await build([
+      { name: 'length', min_tokens: 0, weight: 3e38 },
+      { name: 'length', label: 'again', weight: 3e38 },
+    ]);
+    await expect(scoreAll(rewards, [sample('x', [1])])).rejects.toThrow(
+      'the weighted rewards of completion 2 of question "q1" ("x") add up to 6e+38, more than single precision holds',
+    );
+  });
+
   it('keeps of an entry what is its own, also where an earlier version kept everything', () => {
     const entry = { name: 'length', weight: 1, label: null, min_tokens: 0, max_tokens: 3 };
     expect(rewardsField.parse([{ name: 'length', max_tokens: 3 }])).toEqual([entry]);
