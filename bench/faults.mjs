@@ -13,8 +13,8 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { difference, filesBelow } from './faults/compare.mjs';
 import { CONFIGS, prepare } from './faults/configs.mjs';
-import { canMount, KINDS } from './faults/kinds.mjs';
-import { badEnd, train } from './faults/process.mjs';
+import { canMount, KINDS, unmountBelow } from './faults/kinds.mjs';
+import { badEnd, endAll, train } from './faults/process.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -153,8 +153,11 @@ async function main() {
   process.exitCode = broken > 0 ? 1 : 0;
 }
 
-try {
-  await main();
-} finally {
+// Also where the campaign itself is told to end: its runs are processes of groups of their own, and have mounts.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => process.exit(1));
+process.on('exit', () => {
+  endAll();
+  if (allowed.mounts) unmountBelow(dir);
   rmSync(dir, { recursive: true, force: true });
-}
+});
+await main();

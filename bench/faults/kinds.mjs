@@ -54,6 +54,15 @@ function mount(...words) {
   if (status !== 0) throw new Error(`mount: ${stderr}`);
 }
 
+/** Takes away the mounts in a folder, if there are any left. */
+export function unmountBelow(folder) {
+  const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
+  const paths = mounts
+    .map((line) => line.split(' ')[1] ?? '')
+    .filter((place) => place.startsWith(`${folder}/`));
+  for (const place of paths) spawnSync('umount', ['-l', place]);
+}
+
 /** Whether this machine lets us mount. */
 export function canMount(folder) {
   mkdirSync(folder, { recursive: true });

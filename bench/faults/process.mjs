@@ -6,6 +6,13 @@ import { fileURLToPath } from 'node:url';
 /** The command line of this checkout. */
 export const osler = fileURLToPath(new URL('../../scripts/osler.mjs', import.meta.url));
 
+const living = new Set();
+
+/** Kills whatever still runs. */
+export function endAll() {
+  for (const signal of living) signal('SIGKILL');
+}
+
 /**
  * Starts a training run.
  *
@@ -39,6 +46,7 @@ export function train({ dir, config, run, resume = false, deadline, preload, env
       // It has ended by itself.
     }
   };
+  living.add(signal);
   const timer = setTimeout(() => {
     hung = true;
     signal('SIGCONT');
@@ -47,6 +55,7 @@ export function train({ dir, config, run, resume = false, deadline, preload, env
   const done = new Promise((resolve) => {
     child.on('close', (code, by) => {
       clearTimeout(timer);
+      living.delete(signal);
       resolve({ code, signal: by, hung, said });
     });
   });
