@@ -90,7 +90,7 @@ function committedHostCost(): HostCost | undefined {
   const { decode, training } = JSON.parse(readFileSync(file, 'utf8')) as Launches;
   const step = decode.find(({ batch, lora }) => batch === 32 && lora);
   const pass = training.find(({ lora }) => lora);
-  if (!step || !pass) return undefined;
+  if (!step || !pass?.hostMs) return undefined;
   return { encoded: pass.hostMs / 1000 / pass.launches, replayed: step.hostMs / 1000 / step.total };
 }
 

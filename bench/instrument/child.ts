@@ -9,6 +9,7 @@ import { writeSync } from 'node:fs';
 import { openGpu } from '#osler/platform/launcher/open.js';
 import { loadCases } from '../run.js';
 import { ANNOUNCE, type Order, type Report } from './order.js';
+import { weightOf } from './predict.js';
 import { recordAll } from './record.js';
 import type { Recorder, Use } from './recorder.js';
 import { PHASES, type Phase } from './step.js';
@@ -17,10 +18,11 @@ const order = JSON.parse(process.argv[2]) as Order;
 const gpu = await openGpu({ software: false });
 const cases = order.benchmarks ? await loadCases() : [];
 const recorders = await recordAll(gpu, order.models, cases);
+const chosen = order.hottest ? hottest(recorders.get(order.models[0]) as Recorder, order.hottest) : null;
 const pipelines = new Map<string, Record<string, readonly Use[]>>();
 for (const [model, recorder] of recorders) {
   for (const { name, path, options, uses } of recorder.pipelines) {
-    if (order.only && !order.only.includes(name)) continue;
+    if (chosen && !chosen.has(name)) continue;
     const known = pipelines.get(name);
     if (known) {
       known[model] = uses;
@@ -47,6 +49,11 @@ process.exit(0);
 function launchesOf(recorder: Recorder): Record<Phase, number> {
   const entries = PHASES.map((phase) => [phase, recorder.total(phase).launches]);
   return Object.fromEntries(entries) as Record<Phase, number>;
+}
+
+function hottest({ pipelines: all }: Recorder, most: number): Set<string> {
+  const sorted = all.toSorted((a, b) => weightOf(b, b.uses) - weightOf(a, a.uses));
+  return new Set(sorted.slice(0, most).map(({ name }) => name));
 }
 
 /** A pipe takes a part at a time. */

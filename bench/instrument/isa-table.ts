@@ -1,10 +1,9 @@
 /** The table of `osler bench --isa`: as data, for people, and as Markdown. */
 import type { NullChip } from '#osler/platform/launcher/null-gpu.js';
-import { CARDS } from './cards.js';
 import type { ChipReport, IsaRow } from './isa.js';
-import { secondsOf } from './predict.js';
+import { weightOf } from './predict.js';
 import type { Statistics } from './statistics.js';
-import { type Phase, STEP } from './step.js';
+import type { Phase } from './step.js';
 
 /** A row as it is printed and kept. */
 export interface TableRow extends Statistics {
@@ -29,9 +28,6 @@ export interface IsaTable {
   readonly pipelines: readonly TableRow[];
 }
 
-/** The card whose roofline weighs pipelines. */
-const WEIGHING = CARDS.find(({ name }) => name === 'RTX 4090') as (typeof CARDS)[number];
-
 /** Makes the table; the models' first is the one that counts. */
 export function tableOf(
   reports: readonly ChipReport[],
@@ -53,12 +49,7 @@ export function tableOf(
 }
 
 function weighed(rows: readonly IsaRow[], model: string): TableRow[] {
-  const seconds = rows.map((row) =>
-    (row.uses[model] ?? []).reduce((sum, use) => {
-      const times = use.part === 'decode' ? STEP.tokens - 1 : 1;
-      return sum + times * secondsOf(row, use, WEIGHING).work;
-    }, 0),
-  );
+  const seconds = rows.map((row) => weightOf(row, row.uses[model] ?? []));
   const total = seconds.reduce((a, b) => a + b, 0);
   return rows
     .map(({ uses, ...row }, i) => ({ ...row, share: Number((seconds[i] / total).toFixed(4)) }))

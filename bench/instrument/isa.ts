@@ -55,15 +55,16 @@ async function compileIn(folder: string, mesa: Mesa, chip: NullChip, order: Orde
   });
   closeSync(outFd);
   closeSync(errFd);
-  const ended = new Promise<number | null>((resolve, reject) => {
+  const ended = new Promise<string>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', resolve);
+    child.on('close', (code, signal) => resolve(code === 0 ? '' : `it ended with ${code ?? signal}`));
   });
-  const [told, status] = await Promise.all([text(child.stdio[3] as Readable), ended]);
+  const [told, problem] = await Promise.all([text(child.stdio[3] as Readable), ended]);
   const printed = await byAnnouncement(createReadStream(err), driver);
-  if (status !== 0) {
-    const last = printed.other.join('\n').trim();
-    throw new Error(`the process on the null ${chip} failed: ${last || `it ended with ${status}`}`);
+  if (problem) {
+    const complaint = /^(Error|osler|kernel|OslerError)/;
+    const last = printed.other.find((line) => complaint.test(line));
+    throw new Error(`the process on the null ${chip} failed: ${last ?? problem}`);
   }
   const listed = driver.listing ? await byShader(createReadStream(out), driver) : [];
   const { pipelines, ...report } = JSON.parse(told) as Report;

@@ -25,37 +25,72 @@ export interface TrainingLaunches {
   readonly launches: number;
   readonly perLayer: number;
   readonly boundBytes: number;
-  readonly hostMs: number;
+  /** Null without an adapter: gradients of all weights do not fit into what the device pretends to have. */
+  readonly hostMs: number | null;
 }
 
 /** What `osler bench --launches` finds. */
 export interface Launches {
   readonly model: string;
   readonly device: string;
-  /** Host time is measured with so many layers, with an adapter and without, and scaled by launches. */
-  readonly timedLayers: { readonly lora: number; readonly full: number };
+  /** Host time is measured with so many layers, and scaled by launches. */
+  readonly timedLayers: number;
   readonly decode: readonly DecodeLaunches[];
   readonly training: readonly TrainingLaunches[];
 }
 
-/** Counts and measures on a null device, in a process of its own. */
+/** What a process is asked about: a decode step of so many samples, or (null) a training pass. */
+export interface Question {
+  readonly batch: number | null;
+  readonly lora: boolean;
+}
+
+/** What it says. */
+export interface Answer {
+  readonly device: string;
+  readonly found: DecodeLaunches | TrainingLaunches;
+}
+
+/** The model whose launches are counted. */
+export const MODEL = 'qwen2-vl-2b';
+/** Layers that fit into the 4 GiB that the device pretends to have. */
+export const LAYERS = 4;
+const BATCHES = [1, 8, 32];
+
+/** Counts and measures on a null device. */
 export async function countLaunches(mesa: Mesa, chip: NullChip = 'navi31'): Promise<Launches> {
+  const decode: DecodeLaunches[] = [];
+  const training: TrainingLaunches[] = [];
+  let device = '';
+  for (const lora of [false, true]) {
+    for (const batch of BATCHES) {
+      const answer = await ask(mesa, chip, { batch, lora });
+      decode.push(answer.found as DecodeLaunches);
+      device = answer.device;
+    }
+    training.push((await ask(mesa, chip, { batch: null, lora })).found as TrainingLaunches);
+  }
+  return { model: MODEL, device, timedLayers: LAYERS, decode, training };
+}
+
+/** A process for each question: a null device does not last through some thousand submits. */
+async function ask(mesa: Mesa, chip: NullChip, question: Question): Promise<Answer> {
   const { node, env } = nullGpu(mesa, chip);
   const script = fileURLToPath(new URL('./launches-child.js', import.meta.url));
-  const child = spawn(node, [script], {
+  const child = spawn(node, [script, JSON.stringify(question)], {
     env: { ...process.env, ...env, OSLER_TIER: '' },
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   });
-  const ended = new Promise((resolve, reject) => {
+  const ended = new Promise<string>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', resolve);
+    child.on('close', (code, signal) => resolve(code === 0 ? '' : `it ended with ${code ?? signal}`));
   });
-  const [told, complaint, status] = await Promise.all([
+  const [told, complaint, problem] = await Promise.all([
     text(child.stdio[3] as Readable),
     text(child.stderr as Readable),
     ended,
   ]);
-  if (status !== 0) throw new Error(`the process on the null ${chip} failed: ${complaint.trim() || status}`);
+  if (problem) throw new Error(`the process on the null ${chip} failed: ${complaint.trim() || problem}`);
   return JSON.parse(told);
 }
 
@@ -65,7 +100,7 @@ export function launchesText({ model, device, timedLayers, decode, training }: L
   const sizes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
   return [
     `${model} as launched on ${device.replace(/-+$/, '')}, which executes nothing. Host time is processor time, measured with ` +
-      `${timedLayers.lora} layers (training without LoRA: ${timedLayers.full}), as many as fit, and scaled by launches.`,
+      `${timedLayers} layers, which fit, and scaled by launches; full training does not fit.`,
     '',
     'decode step       launches a layer   in all        bound      host',
     ...decode.map(
@@ -76,7 +111,7 @@ export function launchesText({ model, device, timedLayers, decode, training }: L
     'training pass     launches a layer   in all        bound      host',
     ...training.map(
       ({ lora, launches, perLayer, boundBytes, hostMs }) =>
-        `${lora ? 'LoRA' : 'full'}${cell(perLayer, 30)}${cell(launches, 9)}${cell(sizes(boundBytes), 13)}${cell(hostMs.toFixed(0), 7)} ms`,
+        `${lora ? 'LoRA' : 'full'}${cell(perLayer, 30)}${cell(launches, 9)}${cell(sizes(boundBytes), 13)}${cell(hostMs?.toFixed(0) ?? '-', 7)} ms`,
     ),
   ].join('\n');
 }

@@ -8,8 +8,8 @@ export interface Order {
   readonly models: readonly string[];
   /** Whether the kernel benchmarks' pipelines are wanted as well. */
   readonly benchmarks: boolean;
-  /** Only these pipelines, by name; all by default. */
-  readonly only?: readonly string[];
+  /** Only so many pipelines, those on which the first model's step spends the most time; all by default. */
+  readonly hottest?: number;
 }
 
 /** A pipeline, and its uses by model. */

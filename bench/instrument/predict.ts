@@ -2,9 +2,9 @@
  * A roofline: what a card would need at least for work whose launches were counted, and what bounds it. A prediction from
  * the maker's peaks, which no kernel reaches; it says where time can go, and not how long a step will take.
  */
-import type { Card } from './cards.js';
+import { CARDS, type Card } from './cards.js';
 import type { RecordedPipeline, Recorder, Use } from './recorder.js';
-import { PHASES, type Phase, type StepShape } from './step.js';
+import { PHASES, type Phase, STEP, type StepShape } from './step.js';
 
 /** What may bound a phase. */
 export type Bound = 'f32' | 'matrix' | 'memory' | 'launches' | 'host';
@@ -36,6 +36,17 @@ export function secondsOf(
   const memory = movedBytes / card.bandwidth;
   const bound = memory > arithmetic ? 'memory' : onMatrix ? 'matrix' : 'f32';
   return { work: Math.max(memory, arithmetic), bound, launching: launches * card.launch };
+}
+
+/** The card by whose roofline pipelines are compared on all chips. */
+const WEIGHING = CARDS.find(({ name }) => name === 'RTX 4090') as Card;
+
+/** Seconds of a step of {@link STEP} that go into a pipeline, launching aside: which ones matter. */
+export function weightOf(pipeline: Pick<RecordedPipeline, 'name'>, uses: readonly Use[]): number {
+  return uses.reduce((sum, use) => {
+    const times = use.part === 'decode' ? STEP.tokens - 1 : 1;
+    return sum + times * secondsOf(pipeline, use, WEIGHING).work;
+  }, 0);
 }
 
 /** Predicts the phases of a recorded step; `host` is left out where it is not known. */

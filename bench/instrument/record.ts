@@ -25,18 +25,20 @@ export interface RecordOptions {
   readonly lora?: boolean;
   /** Layers of the decoder; as many as the model has by default. */
   readonly layers?: number;
+  /** Stop when the completions are drawn. */
+  readonly rollOutOnly?: boolean;
 }
 
 /** A GRPO step of a model. Parts are its phases; of decoding one step is recorded. */
 export async function recordStep(model: string, options: RecordOptions = {}): Promise<Recorder> {
-  const { traits, shape = STEP, lora = true, layers } = options;
+  const { traits, shape = STEP, lora = true, layers, rollOutOnly = false } = options;
   const recorder = new Recorder(traits);
   const trainer = makeTrainer(makeModel(recorder, configOf(model, layers), lora));
   const begin = (phase: Phase | null) => {
     recorder.part = phase;
   };
   await rollOut(trainer.model, shape, begin, DRAWN);
-  await learn(trainer, shape, begin);
+  if (!rollOutOnly) await learn(trainer, shape, begin);
   return recorder;
 }
 
