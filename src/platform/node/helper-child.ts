@@ -1,8 +1,14 @@
 /** The side of a helper process: what each file of `src/helpers/` ends with. */
 import type { HelperReply, HelperRequest } from './helper-messages.js';
+import { startWatchdog } from './watchdog.js';
 
-/** Answers the requests of whoever started this process, for as long as that lives. */
-export function answerRequests(answer: (request: unknown) => unknown): void {
+/**
+ * Answers the requests of whoever started this process, for as long as that lives.
+ *
+ * @param megabytes of memory of any kind that end the process; without them only JavaScript's own limit does.
+ */
+export function answerRequests(answer: (request: unknown) => unknown, megabytes?: number): void {
+  startWatchdog(megabytes);
   process.on('message', async ({ id, request }: HelperRequest) => {
     try {
       reply({ id, answer: await answer(request) });
@@ -10,7 +16,6 @@ export function answerRequests(answer: (request: unknown) => unknown): void {
       reply({ id, error: error instanceof Error ? error.message : String(error) });
     }
   });
-  // A process that outlives who started it would be in nobody's way but the machine's.
   process.on('disconnect', () => process.exit());
   // Ctrl-C goes to every process of a terminal; whoever started this one says when it is done.
   process.on('SIGINT', () => {});
