@@ -24,7 +24,7 @@ export interface CheckpointSource {
   /** Tokenizer and other files of the model folder. */
   readonly files: Readonly<Record<string, string>>;
   /** What the run is made from. */
-  readonly origin: Origin;
+  readonly origin: Origin | Promise<Origin>;
 }
 
 /** Writes a run's checkpoints, and keeps the last ones and the best. */
@@ -89,7 +89,7 @@ export class CheckpointKeeper {
         const exact = exactWeights(model, dtype, extra);
         await writeTrainerState(join(dir, 'trainer-state'), { task, loop, taskState, optimizer, exact });
       }
-      await writeManifest(dir, { step: loop.step, task, gpu: model.gpu, origin });
+      await writeManifest(dir, { step: loop.step, task, gpu: model.gpu, origin: await origin });
     });
   }
 

@@ -98,7 +98,9 @@ async function runIn<Config extends TrainingConfig>(
 ): Promise<TrainingResult> {
   await folder.write(CONFIG_FILE, stringify(config));
   await pinKernels(gpu, folder, resume);
-  const origin = await originOf(config, task.inputs ?? []);
+  // Weights take a while to read through; the first checkpoint waits for it, and nothing else.
+  const origin = originOf(config, task.inputs ?? []);
+  origin.catch(() => {});
   const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};
   const model = await loadPolicy(gpu, config, checkpoint);
   try {

@@ -37,7 +37,7 @@ export interface TrainOptions {
   /** Files of the model folder that go into every checkpoint. */
   readonly files: Readonly<Record<string, string>>;
   /** What the run is made from, for the manifests of its checkpoints. */
-  readonly origin: Origin;
+  readonly origin: Origin | Promise<Origin>;
   readonly listeners?: readonly TrainingListener[];
   /** Ends the run early, with a checkpoint. */
   readonly signal?: AbortSignal;
