@@ -18,15 +18,15 @@ export interface Instruction {
 }
 
 /**
- * Of the loops that hold no other, the one with the most matrix instructions, else the most arithmetic on floats, else the
- * most of all. A kernel without loops counts as a whole.
+ * Of the loops, without what is in loops inside of them, the one with the most matrix instructions, else the most arithmetic
+ * on floats, else the most of all. A kernel without loops counts as a whole.
  */
 export function mainLoop(code: readonly Instruction[]): Mix {
-  const loops = loopsOf(code);
-  const innermost = [...loops].filter(
-    ([head, body]) => ![...loops.keys()].some((other) => other !== head && body.has(other)),
-  );
-  const mixes = innermost.map(([, body]) => mixOf(code.filter((_, at) => body.has(at))));
+  const loops = [...loopsOf(code)];
+  const mixes = loops.map(([head, body]) => {
+    const inner = loops.filter(([other]) => other !== head && body.has(other));
+    return mixOf(code.filter((_, at) => body.has(at) && !inner.some(([, within]) => within.has(at))));
+  });
   const total = (mix: Mix) => Object.values(mix).reduce((a, b) => a + b, 0);
   mixes.sort((a, b) => b.matrix - a.matrix || b.float - a.float || total(b) - total(a));
   return mixes[0] ?? mixOf(code);
@@ -34,27 +34,39 @@ export function mainLoop(code: readonly Instruction[]): Mix {
 
 /**
  * Bodies of loops by their first instruction: all from which a jump back is reached without passing that instruction. What
- * follows a loop may stand in the middle of it.
+ * follows a loop may stand in the middle of it. A jump back to where the kernel can get around is no loop: compilers put
+ * the parts of masked code in any order.
  */
 function loopsOf(code: readonly Instruction[]): Map<number, Set<number>> {
   const before = code.map((): number[] => []);
+  const after = code.map((): number[] => []);
   code.forEach(({ target, ends }, at) => {
-    if (target !== undefined) before[target]?.push(at);
-    if (!ends) before[at + 1]?.push(at);
+    const next = [...(target === undefined ? [] : [target]), ...(ends ? [] : [at + 1])];
+    for (const place of next.filter((place) => place < code.length)) {
+      after[at].push(place);
+      before[place].push(at);
+    }
   });
   const loops = new Map<number, Set<number>>();
   code.forEach(({ target }, at) => {
     if (target === undefined || target > at) return;
+    if (target < at && reach([0], after, [target]).has(at)) return;
     const body = loops.get(target) ?? new Set([target]);
-    loops.set(target, body);
-    const open = [at];
-    for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      if (body.has(next)) continue;
-      body.add(next);
-      open.push(...before[next]);
-    }
+    loops.set(target, reach([at], before, body));
   });
   return loops;
+}
+
+/** `passed`, and all that is reached from `start` without passing it. */
+function reach(start: readonly number[], next: readonly number[][], passed: Iterable<number>): Set<number> {
+  const found = new Set(passed);
+  const open = [...start];
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    if (found.has(at)) continue;
+    found.add(at);
+    open.push(...next[at]);
+  }
+  return found;
 }
 
 function mixOf(code: readonly Instruction[]): Mix {

@@ -152,7 +152,19 @@ test('a driver that prints something else is an error', () => {
   expect(() => radv.parse(['VGPRs: 12'])).toThrow(/printed nothing like/);
 });
 
-test('the main loop is an innermost one; without loops all counts', () => {
+test('the main loop does the most, without what is in loops inside of it', () => {
+  const float = { kind: 'float' } as const;
+  const code = [
+    float,
+    { kind: 'alu' },
+    { kind: 'control', target: 1 }, // a small loop inside
+    float,
+    { kind: 'control', target: 0 },
+  ] as const;
+  expect(mainLoop(code)).toMatchObject({ float: 2, alu: 0 });
+});
+
+test('without loops all counts', () => {
   const float = { kind: 'float' } as const;
   const outer = [
     { kind: 'alu' },
@@ -177,4 +189,17 @@ test('what stands in the middle of a loop and does not lead back is not of it', 
     { kind: 'control', target: 0, ends: true },
   ] as const;
   expect(mainLoop(code)).toMatchObject({ float: 1, alu: 0, lds: 1 });
+});
+
+test('a jump back to where the kernel can get around is no loop', () => {
+  const code: Parameters<typeof mainLoop>[0] = [
+    { kind: 'control', target: 3 },
+    { kind: 'lds' },
+    { kind: 'lds' },
+    { kind: 'float' },
+    { kind: 'control', target: 3 },
+    { kind: 'control', target: 1 },
+  ];
+  // Instruction 5 jumps back to 1, which the first jump goes around; 3 is a loop.
+  expect(mainLoop(code)).toMatchObject({ float: 1, lds: 0 });
 });
