@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } 
 import path from 'node:path';
 import { filesBelow } from './compare.mjs';
 import { STEPS } from './configs.mjs';
-import { wait } from './process.mjs';
+import { STOPS, wait } from './process.mjs';
 
 const checkpoint = (run, step) => path.join(run, 'checkpoints', `step-${String(step).padStart(6, '0')}`);
 
@@ -75,7 +75,7 @@ export function canMount(folder) {
 export const KINDS = {
   kill: { disturb: (at) => signalled(at, 'SIGKILL') },
   stop: {
-    disturb: (at) => signalled(at, ['SIGTERM', 'SIGINT', 'SIGHUP'][Math.floor(at.random() * 3)]),
+    disturb: (at) => signalled(at, STOPS[Math.floor(at.random() * STOPS.length)]),
   },
   pause: {
     async disturb(at) {

@@ -62,15 +62,20 @@ export function train({ dir, config, run, resume = false, deadline, preload, env
   return { done, signal };
 }
 
+/** Signals that ask a run to stop. */
+export const STOPS = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+
 /** Waits. */
 export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
  * What is wrong with how a run ended; undefined for success, for a stop on request, and for one sentence with exit code 1 or 2.
+ * Before it has begun, a run that is asked to stop ends by the signal, as programs do.
  */
-export function badEnd({ code, hung, said }) {
+export function badEnd({ code, signal, hung, said }) {
   if (hung) return 'hung';
   if (code === 0) return undefined;
+  if (STOPS.includes(signal) && !/memory plan/.test(said)) return undefined;
   if (code !== 1 && code !== 2) return `ended with ${code}`;
   const lines = said.trim().split('\n');
   if (lines.some((line) => /^\s+at .*[:)]\d*|^(Uncaught|\w*Error:|FATAL)/.test(line)))
