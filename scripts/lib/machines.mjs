@@ -79,7 +79,7 @@ export const MACHINES = [
       return { command: [...apart, ...TESTS], env: withoutApt(folder) };
     },
     judge: (output, status) =>
-      status === 1 && saysWhatToInstall(output) && output.endsWith('0 passed, 1 failed, 0 skipped\n'),
+      status === 1 && saysWhatToInstall(output) && / passed, 1 failed, \d+ skipped\n$/.test(output),
   },
 ];
 
