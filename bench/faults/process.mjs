@@ -70,12 +70,13 @@ export const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolv
 
 /**
  * What is wrong with how a run ended; undefined for success, for a stop on request, and for one sentence with exit code 1 or 2.
- * Before it has begun, a run that is asked to stop ends by the signal, as programs do.
+ * Before it has begun, and when all is done, a run that is asked to stop ends by the signal, as programs do.
  */
 export function badEnd({ code, signal, hung, said }) {
   if (hung) return 'hung';
   if (code === 0) return undefined;
-  if (STOPS.includes(signal) && !/memory plan/.test(said)) return undefined;
+  if (STOPS.includes(signal) && (!/memory plan/.test(said) || /finished after step/.test(said)))
+    return undefined;
   if (code !== 1 && code !== 2) return `ended with ${code}`;
   const lines = said.trim().split('\n');
   if (lines.some((line) => /^\s+at .*[:)]\d*|^(Uncaught|\w*Error:|FATAL)/.test(line)))
