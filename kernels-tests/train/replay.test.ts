@@ -33,6 +33,8 @@ beforeEach(async () => {
   await cp(whole, run, { recursive: true });
 });
 afterAll(async () => {
+  // Files share their modules: whoever opens a device after this one shall get one.
+  vi.mocked(device.openDevice).mockReset();
   vi.restoreAllMocks();
   await removeFolders();
 });
