@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Gpu } from '../src/gpu/index.js';
+import { type Gpu, Rehearsal } from '../src/gpu/index.js';
 import { type MatmulChoice, type MatmulOptions, matmul } from '../src/kernels/matmul.js';
 import { tileSupported } from '../src/kernels/matmul-variants.js';
-import { type DType, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
+import { type DType, empty, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
 import { testGpu, testTiers } from './support/gpu.js';
 import { activations, type Product, product, rounded } from './support/matmul.js';
@@ -323,6 +323,32 @@ test('tensors over the binding limit are bound in pieces', async () => {
     y,
     product(valuesA, valuesB, c).map((v, i) => activations.silu(v + bias[i % c.N]) + residual[i]),
   );
+});
+
+test('no launch does more than a slow GPU does in half a second', () => {
+  class Counter extends Rehearsal {
+    readonly flops: number[] = [];
+    override launch(...[, , , options]: Parameters<Rehearsal['launch']>): void {
+      if (options.flops) this.flops.push(options.flops);
+    }
+  }
+  const shapes: readonly { M: number; N: number; K: number; batch?: number; transposeA?: boolean }[] = [
+    { M: 8192, N: 18944, K: 3584 },
+    { M: 18944, N: 3584, K: 8191, transposeA: true },
+    { M: 4096, N: 4096, K: 4096, batch: 5 },
+    { M: 16, N: 152064, K: 3584 },
+  ];
+  for (const { M, N, K, batch = 1, transposeA = false } of shapes) {
+    const device = new Counter();
+    scope(() => {
+      const a = empty(device, transposeA ? [batch, K, M] : [batch, M, K]);
+      matmul(a, empty(device, [batch, K, N]), { transposeA, choice: { variant: 'tile' } });
+    });
+    const total = 2 * batch * M * N * K;
+    expect(device.flops.reduce((sum, flops) => sum + flops, 0)).toBe(total);
+    expect(device.flops.length).toBeGreaterThanOrEqual(Math.ceil(total / 2.5e11));
+    expect(Math.max(...device.flops)).toBeLessThanOrEqual(1.2 * 2.5e11);
+  }
 });
 
 test('reruns agree bit for bit', async () => {

@@ -1,4 +1,4 @@
-/** Describing a matrix product, and cutting it into pieces whose operands can each be bound. */
+/** Describing a matrix product, and cutting it into pieces that can be bound and do not take too long. */
 import { type Bindable, check, type Gpu } from '../gpu/index.js';
 import type { FloatDType, Tensor } from '../tensor/index.js';
 import { bindStoredFrom, elementsWithin } from './stored.js';
@@ -63,7 +63,25 @@ interface Windows {
   readonly K: number;
 }
 
+/**
+ * A launch is not interrupted: whatever else the GPU has to do, such as drawing the screen, waits for it. So much arithmetic
+ * takes half a second where kernels reach half of one TFLOP/s.
+ */
+const MOST_FLOPS = 2.5e11;
+/** Rows of the largest tile of any variant. */
+const TILE_ROWS = 128;
+
+/** Windows that can be bound, and do not take too long. */
 function windowsOf(p: Problem): Windows {
+  const bound = bindableWindows(p);
+  const flops = 2 * bound.M * bound.N * bound.K;
+  if (flops * bound.batch <= MOST_FLOPS) return bound;
+  if (flops <= MOST_FLOPS) return { ...bound, batch: Math.floor(MOST_FLOPS / flops) };
+  const rows = Math.ceil(bound.M / Math.ceil(flops / MOST_FLOPS) / TILE_ROWS) * TILE_ROWS;
+  return { ...bound, batch: 1, M: Math.min(rows, bound.M) };
+}
+
+function bindableWindows(p: Problem): Windows {
   const alignment = p.gpu.bindingAlignment;
   const fits = (tensor: Tensor, elementsPerItem: number) =>
     Math.floor(elementsWithin(tensor.dtype, p.gpu.maxBindingBytes - alignment) / elementsPerItem);
@@ -85,7 +103,7 @@ function windowsOf(p: Problem): Windows {
 }
 
 /**
- * Cuts a product so that each operand of a piece fits one binding. Cuts along K accumulate in y: only the first piece
+ * Cuts a product so that each operand of a piece fits one binding, and no piece is a long launch. Cuts along K accumulate in y: only the first piece
  * sees `beta`, only the last one bias, activation and residual.
  */
 export function* pieces(p: Problem): Generator<Piece> {
