@@ -6,9 +6,11 @@ import {
   type KvCache,
   kvAppend,
   NO_SLOT,
+  rotateAppend,
   Segments,
 } from '../src/kernels/attention.js';
 import { full } from '../src/kernels/elementwise.js';
+import { rotaryAngles, rotaryTable } from '../src/kernels/rotary.js';
 import { type DType, decode, encode, fromHost, scope, tensor, zeros } from '../src/tensor/index.js';
 import { expectClose, random, relativeError } from './support/compare.js';
 import { testGpu } from './support/gpu.js';
@@ -132,6 +134,44 @@ test.each(['f32', 'f16', 'bf16'] as const)(
   },
 );
 
+test.each(['f32', 'f16', 'bf16'] as const)(
+  'rotateAppend rotates queries and keys that come with values, into a cache in %s',
+  async (dtype) => {
+    const [rows, heads, kvHeads, dim] = [3, 6, 2, 24];
+    const all = heads + 2 * kvHeads;
+    const x = random(rows * all * dim, 4);
+    const positions = [7, 1000, 31];
+    const angles = rotaryAngles(positions, dim, 10_000);
+    const [turned, kCache, vCache] = scope(() => {
+      const shape = [9, kvHeads, dim];
+      const cache = { k: zeros(gpu, shape, { dtype }), v: zeros(gpu, shape, { dtype }) };
+      const slots = fromHost(gpu, Uint32Array.of(7, NO_SLOT, 2), [rows], 'u32');
+      const joined = tensor(gpu, x, [rows, all, dim]);
+      return [rotateAppend(cache, joined, rotaryTable(gpu, angles, dim), slots), cache.k, cache.v];
+    });
+    const rotated = Float64Array.from(x, (_, i) => {
+      const [j, row] = [i % dim, Math.floor(i / (all * dim))];
+      const angle = angles[(row * dim) / 2 + (j % (dim / 2))];
+      const [other, sign] = j < dim / 2 ? [i + dim / 2, -1] : [i - dim / 2, 1];
+      return x[i] * Math.cos(angle) + sign * x[other] * Math.sin(angle);
+    });
+    const headsOf = (values: ArrayLike<number>, row: number, first: number, count: number) =>
+      Array.from(values).slice((row * all + first) * dim, (row * all + first + count) * dim);
+    const queries = positions.flatMap((_, row) => headsOf(rotated, row, 0, heads));
+    await expectClose(turned, Float64Array.from(queries), 1e-6);
+    const kept = (values: ArrayLike<number>, first: number) => {
+      const want = new Float64Array(9 * kvHeads * dim);
+      want.set(headsOf(values, 0, first, kvHeads), 7 * kvHeads * dim);
+      want.set(headsOf(values, 2, first, kvHeads), 2 * kvHeads * dim);
+      return want;
+    };
+    await expectClose(kCache, kept(rotated, heads), { f32: 1e-6, f16: 1e-3, bf16: 1e-2 }[dtype]);
+    const values = Float32Array.from(kept(x, heads + kvHeads));
+    expect(await vCache.raw()).toEqual(encode(values, dtype));
+    for (const t of [turned, kCache, vCache]) t.dispose();
+  },
+);
+
 test('a recorded step, replayed as two samples of a prompt grow, equals attention over the whole sequences', async () => {
   const [heads, kvHeads, dim, prompt, steps] = [4, 2, 20, 5, 4];
   const tokens = prompt + 2 * steps;
@@ -198,6 +238,15 @@ test('mistakes are explained', () => {
     const half = { k: cache.k, v: zeros(gpu, [8, 2, 20], { dtype: 'f16' }) };
     expect(() => kvAppend(half, row, row, slots)).toThrow(
       'the cache of values is f16[8, 2, 20], expected f32',
+    );
+    const angles = { cos: zeros(gpu, [3, 10]), sin: zeros(gpu, [3, 10]) };
+    expect(() => rotateAppend(cache, row, angles, slots)).toThrow('head dimension 20 is not a multiple of 8');
+    const wide = { k: zeros(gpu, [8, 2, 16]), v: zeros(gpu, [8, 2, 16]) };
+    expect(() => rotateAppend(wide, zeros(gpu, [3, 4, 16]), angles, slots)).toThrow(
+      'no queries beside 2 keys',
+    );
+    expect(() => rotateAppend(wide, zeros(gpu, [3, 8, 16]), angles, slots)).toThrow(
+      'the table is f32[3, 10]',
     );
     const q = zeros(gpu, [3, 4, 20]);
     expect(() => decodeAttention(zeros(gpu, [4, 4, 20]), cache, table, options)).toThrow(

@@ -32,6 +32,7 @@ export interface RecordedPipeline {
 const PICKS: Readonly<Record<string, RegExp>> = {
   'embedding/gather': /^table/,
   'attention/cache-append': /Cache$/,
+  'attention/rotate-append': /Cache$/,
 };
 
 /** See above. Whatever is read from it is zeros. */
