@@ -21,4 +21,5 @@ export {
 } from './formats.js';
 export { scope } from './scope.js';
 export { broadcastShape, checkShape, inferShape, numel, type Shape, sameShape, showShape } from './shape.js';
+export { emptyStack, stackOf } from './stack.js';
 export { type GradLink, Storage, Tensor, type TensorInit } from './tensor.js';

@@ -11,6 +11,8 @@ export interface ParameterSpec {
   readonly name: string;
   readonly shape: readonly number[];
   readonly role: ParameterRole;
+  /** Parameters of one stack lie one after another in memory, in the order of the inventory, where their formats allow it. */
+  readonly stack?: string | undefined;
 }
 
 /**
@@ -29,16 +31,18 @@ export class LayerBuilder {
   }
 
   /** A parameter. */
-  parameter(name: string, shape: readonly number[], role: ParameterRole): Tensor {
-    const spec = { name, shape, role };
+  parameter(name: string, shape: readonly number[], role: ParameterRole, stack?: string): Tensor {
+    const spec = { name, shape, role, stack };
     this.specs.push(spec);
     return this.#tensorOf(spec);
   }
 
-  /** A linear layer from `inputs` to `outputs` numbers. */
-  linear(path: string, inputs: number, outputs: number, bias: boolean): Linear {
-    const weight = this.parameter(`${path}.weight`, [outputs, inputs], 'matrix');
-    const layer = new Linear(path, weight, bias ? this.parameter(`${path}.bias`, [outputs], 'bias') : null);
+  /** A linear layer from `inputs` to `outputs` numbers; layers of one stack take the same input. */
+  linear(path: string, inputs: number, outputs: number, bias: boolean, stack?: string): Linear {
+    const parameter = (kind: string, shape: readonly number[], role: ParameterRole) =>
+      this.parameter(`${path}.${kind}`, shape, role, stack && `${stack}.${kind}`);
+    const weight = parameter('weight', [outputs, inputs], 'matrix');
+    const layer = new Linear(path, weight, bias ? parameter('bias', [outputs], 'bias') : null);
     this.linears.set(path, layer);
     return layer;
   }

@@ -17,7 +17,6 @@ import type { Gpu } from '../../gpu/index.js';
 import { part } from '../../kernels/support.js';
 import { Parameters } from '../../nn/parameters.js';
 import {
-  empty,
   type FloatDType,
   formatOf,
   fromTorch,
@@ -30,6 +29,7 @@ import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
 import { parameterSpecs } from './inventory.js';
 import type { WeightNames } from './names.js';
+import { ParameterRooms } from './rooms.js';
 
 /** How matrices are stored on the device; `auto` keeps what the file has. Norms and biases are always f32. */
 export type WeightDtype = 'auto' | FloatDType;
@@ -77,13 +77,16 @@ export async function loadWeights(
   const bySpec = new Map(specs.map((spec) => [spec.name, spec]));
   const plan = [...names].sort((a, b) => (order.get(a[1]) ?? 0) - (order.get(b[1]) ?? 0));
   const bytesTotal = plan.reduce((sum, [, file]) => sum + checkpoint.info(file).bytes, 0);
+  const rooms = new ParameterRooms(gpu, specs, (spec) =>
+    storedAs(checkpoint, names.get(spec.name) as string, spec, options.dtype ?? 'auto'),
+  );
   const loaded = new Map<string, Tensor>();
   let bytesDone = 0;
   let unsynced = 0;
   try {
     for (const [name, file] of plan) {
       const spec = bySpec.get(name) as ParameterSpec;
-      const target = allocate(gpu, checkpoint, file, spec, options.dtype ?? 'auto');
+      const target = rooms.take(spec);
       loaded.set(name, target);
       for await (const bytes of fill(checkpoint, file, target, options.chunkBytes ?? CHUNK_BYTES)) {
         bytesDone += bytes;
@@ -97,7 +100,7 @@ export async function loadWeights(
     }
     await gpu.sync();
   } catch (error) {
-    for (const tensor of loaded.values()) tensor.dispose();
+    for (const held of [rooms, ...loaded.values()]) held.dispose();
     throw error;
   }
   for (const { name } of specs) parameters.set(name, loaded.get(name) as Tensor);
@@ -136,13 +139,8 @@ function matchNames(
   return { names, unused };
 }
 
-function allocate(
-  gpu: Gpu,
-  checkpoint: Checkpoint,
-  file: string,
-  spec: ParameterSpec,
-  dtype: WeightDtype,
-): Tensor {
+/** The format that a tensor of the file gets on the device. */
+function storedAs(checkpoint: Checkpoint, file: string, spec: ParameterSpec, dtype: WeightDtype): FloatDType {
   const info = checkpoint.info(file);
   if (!sameShape(info.shape, spec.shape)) {
     const expected = `but config.json makes it ${showShape(spec.shape)}`;
@@ -152,20 +150,15 @@ function allocate(
     const known = 'BF16, F16, F32 and F64 can be loaded';
     throw modelError(`${info.file}: tensor "${file}"`, `has dtype ${info.dtype}; ${known}`);
   }
-  return room(gpu, spec, dtype === 'auto' ? floatOf(info.dtype) : dtype);
-}
-
-function room(gpu: Gpu, { shape, role }: ParameterSpec, dtype: FloatDType): Tensor {
-  const large = role === 'matrix' || role === 'embedding';
-  return empty(gpu, shape, { dtype: large ? dtype : 'f32', purpose: 'weights' }).keep();
+  return dtype === 'auto' ? floatOf(info.dtype) : dtype;
 }
 
 /** Room for the weights that would be loaded, with nothing in it: for plans, and for whoever fills it in another way. */
 export function weightsOnPaper(gpu: Gpu, config: ModelConfig, dtype: WeightDtype): Parameters {
   const parameters = new Parameters();
-  for (const spec of parameterSpecs(config)) {
-    parameters.set(spec.name, room(gpu, spec, dtype === 'auto' ? fromTorch(config.dtype) : dtype));
-  }
+  const specs = parameterSpecs(config);
+  const rooms = new ParameterRooms(gpu, specs, () => (dtype === 'auto' ? fromTorch(config.dtype) : dtype));
+  for (const spec of specs) parameters.set(spec.name, rooms.take(spec));
   return parameters;
 }
 

@@ -96,20 +96,22 @@ function layer(
   const I = c.intermediateSize;
   const all = c.heads * c.headDim;
   const kv = c.kvHeads * c.headDim;
-  const attend = (name: string, inputs: number, outputs: number, bias: boolean) =>
-    build.linear(`${path}.self_attn.${name}_proj`, inputs, outputs, bias);
-  const feed = (name: string, inputs: number, outputs: number) =>
-    build.linear(`${path}.mlp.${name}_proj`, inputs, outputs, c.mlpBias);
+  const attend = (name: string, inputs: number, outputs: number, bias: boolean, stack?: string) =>
+    build.linear(`${path}.self_attn.${name}_proj`, inputs, outputs, bias, stack);
+  const feed = (name: string, inputs: number, outputs: number, stack?: string) =>
+    build.linear(`${path}.mlp.${name}_proj`, inputs, outputs, c.mlpBias, stack);
+  const qkv = `${path}.self_attn.qkv`;
+  const gateUp = `${path}.mlp.gate_up`;
   // In the order of the forward pass, which is that of the inventory.
   const norm1 = norm(`${path}.input_layernorm`);
   const projections = {
-    q: attend('q', D, all, c.qkvBias),
-    k: attend('k', D, kv, c.qkvBias),
-    v: attend('v', D, kv, c.qkvBias),
+    q: attend('q', D, all, c.qkvBias, qkv),
+    k: attend('k', D, kv, c.qkvBias, qkv),
+    v: attend('v', D, kv, c.qkvBias, qkv),
     o: attend('o', all, D, c.outputBias),
   };
   const norm2 = norm(`${path}.post_attention_layernorm`);
-  const mlp = new GatedMlp(feed('gate', D, I), feed('up', D, I), feed('down', I, D));
+  const mlp = new GatedMlp(feed('gate', D, I, gateUp), feed('up', D, I, gateUp), feed('down', I, D));
   const attention = new GroupedAttention({ layer: index, kind: 0 }, projections, c.headDim);
   return new TransformerLayer({ norm1, attention, norm2, mlp });
 }

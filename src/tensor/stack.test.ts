@@ -1,0 +1,44 @@
+import { expect, it } from 'vitest';
+import { ANY_GPU, Rehearsal } from '../gpu/index.js';
+import { empty } from './create.js';
+import { emptyStack, stackOf } from './stack.js';
+
+const gpu = new Rehearsal({ ...ANY_GPU, bindingAlignment: 256 });
+
+it('lays tensors one after another, and views them as one', () => {
+  const before = gpu.memory().liveTotal;
+  const parts = emptyStack(
+    gpu,
+    [
+      [3, 128],
+      [1, 128],
+      [2, 128],
+    ],
+    { dtype: 'bf16', purpose: 'weights' },
+  );
+  expect(parts.map(({ offset }) => offset)).toEqual([0, 768, 1024]);
+  const whole = stackOf(parts);
+  expect(whole?.shape).toEqual([6, 128]);
+  const last = stackOf(parts.slice(1));
+  expect(last?.offset).toBe(768);
+  expect(stackOf([parts[0], parts[2]])).toBeNull();
+  expect(stackOf([parts[1], parts[0]])).toBeNull();
+  for (const tensor of [...parts, whole, last]) tensor?.dispose();
+  expect(gpu.memory().liveTotal).toBe(before);
+});
+
+it('leaves tensors apart that could not be bound', () => {
+  const parts = emptyStack(gpu, [
+    [3, 33],
+    [2, 33],
+  ]);
+  expect(parts.map(({ offset }) => offset)).toEqual([0, 0]);
+  expect(stackOf(parts)).toBeNull();
+  expect(stackOf([parts[0]])?.shape).toEqual([3, 33]);
+  const others = emptyStack(gpu, [
+    [4, 64],
+    [4, 64],
+  ]);
+  expect(stackOf([others[0], empty(gpu, [4, 64])])).toBeNull();
+  expect(stackOf([others[0], others[1].alias([8, 32])])).toBeNull();
+});
