@@ -5,11 +5,11 @@
  */
 import { noGrad } from '../autograd/index.js';
 import { check, type Recording } from '../gpu/index.js';
-import { decodeAttention, kvAppend, NO_SLOT } from '../kernels/attention.js';
+import { decodeAttention, type KvCache, kvAppend, NO_SLOT, rotateAppend } from '../kernels/attention.js';
 import { philoxCounter } from '../kernels/random.js';
 import { encodeSamplingRows, sample, tokenMask } from '../kernels/sampling.js';
 import type { Model } from '../models/core/model.js';
-import type { AttentionPlace } from '../nn/attention.js';
+import type { LayerContext } from '../nn/attention.js';
 import { type DType, empty, scope, type Tensor } from '../tensor/index.js';
 import type { Sample } from './group.js';
 import type { PositionTable } from './positions.js';
@@ -191,12 +191,17 @@ export class DecodeBatch {
       scope(() => {
         const sequences = this.#view('sequences', rows);
         const slots = this.#view('slots', rows);
-        const context = {
+        const attend = (q: Tensor, cache: KvCache) => decodeAttention(q, cache, sequences, { maxKeys });
+        const context: LayerContext = {
           rotary: this.#positions.lookup(this.#view('positions', rows)),
-          attend: ({ layer }: AttentionPlace, q: Tensor, k: Tensor, v: Tensor) => {
+          attend: ({ layer }, q, k, v) => {
             const cache = this.#slab.layers[layer];
             kvAppend(cache, k, v, slots);
-            return decodeAttention(q, cache, sequences, { maxKeys });
+            return attend(q, cache);
+          },
+          attendJoined: ({ layer }, joined, table) => {
+            const cache = this.#slab.layers[layer];
+            return attend(rotateAppend(cache, joined, table, slots), cache);
           },
         };
         const input = { ids: this.#view('tokens', rows), featureRows: NO_FEATURES, features: [] };

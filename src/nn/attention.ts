@@ -1,9 +1,11 @@
 /** Self-attention blocks: projections, rotary positions, and whatever kind of attention the caller runs. */
 import { reshape, rotary, split } from '../autograd/index.js';
+import { rotatesHeads } from '../kernels/attention.js';
 import type { RotaryTable } from '../kernels/rotary.js';
 import type { Tensor } from '../tensor/index.js';
 import type { DropoutStep, Linear } from './linear.js';
 import type { Norm } from './norm.js';
+import { projectAsOne } from './step.js';
 
 /** Who attends: a layer of a stack, by number. */
 export interface AttentionPlace {
@@ -18,11 +20,19 @@ export interface AttentionPlace {
  */
 export type Attend = (place: AttentionPlace, q: Tensor, k: Tensor, v: Tensor) => Tensor;
 
+/**
+ * The same over `joined` [T, H + 2 Hkv, D], the queries, keys and values of each token, which it rotates by `table`: what
+ * steps of generation do with queries, keys and values that come from one product.
+ */
+export type AttendJoined = (place: AttentionPlace, joined: Tensor, table: RotaryTable) => Tensor;
+
 /** What the layers of a pass share. */
 export interface LayerContext {
   /** By kind of layer. */
   readonly rotary: readonly RotaryTable[];
   readonly attend: Attend;
+  /** Given in steps of generation: no gradients are wanted, and layers run with as few launches as they can. */
+  readonly attendJoined?: AttendJoined | undefined;
   /** Masks for the dropout of adapters; none outside of training. */
   readonly dropout?: DropoutStep | undefined;
 }
@@ -62,15 +72,39 @@ export class GroupedAttention {
 
   /** Applies the block to x [T, width]. */
   forward(x: Tensor, context: LayerContext): Tensor {
+    return this.projections.o.forward(this.#mixed(x, context), context.dropout);
+  }
+
+  /** Applies the block to `norm(x)` in a step of generation, and adds `residual`. */
+  step(x: Tensor, norm: Norm, context: LayerContext, residual?: Tensor): Tensor {
     const { q, k, v, o } = this.projections;
+    const { attendJoined } = context;
+    const joins = attendJoined && !this.norms && rotatesHeads(this.headDim);
+    const joined = joins ? projectAsOne([q, k, v], x, norm) : null;
+    const mixed =
+      joins && joined
+        ? this.#rows(attendJoined(this.place, this.#heads(joined), context.rotary[this.place.kind]))
+        : this.#mixed(norm.forward(x), context);
+    return o.forward(mixed, undefined, residual);
+  }
+
+  /** What goes into the last projection. */
+  #mixed(x: Tensor, context: LayerContext): Tensor {
+    const { q, k, v } = this.projections;
     const { dropout } = context;
     const table = context.rotary[this.place.kind];
-    const heads = (y: Tensor) => reshape(y, [x.shape[0], -1, this.headDim]);
     const turned = (y: Tensor, norm: Norm | undefined) => rotary(norm ? norm.forward(y) : y, table);
-    const queries = turned(heads(q.forward(x, dropout)), this.norms?.q);
-    const keys = turned(heads(k.forward(x, dropout)), this.norms?.k);
-    const mixed = context.attend(this.place, queries, keys, heads(v.forward(x, dropout)));
-    return o.forward(reshape(mixed, [x.shape[0], -1]), dropout);
+    const queries = turned(this.#heads(q.forward(x, dropout)), this.norms?.q);
+    const keys = turned(this.#heads(k.forward(x, dropout)), this.norms?.k);
+    return this.#rows(context.attend(this.place, queries, keys, this.#heads(v.forward(x, dropout))));
+  }
+
+  #heads(rows: Tensor): Tensor {
+    return reshape(rows, [rows.shape[0], -1, this.headDim]);
+  }
+
+  #rows(heads: Tensor): Tensor {
+    return reshape(heads, [heads.shape[0], -1]);
   }
 }
 

@@ -2,11 +2,15 @@
 import { swiglu } from '../autograd/index.js';
 import type { Tensor } from '../tensor/index.js';
 import type { DropoutStep, Linear } from './linear.js';
+import type { Norm } from './norm.js';
+import { projectGated } from './step.js';
 
 /** Anything that maps rows to rows of the same width. */
 export interface Block {
   /** Applies it, and adds `residual` to what it gives. */
   forward(x: Tensor, masks?: DropoutStep, residual?: Tensor): Tensor;
+  /** Applies it to `norm(x)` in a step of generation. */
+  step?(x: Tensor, norm: Norm, residual?: Tensor): Tensor;
 }
 
 /** `down(gated(gate(x), up(x)))`. */
@@ -28,6 +32,12 @@ export class GatedMlp implements Block {
   forward(x: Tensor, masks?: DropoutStep, residual?: Tensor): Tensor {
     const wide = this.gated(this.gate.forward(x, masks), this.up.forward(x, masks));
     return this.down.forward(wide, masks, residual);
+  }
+
+  /** Applies the block to `norm(x)` in a step of generation. */
+  step(x: Tensor, norm: Norm, residual?: Tensor): Tensor {
+    if (this.gated !== swiglu) return this.forward(norm.forward(x), undefined, residual);
+    return this.down.forward(projectGated(this.gate, this.up, x, norm), undefined, residual);
   }
 }
 

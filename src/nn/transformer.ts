@@ -7,7 +7,10 @@ import type { Norm } from './norm.js';
 
 /** An attention block. */
 export interface AttentionBlock {
+  /** Applies it. */
   forward(x: Tensor, context: LayerContext): Tensor;
+  /** Applies it to `norm(x)` in a step of generation, and adds `residual`. */
+  step?(x: Tensor, norm: Norm, context: LayerContext, residual?: Tensor): Tensor;
 }
 
 /** What a layer is made of. */
@@ -33,6 +36,13 @@ export class TransformerLayer {
   /** Applies the layer to x [T, width]. */
   forward(x: Tensor, context: LayerContext): Tensor {
     const { norm1, attention, after1, norm2, mlp, after2 } = this.parts;
+    if (context.attendJoined && attention.step && mlp.step) {
+      // What is added is added by the last product of a block.
+      const added = attention.step(x, norm1, context, after1 ? undefined : x);
+      const h = after1 ? add(after1.forward(added), x) : added;
+      const y = mlp.step(h, norm2, after2 ? undefined : h);
+      return after2 ? add(after2.forward(y), h) : y;
+    }
     const mixed = attention.forward(norm1.forward(x), context);
     const { y, h } = norm2.addForward(after1 ? after1.forward(mixed) : mixed, x);
     if (!after2) return mlp.forward(y, context.dropout, h);
