@@ -16,7 +16,7 @@ const readers = ['platform', 'formats', 'text', 'vision'];
 const ops = ['gpu', 'tensor', 'kernels', 'autograd'];
 const models = [...ops, ...readers, 'nn', 'models', 'models/core', 'optim'];
 const training = [...models, 'generate', 'train'];
-const tasks = ['rollout', 'sft', 'grpo', 'synth', 'eval'];
+const tasks = ['rollout', 'exchange', 'sft', 'grpo', 'synth', 'eval'];
 const all = [...training, 'data', ...tasks, 'phantom', 'report', 'demo'];
 
 /** Each folder of src/ (and folders in it that have rules of their own), and the folders that it may import from. */
@@ -45,9 +45,10 @@ const rooms = {
   },
   generate: { may: models },
   train: { may: [...models, 'generate'] },
+  exchange: { may: [] },
   rollout: { may: [...training, 'data'] },
   sft: { may: [...training, 'data'] },
-  grpo: { may: [...training, 'data', 'rollout', 'eval'] },
+  grpo: { may: [...training, 'data', 'rollout', 'exchange', 'eval'] },
   eval: { may: [...training, 'data'] },
   synth: { may: [...training, 'data', 'eval'] },
   report: { may: [...training, 'data', ...tasks] },

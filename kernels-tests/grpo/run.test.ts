@@ -149,6 +149,22 @@ it('logs what TRL logs, and every completion with what it is worth', async () =>
   expect(completion).toBeTypeOf('string');
 });
 
+it('learns the same in lanes, but for the rounding of sums', async () => {
+  const [a, b] = [join(dir, 'a'), join(dir, 'b')];
+  const base = { ...settings, max_steps: 1, save_steps: 1, rollout_units: 2, beta: 0.04 };
+  await runGrpo(gpu, dir, { ...base, output_dir: a });
+  const { gradients } = gpu.memory().live;
+  await runGrpo(gpu, dir, { ...base, learning_lanes: 2, output_dir: b });
+  expect(gpu.memory().live.gradients).toBe(gradients);
+  const [[one], [two]] = [await logOf(a, 'metrics'), await logOf(b, 'metrics')];
+  for (const name of ['loss', 'kl', 'entropy', 'grad_norm', 'sampling/logp_diff_max']) {
+    expect(two[name], name).toBeCloseTo(one[name] as number, 4);
+  }
+  expect(await readFile(`${b}/completions.jsonl`, 'utf8')).toBe(
+    await readFile(`${a}/completions.jsonl`, 'utf8'),
+  );
+});
+
 it('raises the reward', async () => {
   const run = join(dir, 'run');
   const extra = {

@@ -26,6 +26,8 @@ const schema = z.strictObject({
   algorithm: z.enum(['grpo', 'ppo']).default('grpo'),
 
   ...rolloutFields,
+  /** Lanes that the micro-batches of a step are cut into: each sums its own gradients, then lanes are added in order. */
+  learning_lanes: count.default(1),
 
   // Loss
   loss_type: z.enum(LOSS_TYPES).default(LOSS_DEFAULTS.lossType),

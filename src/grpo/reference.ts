@@ -4,7 +4,7 @@ import { axpy, cast } from '../kernels/elementwise.js';
 import type { Model } from '../models/index.js';
 import { scope, type Tensor } from '../tensor/index.js';
 import { loadReference } from '../train/policy.js';
-import type { SavedTaskState, TaskState, TrainingSession } from '../train/task.js';
+import type { SavedTaskState, TaskState } from '../train/task.js';
 import type { GrpoConfig } from './config.js';
 import { type PassGroup, type PolicyPassOptions, scorePass } from './pass.js';
 
@@ -30,9 +30,13 @@ export class Reference {
   }
 
   /** The reference of a run: none if `beta` is 0. */
-  static async open(config: GrpoConfig, { gpu, model }: TrainingSession): Promise<Reference | null> {
+  static async open(config: GrpoConfig, policy: Model): Promise<Reference | null> {
     if (config.beta === 0) return null;
-    return new Reference(config, model, isAdapterOff(config) ? null : await loadReference(gpu, config));
+    return new Reference(
+      config,
+      policy,
+      isAdapterOff(config) ? null : await loadReference(policy.gpu, config),
+    );
   }
 
   /** Log-probabilities of completions. */

@@ -18,6 +18,13 @@ export class SamplerDifference {
     }
   }
 
+  /** Takes in the differences of the completions that follow. */
+  merge(other: SamplerDifference): void {
+    this.#most = other.#most > this.#most || Number.isNaN(other.#most) ? other.#most : this.#most;
+    this.#sum += other.#sum;
+    this.#count += other.#count;
+  }
+
   /** Ours, and by the names that TRL has with vLLM. */
   metrics(): Record<string, number> {
     if (this.#count === 0) return {};

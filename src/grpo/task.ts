@@ -1,12 +1,11 @@
 /** GRPO and PPO as a task of the training loop. */
 
 import { DataError, loadTrainingData, type Question, questionsOf } from '../data/index.js';
+import { type Exchange, localExchange } from '../exchange/index.js';
 import { counted, leftOut } from '../formats/counted.js';
-import { Generator, loadStopIds } from '../generate/index.js';
-import type { Model } from '../models/index.js';
+import { type Completion, loadStopIds } from '../generate/index.js';
 import { Parameters } from '../nn/parameters.js';
 import { meanOf } from '../rollout/advantages.js';
-import { localSource } from '../rollout/local-source.js';
 import { completionMetrics, rewardMetrics } from '../rollout/metrics.js';
 import { type BatchPlan, placeOf, planBatches } from '../rollout/plan.js';
 import { PromptSet } from '../rollout/prompts.js';
@@ -19,8 +18,7 @@ import {
   rewardFiles,
 } from '../rollout/rewards/index.js';
 import { isTruncated } from '../rollout/round.js';
-import { drawRound, type Round } from '../rollout/sampler.js';
-import { fromTorch } from '../tensor/index.js';
+import { type CompletionSource, drawRound, type Round } from '../rollout/sampler.js';
 import type { TaskSetting } from '../train/launch.js';
 import type {
   EvaluationContext,
@@ -37,11 +35,11 @@ import type {
 import { restoreRound, storeRound } from './buffer.js';
 import type { GrpoConfig } from './config.js';
 import { evaluatePolicy } from './evaluation.js';
-import { countTokens, type LearnedCompletion, type LearnedGroup } from './learned.js';
-import { Learner } from './learner.js';
-import { scorePass } from './pass.js';
-import { addValueHead, gae, valueHead, whiten } from './ppo.js';
-import { Reference } from './reference.js';
+import { countTokens, cutGroups, type LearnedCompletion, type LearnedGroup } from './learned.js';
+import { learnStep } from './learner.js';
+import { gae, whiten } from './ppo.js';
+import type { Scores } from './score.js';
+import { GrpoWork } from './work.js';
 import { workloadOf } from './workload.js';
 
 /** What the config and the data of a run come to, before any weight is loaded. */
@@ -55,14 +53,6 @@ interface Preparation {
   readonly inputs: readonly string[];
 }
 
-/** What there is once the weights are loaded. */
-interface Loaded {
-  readonly model: Model;
-  readonly generator: Generator;
-  readonly reference: Reference | null;
-  readonly learner: Learner;
-}
-
 /** The task; make it with {@link makeGrpoTask}. */
 export class GrpoTask implements TrainingTask {
   readonly name: string;
@@ -70,7 +60,8 @@ export class GrpoTask implements TrainingTask {
   readonly inputs: readonly string[];
   readonly #setting: TaskSetting<GrpoConfig>;
   readonly #preparation: Preparation;
-  #loaded: Loaded | null = null;
+  readonly #exchange: Exchange = localExchange;
+  #work: GrpoWork | null = null;
   /** Place of the next round in the order of prompts. */
   #next = 0;
   /** What the steps of the round under way learn from; null between rounds. */
@@ -90,7 +81,7 @@ export class GrpoTask implements TrainingTask {
   }
 
   earlierConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-    return { ...config, rewards: earlierRewards(config.rewards) };
+    return { rollout_units: 1, learning_lanes: 1, ...config, rewards: earlierRewards(config.rewards) };
   }
 
   workload(): Workload {
@@ -101,30 +92,26 @@ export class GrpoTask implements TrainingTask {
   async prepare(session: TrainingSession): Promise<void> {
     const { config, encoder } = this.#setting;
     const { plan, stopIds } = this.#preparation;
-    const { model } = session;
-    if (this.extraParameters) addValueHead(model, this.extraParameters);
-    const head = this.extraParameters ? valueHead(this.extraParameters) : null;
-    const reference = await Reference.open(config, session);
-    const generator = new Generator(model, {
+    this.#work = await GrpoWork.open({
+      config,
+      plan,
+      model: session.model,
+      extra: this.extraParameters,
       tokenizer: encoder.processor.tokenizer,
-      maxBatch: config.rollout_batch_size ?? plan.roundBatch,
-      // Reading prompts takes no more memory than learning from them.
-      prefillTokens: this.workload().tokens,
-      kvDtype: fromTorch(config.kv_cache_dtype),
       stopIds,
+      tokens: this.workload().tokens,
     });
-    const learner = new Learner({ config, plan, model, head });
-    this.#loaded = { model, generator, reference, learner };
   }
 
   async step(context: StepContext): Promise<StepResult> {
+    const { config } = this.#setting;
     const { plan } = this.#preparation;
-    const { learner } = this.#ready();
     const { index, slice } = placeOf(plan, context.step);
     const drawn = index === 0 || !this.#round ? await this.#draw(context) : null;
     const round = drawn?.groups ?? (this.#round as readonly LearnedGroup[]);
     const perSlice = plan.roundPrompts / plan.slices;
-    const { metrics, tokens } = await learner.step(context, {
+    const learner = { config, plan, work: this.#ready(), exchange: this.#exchange };
+    const { metrics, tokens } = await learnStep(learner, context, {
       groups: round.slice(slice * perSlice, (slice + 1) * perSlice),
       roundTokens: countTokens(round),
       onPolicy: index === 0,
@@ -158,7 +145,7 @@ export class GrpoTask implements TrainingTask {
         prompts: this.#preparation.prompts.fingerprint(),
         round: round?.json ?? null,
       },
-      tensors: { ...round?.tensors, ...this.#loaded?.reference?.state() },
+      tensors: { ...round?.tensors, ...this.#work?.reference?.state() },
     };
   }
 
@@ -178,15 +165,14 @@ export class GrpoTask implements TrainingTask {
   close(): void {
     this.#round = null;
     this.extraParameters?.dispose();
-    this.#loaded?.reference?.dispose();
-    void this.#loaded?.generator.dispose();
-    this.#loaded = null;
+    this.#work?.dispose();
+    this.#work = null;
     for (const { score } of this.#preparation.rewards) score.close?.();
   }
 
-  #ready(): Loaded {
-    if (!this.#loaded) throw new Error('the task is used before prepare()');
-    return this.#loaded;
+  #ready(): GrpoWork {
+    if (!this.#work) throw new Error('the task is used before prepare()');
+    return this.#work;
   }
 
   /** A new round, with all that its steps need to know. */
@@ -195,8 +181,7 @@ export class GrpoTask implements TrainingTask {
   ): Promise<{ groups: readonly LearnedGroup[]; next: number; metrics: Metrics }> {
     const { config } = this.#setting;
     const { plan, prompts, rewards } = this.#preparation;
-    const { generator } = this.#ready();
-    const setting = { config, plan, prompts, rewards, draw: localSource(generator) };
+    const setting = { config, plan, prompts, rewards, draw: this.#source };
     const round = await drawRound(setting, context, this.#next);
     const groups = await this.#learned(context, round);
     const completions = round.groups.flatMap((group) => group.completions);
@@ -218,6 +203,19 @@ export class GrpoTask implements TrainingTask {
       },
     };
   }
+
+  /** Has completions drawn, some prompts at a time. */
+  readonly #source: CompletionSource = async (requests, context, drawn) => {
+    const size = this.#preparation.plan.unitPrompts;
+    const inputs = Array.from({ length: Math.ceil(requests.length / size) }, (_, i) =>
+      requests.slice(i * size, (i + 1) * size),
+    );
+    const completions: Completion[][] = [];
+    // Numbers of prompts: whatever was drawn before, no two units of a step have the same.
+    const batch = { inputs, first: drawn };
+    await this.#exchange.run(this.#ready().rollout, batch, context, (some) => void completions.push(...some));
+    return completions;
+  };
 
   async #learned(context: StepContext, round: Round): Promise<readonly LearnedGroup[]> {
     const { config } = this.#setting;
@@ -252,30 +250,17 @@ export class GrpoTask implements TrainingTask {
   ): Promise<readonly LearnedGroup[]> {
     const { config } = this.#setting;
     const { plan } = this.#preparation;
-    const { model, learner, reference } = this.#ready();
-    const options = learner.passOptions;
-    let out = groups;
-    if (reference) {
-      const found = await context.phase('reference', () =>
-        learner.overRound(groups, (some) => reference.logps(some, { ...options, valueHead: null })),
-      );
-      out = withLists(out, found, (completion, refLogps) => ({ ...completion, refLogps }));
-    }
-    const again = plan.roundSteps > 1 && config.kv_cache_dtype !== 'float32';
-    if (again || options.valueHead) {
-      const found = await context.phase('policy', () =>
-        learner.overRound(groups, async (some) => {
-          const { logps, values } = await scorePass(model, some, options);
-          return logps.map((oldLogps, i) => ({ oldLogps, values: values?.[i] ?? null }));
-        }),
-      );
-      out = withLists(out, found, (completion, scores) => ({
-        ...completion,
-        oldLogps: again ? scores.oldLogps : null,
-        values: scores.values,
-      }));
-    }
-    return options.valueHead ? withTokenAdvantages(out, rewards, config) : out;
+    const work = this.#ready();
+    const policy = plan.roundSteps > 1 && config.kv_cache_dtype !== 'float32';
+    if (!work.reference && !policy && !work.valued) return groups;
+    const inputs = cutGroups(groups, plan.laneBatches * plan.microBatch).map((some) => ({
+      groups: some,
+      policy,
+    }));
+    const found: (Scores | null)[] = [];
+    await this.#exchange.run(work.score, { inputs }, context, (scores) => void found.push(...scores));
+    const scored = withLists(groups, found, (completion, scores) => ({ ...completion, ...scores }));
+    return work.valued ? withTokenAdvantages(scored, rewards, config) : scored;
   }
 }
 

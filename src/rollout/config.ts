@@ -38,6 +38,8 @@ export const rolloutFields = {
   repetition_penalty: positive.default(1),
   /** Completions that are generated together; all of a round by default. */
   rollout_batch_size: count.nullable().default(null),
+  /** Parts that the prompts of a round are cut into, each drawn by itself. */
+  rollout_units: count.default(1),
   /** Storage of keys and values in rollouts. 16 bits halve the memory, and log-probabilities are then computed anew. */
   kv_cache_dtype: z.enum(TORCH_FLOATS).default('float32'),
   /** Draws other prompts for groups whose rewards are all equal (DAPO), at most this often in a round. */

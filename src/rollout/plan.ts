@@ -13,6 +13,8 @@ export interface BatchFields {
   readonly steps_per_generation: number | null;
   readonly generation_batch_size: number | null;
   readonly num_iterations: number;
+  readonly rollout_units: number;
+  readonly learning_lanes: number;
 }
 
 /** Sizes that follow from a config. */
@@ -29,6 +31,9 @@ export interface BatchPlan {
   readonly roundSteps: number;
   /** Micro-batches of a step. */
   readonly accumulation: number;
+  /** Prompts of a unit of rollouts, and micro-batches of a lane. */
+  readonly unitPrompts: number;
+  readonly laneBatches: number;
 }
 
 /** Where an optimizer step stands in its round. */
@@ -80,15 +85,28 @@ export function planBatches(config: BatchFields): BatchPlan {
     );
   }
   const slices = roundBatch / stepBatch;
+  const roundPrompts = roundBatch / groupSize;
+  const { rollout_units: units, learning_lanes: lanes } = config;
+  if (roundPrompts % units !== 0) {
+    refuse('rollout_units', `is ${units}, which does not divide the ${roundPrompts} prompts of a round`);
+  }
+  if (accumulation % lanes !== 0) {
+    refuse(
+      'learning_lanes',
+      `is ${lanes}, which does not divide gradient_accumulation_steps ${accumulation}`,
+    );
+  }
   return {
     groupSize,
     microBatch,
     stepBatch,
     roundBatch,
-    roundPrompts: roundBatch / groupSize,
+    roundPrompts,
     slices,
     roundSteps: slices * config.num_iterations,
     accumulation,
+    unitPrompts: roundPrompts / units,
+    laneBatches: accumulation / lanes,
   };
 }
 

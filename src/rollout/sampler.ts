@@ -3,11 +3,17 @@ import type { Completion, GenerationRequest } from '../generate/index.js';
 import type { StepContext } from '../train/task.js';
 import { type Advantages, computeAdvantages, isFlat, weightedSum } from './advantages.js';
 import type { RolloutConfig } from './config.js';
-import type { CompletionSource } from './local-source.js';
 import type { BatchPlan } from './plan.js';
 import type { AskedPrompt, PromptSet } from './prompts.js';
 import { type Reward, type RewardSample, scoreAll } from './rewards/index.js';
 import { isTruncated, type ScoredGroup } from './round.js';
+
+/** Draws completions, wherever that happens: by request, then by sample. `drawn` prompts of the round came before. */
+export type CompletionSource = (
+  requests: readonly GenerationRequest[],
+  context: StepContext,
+  drawn: number,
+) => Promise<Completion[][]>;
 
 /** What a sampler works with. */
 export interface SamplerSetting {
@@ -95,7 +101,7 @@ async function drawGroups(
       stream: (drawn + i) * plan.groupSize,
     }),
   );
-  const completions = await context.phase('rollout', () => setting.draw(requests, context.signal));
+  const completions = await context.phase('rollout', () => setting.draw(requests, context, drawn));
   return context.phase('reward', () =>
     Promise.all(asked.map((prompt, i) => scoreGroup(setting.rewards, prompt, completions[i], context.step))),
   );

@@ -13,14 +13,15 @@ import { NonFiniteSteps } from './non-finite.js';
 import type { Origin } from './origin.js';
 import { EXTRA, parameterGroups } from './parts.js';
 import type { RunFolder } from './run-folder.js';
-import type {
-  EvaluationContext,
-  Json,
-  Metrics,
-  StepContext,
-  StepResult,
-  TaskState,
-  TrainingTask,
+import {
+  dropoutStep,
+  type EvaluationContext,
+  type Json,
+  type Metrics,
+  type StepContext,
+  type StepResult,
+  type TaskState,
+  type TrainingTask,
 } from './task.js';
 import { type LoopState, SavedTrainerState } from './trainer-state.js';
 
@@ -201,8 +202,7 @@ class Loop {
       ...this.#evaluationContext(step, this.#signal),
       microBatch: (index) => {
         this.#signal.throwIfAborted();
-        // Masks of their own: the seed's high word, which `seed` leaves free, is the index.
-        return { seed: this.#options.config.seed + index * 2 ** 32, step };
+        return dropoutStep(this.#options.config.seed, step, index);
       },
     };
   }

@@ -34,6 +34,12 @@ export function parameterGroups(config: TrainingConfig, model: Model, extra?: Pa
   return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
+/** Weights that train, those that a task adds to the model's included. */
+export function* trainedWeights(model: Model, extra?: Parameters): Generator<[string, Tensor]> {
+  for (const [name, tensor] of model.namedParameters()) if (tensor.requiresGrad) yield [name, tensor];
+  for (const [name, tensor] of extra?.trainable() ?? []) yield [`${EXTRA}${name}`, tensor];
+}
+
 /** Before the names of weights that a task adds to the model's. */
 export const EXTRA = 'extra.';
 

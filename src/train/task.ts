@@ -171,3 +171,8 @@ export interface SavedTaskState {
   /** Reads an array into a device tensor of its shape and dtype. */
   fill(name: string, tensor: Tensor): Promise<void>;
 }
+
+/** Dropout masks of a micro-batch of a step: the seed's high word, which `seed` leaves free, is the index. */
+export function dropoutStep(seed: number, step: number, index: number): DropoutStep {
+  return { seed: seed + index * 2 ** 32, step };
+}
