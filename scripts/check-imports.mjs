@@ -35,9 +35,9 @@ const rooms = {
   phantom: { may: ['gpu', 'platform', 'formats', 'vision', 'data'] },
   nn: { may: ops },
   optim: { may: [...ops, 'nn'] },
-  'models/core': { may: [...ops, 'platform', 'formats', 'nn'] },
+  'models/core': { may: [...ops, 'platform', 'formats', 'vision', 'nn'] },
   // Nobody but the registry knows which families there are; the core knows nothing of them.
-  'models/families': { may: [...ops, 'text', 'nn', 'models/core', 'models/families/room.ts'] },
+  'models/families': { may: [...ops, 'text', 'vision', 'nn', 'models/core', 'models/families/room.ts'] },
   'models/families/room.ts': { may: ['text', 'nn', 'models/core'] },
   'models/registry.ts': { may: ['models/core', 'models/families', 'models/families/room.ts'] },
   models: {

@@ -7,8 +7,8 @@ import { QWEN_VL_TEMPLATE } from './default-templates.js';
 import { quote, TextError } from './errors.js';
 import type { JsonObject } from './json.js';
 
-/** Special tokens of Qwen2-VL, in the order of their ids. */
-export const QWEN_SPECIAL_TOKENS = [
+/** Special tokens in the order of their ids, by default: those of Qwen2-VL. */
+export const SPECIAL_TOKENS = [
   '<|endoftext|>',
   '<|im_start|>',
   '<|im_end|>',
@@ -25,18 +25,6 @@ export const QWEN_SPECIAL_TOKENS = [
   '<|video_pad|>',
 ] as const;
 
-/** Added tokens that Qwen2.5 has besides; they are ordinary text when decoding. */
-export const QWEN25_ADDED_TOKENS = [
-  '<tool_call>',
-  '</tool_call>',
-  '<|fim_prefix|>',
-  '<|fim_middle|>',
-  '<|fim_suffix|>',
-  '<|fim_pad|>',
-  '<|repo_name|>',
-  '<|file_sep|>',
-] as const;
-
 /** How Qwen splits text before merging. */
 export const QWEN_SPLIT_PATTERN =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -45,8 +33,10 @@ export const QWEN_SPLIT_PATTERN =
 export interface ByteTokenizerOptions {
   /** Id of `<|endoftext|>`, the first special token: after the vocabulary by default, 151643 to match Qwen's configs. */
   readonly firstSpecialId?: number;
-  /** Adds the tokens that Qwen2.5 has besides. */
-  readonly qwen25?: boolean;
+  /** Further added tokens, which are ordinary text when decoding. */
+  readonly ordinary?: readonly string[];
+  /** The chat template; that of Qwen2-VL by default. */
+  readonly template?: string;
   /** Merges in order of priority, spelled in the byte alphabet (a space is `Ġ`). */
   readonly merges?: readonly (readonly [string, string])[];
 }
@@ -88,8 +78,8 @@ export function buildByteTokenizer(options: ByteTokenizerOptions = {}): ByteToke
   if (!Number.isInteger(first) || first < entries.length) {
     throw new TextError('the tokenizer', `needs its special ids at ${entries.length} or later, not ${first}`);
   }
-  const special: readonly string[] = QWEN_SPECIAL_TOKENS;
-  const added = options.qwen25 === true ? [...special, ...QWEN25_ADDED_TOKENS] : special;
+  const special: readonly string[] = SPECIAL_TOKENS;
+  const added = [...special, ...(options.ordinary ?? [])];
   const ids: Record<string, number> = {};
   added.forEach((content, i) => {
     ids[content] = first + i;
@@ -155,7 +145,7 @@ export function buildByteTokenizer(options: ByteTokenizerOptions = {}): ByteToke
     files: {
       'tokenizer.json': `${JSON.stringify(tokenizer, null, 2)}\n`,
       'tokenizer_config.json': `${JSON.stringify(config, null, 2)}\n`,
-      'chat_template.jinja': QWEN_VL_TEMPLATE,
+      'chat_template.jinja': options.template ?? QWEN_VL_TEMPLATE,
     },
     tokenizer,
     config,

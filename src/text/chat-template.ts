@@ -81,12 +81,17 @@ function plain({ role, content }: Message): JsonObject {
 
 /**
  * Finds a checkpoint's chat template, looking where transformers looks, in its order: `chat_template.jinja`,
- * `chat_template.json`, `tokenizer_config.json`. Without any it is the default one.
+ * `chat_template.json`, `tokenizer_config.json`.
  *
  * @param read reads a file of the checkpoint's folder.
  * @param folder what error messages call the folder.
+ * @param fallback the one of a folder without any.
  */
-export async function findChatTemplate(read: ReadFile, folder = '.'): Promise<TemplateSource> {
+export async function findChatTemplate(
+  read: ReadFile,
+  folder = '.',
+  fallback = QWEN_VL_TEMPLATE,
+): Promise<TemplateSource> {
   const path = (name: string) => `${folder}/${name}`;
   const configBytes = await read('tokenizer_config.json');
   const config = configBytes === undefined ? {} : parseObject(configBytes, path('tokenizer_config.json'));
@@ -107,7 +112,7 @@ export async function findChatTemplate(read: ReadFile, folder = '.'): Promise<Te
   const file = path('tokenizer_config.json');
   const source = pick(config.chat_template, file);
   return source === undefined
-    ? { file: DEFAULT_NAME, source: QWEN_VL_TEMPLATE, variables }
+    ? { file: DEFAULT_NAME, source: fallback, variables }
     : { file, source, variables };
 }
 

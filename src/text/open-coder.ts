@@ -8,7 +8,7 @@
  */
 import { helpersIfAny } from '../platform/current.js';
 import { buildByteTokenizer } from './byte-tokenizer.js';
-import { ChatTemplate, findChatTemplate, type TemplateSource } from './chat-template.js';
+import { ChatTemplate, findChatTemplate } from './chat-template.js';
 import { coderInPlace, type TextCoder } from './coder.js';
 import { QWEN_VL_TEMPLATE } from './default-templates.js';
 import { openHelperCoder, type TextLimits } from './helper-coder.js';
@@ -18,29 +18,40 @@ import { parseTokenizer, type ReadFile, readTokenizer, Tokenizer, type Tokenizer
 /** Bytes of a tokenizer of ours: whatever its vocabulary is, it takes no time that anybody would notice. */
 const SMALL = 1 << 20;
 
+/** Settings of {@link openCoder}. */
+export interface CoderOptions extends TextLimits {
+  /** The chat template that we would give the model: it serves folders without one. */
+  readonly template?: string;
+}
+
 /**
  * Loads a folder's tokenizer and chat template.
  *
  * @param read reads a file of the folder.
  * @param folder what error messages call the folder.
  */
-export async function openCoder(read: ReadFile, folder: string, limits: TextLimits = {}): Promise<TextCoder> {
+export async function openCoder(
+  read: ReadFile,
+  folder: string,
+  { template: own = QWEN_VL_TEMPLATE, ...limits }: CoderOptions = {},
+): Promise<TextCoder> {
   const tokenizer = await readTokenizer(read, folder);
-  const template = await findChatTemplate(read, folder);
+  const template = await findChatTemplate(read, folder, own);
   const helpers = helpersIfAny();
-  if (helpers === undefined || isOurs(tokenizer, template)) {
+  if (helpers === undefined || (template.source === own && isOurs(tokenizer))) {
     return coderInPlace(new Tokenizer(...parseTokenizer(tokenizer)), new ChatTemplate(template));
   }
   return openHelperCoder(helpers, tokenizer, template, limits);
 }
 
 /**
- * Whether the programs are those that `osler init` writes, around whatever vocabulary. They are known to take time and
- * memory in proportion to the text, so they need no helper, whose start would be much of the time that a tiny model takes.
+ * Whether the programs are those that `osler init` writes, around whatever vocabulary. They and our templates are known to
+ * take time and memory in proportion to the text, so they need no helper, whose start would be much of the time that a tiny
+ * model takes.
  */
-function isOurs(files: TokenizerFiles, { source }: TemplateSource): boolean {
+function isOurs(files: TokenizerFiles): boolean {
   const { model, config } = files;
-  if (source !== QWEN_VL_TEMPLATE || model.length + (config?.length ?? 0) > SMALL) return false;
+  if (model.length + (config?.length ?? 0) > SMALL) return false;
   return isSame(programsOf(parseTokenizer(files)[0]), programsOf(buildByteTokenizer().tokenizer));
 }
 

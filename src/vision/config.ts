@@ -1,7 +1,7 @@
 /** How a checkpoint wants its images: `preprocessor_config.json`. */
 import { ImageError, reason } from './errors.js';
 
-/** Settings of the Qwen-VL image processor. */
+/** How pictures become patches. */
 export interface ImageConfig {
   /** Fewest pixels after resizing: smaller images are enlarged. */
   readonly minPixels: number;
@@ -19,7 +19,7 @@ export interface ImageConfig {
   readonly std: readonly [number, number, number];
 }
 
-/** What the published Qwen2-VL and Qwen2.5-VL checkpoints say. */
+/** What the published Qwen2-VL and Qwen2.5-VL checkpoints say: for whoever has no model at hand. */
 export const DEFAULT_IMAGE_CONFIG: ImageConfig = {
   minPixels: 56 * 56,
   maxPixels: 28 * 28 * 16384,
@@ -34,16 +34,20 @@ export const DEFAULT_IMAGE_CONFIG: ImageConfig = {
 /** Resampling filter 3 of Pillow. */
 const BICUBIC = 3;
 
-/** Settings whose other value is not implemented, as no Qwen-VL checkpoint has it. */
+/** Settings whose other value is not implemented, as no checkpoint has it. */
 const ALWAYS = ['do_resize', 'do_rescale', 'do_normalize', 'do_convert_rgb'] as const;
 
 /**
- * Reads `preprocessor_config.json`. Missing fields take the published values; `min_pixels` and `max_pixels` win over
- * `size`, as in transformers.
+ * Reads `preprocessor_config.json`. `min_pixels` and `max_pixels` win over `size`, as in transformers.
  *
  * @param file what error messages call it.
+ * @param base values of missing fields.
  */
-export function parseImageConfig(bytes: Uint8Array, file = 'preprocessor_config.json'): ImageConfig {
+export function parseImageConfig(
+  bytes: Uint8Array,
+  file = 'preprocessor_config.json',
+  base: ImageConfig = DEFAULT_IMAGE_CONFIG,
+): ImageConfig {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -59,7 +63,6 @@ export function parseImageConfig(bytes: Uint8Array, file = 'preprocessor_config.
     config = config.image_processor as Record<string, unknown>;
   }
   const size = (config.size ?? {}) as Record<string, unknown>;
-  const base = DEFAULT_IMAGE_CONFIG;
   for (const key of ALWAYS) {
     if (config[key] === false) throw new ImageError(file, `has ${key}: false, which is not supported`);
   }

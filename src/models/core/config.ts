@@ -47,6 +47,8 @@ export interface ModelConfig {
   /** The file as it was, to be saved with the weights. */
   readonly raw: JsonObject;
   readonly names: WeightNames;
+  /** The chat template of checkpoints that come without one. */
+  readonly chatTemplate: string;
   /** Makes the layers, in the order of the forward pass. */
   build(build: LayerBuilder): ModelLayers;
   /** Positions of unpadded token ids. */

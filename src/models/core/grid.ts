@@ -1,4 +1,5 @@
 /** Image and video grids: how many patches an item has in time, height and width, as the image processor counts them. */
+import type { ImageConfig } from '../../vision/config.js';
 import { modelError } from './errors.js';
 
 /** How a model's tower cuts pictures. */
@@ -8,6 +9,8 @@ export interface VisionConfig {
   readonly temporalPatchSize: number;
   /** Patches per side of a merged cell, which takes one token. */
   readonly mergeSize: number;
+  /** How pictures are prepared where a checkpoint's own settings do not say. */
+  readonly pictures: ImageConfig;
 }
 
 /** Patches in time, height and width; an image has one in time. */

@@ -44,8 +44,8 @@ export interface InitRoom {
   miniature(size: MiniatureSize, vocab: number, ids: SpecialIds): JsonObject;
   /** The tokenizer of miniatures and of configs that a user gave. */
   tokenizer(merges: readonly Merge[]): ByteTokenizer;
-  /** The token ids that a config has to name. */
-  tokenIds(ids: SpecialIds): JsonObject;
+  /** A config that a user gave, with the vocabulary and the token ids of that tokenizer. */
+  fitted(raw: JsonObject, vocab: number, ids: SpecialIds): JsonObject;
   /** Further files of a checkpoint, by name: how it wants its pictures. */
   files(config: ModelConfig): Readonly<Record<string, JsonObject>>;
 }

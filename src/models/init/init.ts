@@ -54,11 +54,7 @@ export interface Architecture {
 export function architecture(arch: string | JsonObject, merges: readonly Merge[] = []): Architecture {
   if (typeof arch !== 'string') {
     const { init } = roomOf(arch, 'the config');
-    return withTokenizer(init, merges, (vocab, ids) => ({
-      ...arch,
-      ...init.tokenIds(ids),
-      vocab_size: vocab,
-    }));
+    return withTokenizer(init, merges, (vocab, ids) => init.fitted(arch, vocab, ids));
   }
   const published = rooms.find((room) => Object.hasOwn(room.published, arch));
   if (published) {
@@ -95,7 +91,7 @@ export async function initModel(dir: string, options: InitOptions): Promise<Mode
     throw modelError('the seed', `is ${options.seed}; expected a non-negative integer`);
   }
   const { raw: base, files } = architecture(options.arch, options.merges);
-  const raw = options.dtype ? { ...base, torch_dtype: options.dtype } : base;
+  const raw = options.dtype ? { ...base, dtype: undefined, torch_dtype: options.dtype } : base;
   const name = typeof options.arch === 'string' ? options.arch : 'the config';
   const room = roomOf(raw, name);
   const config = room.parse(raw, name);

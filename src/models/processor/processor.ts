@@ -116,7 +116,7 @@ export async function loadProcessor(
     if (bytes) files[name] = new TextDecoder().decode(bytes);
   }
   return new Processor({
-    coder: await openCoder(read, dir),
+    coder: await openCoder(read, dir, { template: config.chatTemplate }),
     imageConfig: await imageConfigOf(dir, config, options),
     files,
   });
@@ -136,15 +136,9 @@ async function imageConfigOf(
 ): Promise<ImageConfig> {
   const bytes = await folderReader(dir)('preprocessor_config.json');
   const { vision } = config;
-  const own = vision
-    ? {
-        patchSize: vision.patchSize,
-        mergeSize: vision.mergeSize,
-        temporalPatchSize: vision.temporalPatchSize,
-      }
-    : {};
+  const own = vision?.pictures ?? DEFAULT_IMAGE_CONFIG;
   const file = `${dir}/preprocessor_config.json`;
-  const base = bytes ? parseImageConfig(bytes, file) : { ...DEFAULT_IMAGE_CONFIG, ...own };
+  const base = bytes ? parseImageConfig(bytes, file, own) : own;
   for (const [name, field] of SHARED) {
     if (vision && base[field] !== vision[field]) {
       throw new ImageError(file, `has the ${name} ${base[field]}, but config.json makes it ${vision[field]}`);

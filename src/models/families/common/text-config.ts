@@ -1,6 +1,7 @@
 /** What the configs of all families of today have in common. */
 
 import type { TorchFloat } from '../../../tensor/index.js';
+import { QWEN_VL_TEMPLATE } from '../../../text/default-templates.js';
 import type { LayerBuilder } from '../../core/builder.js';
 import type { ModelConfig, ModelLayers, TokenIds } from '../../core/config.js';
 import type { Family } from '../../core/family.js';
@@ -21,6 +22,8 @@ import { type ConfigSource, storedDtype, tokenIds } from './source.js';
 export interface ConfigParts<Text, Vision> {
   readonly text: Text;
   readonly vision: Vision;
+  /** The chat template of checkpoints that come without one; that of Qwen2-VL by default. */
+  readonly chatTemplate?: string;
   /** Ids of tokens where the file names none. */
   readonly defaultTokens?: Partial<TokenIds>;
 }
@@ -37,6 +40,7 @@ export abstract class DecoderModelConfig<
   readonly tokens: TokenIds;
   readonly dtype: TorchFloat;
   readonly raw: JsonObject;
+  readonly chatTemplate: string;
 
   constructor(family: Family, source: ConfigSource, parts: ConfigParts<Text, Vision>) {
     this.family = family;
@@ -45,6 +49,7 @@ export abstract class DecoderModelConfig<
     this.tokens = { ...parts.defaultTokens, ...tokenIds(source) };
     this.dtype = storedDtype(source);
     this.raw = source.raw;
+    this.chatTemplate = parts.chatTemplate ?? QWEN_VL_TEMPLATE;
   }
 
   get names(): WeightNames {

@@ -2,7 +2,7 @@
 import { buildByteTokenizer } from '../../../text/byte-tokenizer.js';
 import type { JsonObject } from '../../core/json-fields.js';
 import { type DecoderSizes, miniatureDecoder, publishedDecoder } from '../common/miniature.js';
-import { textTokenIds } from '../common/tokens.js';
+import { fitted, QWEN25_TOKENS, textTokenIds } from '../common/tokens.js';
 import type { FamilyRoom } from '../room.js';
 import { parseLlama } from './config.js';
 
@@ -50,8 +50,8 @@ export const llama: FamilyRoom = {
       ...miniatureDecoder(size, vocab, ids),
       attention_bias: false,
     }),
-    tokenizer: (merges) => buildByteTokenizer({ qwen25: true, merges }),
-    tokenIds: textTokenIds,
+    tokenizer: (merges) => buildByteTokenizer({ ordinary: QWEN25_TOKENS, merges }),
+    fitted: (raw, vocab, ids) => fitted(raw, vocab, textTokenIds(ids)),
     files: () => ({}),
   },
 };

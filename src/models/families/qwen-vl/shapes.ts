@@ -3,7 +3,7 @@ import { buildByteTokenizer } from '../../../text/byte-tokenizer.js';
 import type { ModelConfig } from '../../core/config.js';
 import type { JsonObject } from '../../core/json-fields.js';
 import { miniatureDecoder } from '../common/miniature.js';
-import { textTokenIds } from '../common/tokens.js';
+import { fitted, QWEN25_TOKENS, textTokenIds } from '../common/tokens.js';
 import { FIRST_SPECIAL_ID, QWEN_TEXT } from '../qwen2/shapes.js';
 import type { InitRoom, MiniatureSize, SpecialIds } from '../room.js';
 
@@ -33,8 +33,8 @@ export interface VlShapes {
   readonly architecture: string;
   readonly modelType: string;
   readonly published: Readonly<Record<string, JsonObject>>;
-  /** Whether published tokenizers have the tokens that came with Qwen2.5. */
-  readonly qwen25: boolean;
+  /** Added tokens of published tokenizers beside the special ones. */
+  readonly ordinary: readonly string[];
   /** Sizes of the miniatures' towers, and what follows the patch sizes. */
   readonly towers: Readonly<Record<MiniatureSize, JsonObject>>;
   readonly towerSettings: JsonObject;
@@ -42,12 +42,11 @@ export interface VlShapes {
 
 /** Everything that `init` needs. */
 export function qwenVlInit(shapes: VlShapes): InitRoom {
-  const tokenIds = (ids: SpecialIds) => ({ ...textTokenIds(ids), ...visionTokenIds(ids) });
   return {
     published: shapes.published,
     blueprint: (name) => ({
       raw: shapes.published[name],
-      tokenizer: buildByteTokenizer({ firstSpecialId: FIRST_SPECIAL_ID, qwen25: shapes.qwen25 }),
+      tokenizer: buildByteTokenizer({ firstSpecialId: FIRST_SPECIAL_ID, ordinary: shapes.ordinary }),
     }),
     miniatureName: shapes.name,
     miniature: (size, vocab, ids) => ({
@@ -58,13 +57,14 @@ export function qwenVlInit(shapes: VlShapes): InitRoom {
       ...visionTokenIds(ids),
       vision_config: { ...shapes.towers[size], ...PATCHES, ...shapes.towerSettings },
     }),
-    tokenizer: (merges) => buildByteTokenizer({ qwen25: true, merges }),
-    tokenIds,
+    tokenizer: (merges) => buildByteTokenizer({ ordinary: QWEN25_TOKENS, merges }),
+    fitted: (raw, vocab, ids) => fitted(raw, vocab, { ...textTokenIds(ids), ...visionTokenIds(ids) }),
     files: (config) => ({ 'preprocessor_config.json': pictureSettings(config) }),
   };
 }
 
-function visionTokenIds(ids: SpecialIds): JsonObject {
+/** The ids that the config of a model that sees names. */
+export function visionTokenIds(ids: SpecialIds): JsonObject {
   return {
     vision_start_token_id: ids['<|vision_start|>'],
     vision_end_token_id: ids['<|vision_end|>'],
@@ -77,12 +77,12 @@ function visionTokenIds(ids: SpecialIds): JsonObject {
 function pictureSettings({ vision }: ModelConfig): JsonObject {
   return {
     image_processor_type: 'Qwen2VLImageProcessor',
-    min_pixels: 3136,
-    max_pixels: 12845056,
+    min_pixels: vision?.pictures.minPixels,
+    max_pixels: vision?.pictures.maxPixels,
     patch_size: vision?.patchSize,
     temporal_patch_size: vision?.temporalPatchSize,
     merge_size: vision?.mergeSize,
-    image_mean: [0.48145466, 0.4578275, 0.40821073],
-    image_std: [0.26862954, 0.26130258, 0.27577711],
+    image_mean: vision?.pictures.mean,
+    image_std: vision?.pictures.std,
   };
 }

@@ -76,7 +76,7 @@ export const qwen2Vl: FamilyRoom = {
       'qwen2-vl-2b': published({ ...QWEN_15B, tied: true, positions: 32768 }),
       'qwen2-vl-7b': published({ ...QWEN_7B, tied: false, positions: 32768 }),
     },
-    qwen25: false,
+    ordinary: [],
     // Head dimension 80 in the small one, as in the published models, so that it runs their kernels.
     towers: {
       tiny: { depth: 3, embed_dim: 64, mlp_ratio: 2, num_heads: 4, hidden_size: 64 },

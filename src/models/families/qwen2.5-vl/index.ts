@@ -3,6 +3,7 @@ import { GatedMlp } from '../../../nn/mlp.js';
 import { modelError } from '../../core/errors.js';
 import type { JsonObject } from '../../core/json-fields.js';
 import { type DecoderSizes, publishedDecoder } from '../common/miniature.js';
+import { QWEN25_TOKENS } from '../common/tokens.js';
 import { type Generation, parseQwenVl } from '../qwen-vl/config.js';
 import { QWEN_VL, qwenVlInit } from '../qwen-vl/shapes.js';
 import { type QwenVision, sharedVision, visionFields } from '../qwen-vl/vision.js';
@@ -79,7 +80,7 @@ export const qwen25Vl: FamilyRoom = {
       'qwen2.5-vl-3b': published({ ...QWEN_3B, tied: true, positions: 128000 }),
       'qwen2.5-vl-7b': published({ ...QWEN_7B, tied: false, positions: 128000 }),
     },
-    qwen25: true,
+    ordinary: QWEN25_TOKENS,
     // Head dimension 80 in the small one, as in the published models, so that it runs their kernels.
     towers: {
       tiny: {

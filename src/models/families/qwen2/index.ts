@@ -2,7 +2,7 @@
 import { buildByteTokenizer } from '../../../text/byte-tokenizer.js';
 import type { JsonObject } from '../../core/json-fields.js';
 import { type DecoderSizes, miniatureDecoder, publishedDecoder } from '../common/miniature.js';
-import { textTokenIds } from '../common/tokens.js';
+import { fitted, QWEN25_TOKENS, textTokenIds } from '../common/tokens.js';
 import type { FamilyRoom } from '../room.js';
 import { parseQwen2 } from './config.js';
 import { FIRST_SPECIAL_ID, QWEN_3B, QWEN_7B, QWEN_05B, QWEN_15B, QWEN_TEXT } from './shapes.js';
@@ -26,7 +26,7 @@ export const qwen2: FamilyRoom = {
     published,
     blueprint: (name) => ({
       raw: published[name],
-      tokenizer: buildByteTokenizer({ firstSpecialId: FIRST_SPECIAL_ID, qwen25: true }),
+      tokenizer: buildByteTokenizer({ firstSpecialId: FIRST_SPECIAL_ID, ordinary: QWEN25_TOKENS }),
     }),
     miniatureName: 'qwen2',
     miniature: (size, vocab, ids) => ({
@@ -34,8 +34,8 @@ export const qwen2: FamilyRoom = {
       model_type: 'qwen2',
       ...miniatureDecoder(size, vocab, ids),
     }),
-    tokenizer: (merges) => buildByteTokenizer({ qwen25: true, merges }),
-    tokenIds: textTokenIds,
+    tokenizer: (merges) => buildByteTokenizer({ ordinary: QWEN25_TOKENS, merges }),
+    fitted: (raw, vocab, ids) => fitted(raw, vocab, textTokenIds(ids)),
     files: () => ({}),
   },
 };
