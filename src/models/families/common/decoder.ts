@@ -4,7 +4,7 @@ import { GatedMlp } from '../../../nn/mlp.js';
 import { TransformerLayer } from '../../../nn/transformer.js';
 import type { LayerBuilder } from '../../core/builder.js';
 import type { TextConfig } from '../../core/config.js';
-import { Decoder } from '../../core/decoder.js';
+import { Decoder, type DecoderParts } from '../../core/decoder.js';
 import { modelError } from '../../core/errors.js';
 import type { ConfigSource } from './source.js';
 
@@ -20,6 +20,8 @@ export interface DecoderConfig extends TextConfig {
   readonly qkvBias: boolean;
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
+  /** Whether queries and keys have norms over the width of a head. */
+  readonly headNorms: boolean;
 }
 
 /** What files leave out, and a family decides. */
@@ -27,6 +29,9 @@ export interface DecoderDefaults
   extends Pick<DecoderConfig, 'ropeTheta' | 'qkvBias' | 'outputBias' | 'mlpBias'> {
   readonly rmsNormEps: number;
   readonly maxPositions: number;
+  /** Width of a head; by default the heads share out the hidden size. */
+  readonly headDim?: number;
+  readonly headNorms?: boolean;
 }
 
 /** Reads the decoder's sizes. */
@@ -47,11 +52,12 @@ export function decoderConfig(
   if (heads % kvHeads !== 0) {
     throw modelError(file, `has ${heads} attention heads, not a multiple of its ${kvHeads} key heads`);
   }
-  if (fields.raw('head_dim') === undefined && hiddenSize % heads !== 0) {
+  const ownHeadDim = fields.raw('head_dim') ?? defaults.headDim;
+  if (ownHeadDim === undefined && hiddenSize % heads !== 0) {
     const sizes = `${hiddenSize}, not a multiple of its ${heads} heads`;
     throw modelError(file, `has a hidden size of ${sizes}, and no head_dim`);
   }
-  const headDim = fields.count('head_dim', hiddenSize / heads);
+  const headDim = fields.count('head_dim', defaults.headDim ?? hiddenSize / heads);
   if (headDim % 2 !== 0) {
     throw modelError(file, `has a head_dim of ${headDim}; rotary positions need an even one`);
   }
@@ -70,28 +76,37 @@ export function decoderConfig(
     qkvBias: defaults.qkvBias,
     outputBias: defaults.outputBias,
     mlpBias: defaults.mlpBias,
+    headNorms: defaults.headNorms ?? false,
     maxPositions: fields.count('max_position_embeddings', defaults.maxPositions),
   };
 }
 
+/** What a family adds to the decoder. */
+export interface DecoderExtras {
+  /** What stands before the names of its weights; `model` by default. */
+  readonly root?: string;
+  readonly tap?: DecoderParts['tap'];
+}
+
 /** Builds the decoder. */
-export function buildDecoder(c: DecoderConfig, build: LayerBuilder): Decoder {
+export function buildDecoder(c: DecoderConfig, build: LayerBuilder, extras: DecoderExtras = {}): Decoder {
   const { hiddenSize: width } = c;
-  const norm = (path: string) => build.rmsNorm(path, width, { eps: c.rmsNormEps });
-  const embeddings = build.parameter('model.embed_tokens.weight', [c.vocabSize, width], 'embedding');
-  const layers = Array.from({ length: c.layers }, (_, i) => layer(c, build, i, norm));
-  const last = norm('model.norm');
+  const { root = 'model', tap } = extras;
+  const norm = (path: string, size = width) => build.rmsNorm(path, size, { eps: c.rmsNormEps });
+  const embeddings = build.parameter(`${root}.embed_tokens.weight`, [c.vocabSize, width], 'embedding');
+  const layers = Array.from({ length: c.layers }, (_, i) => layer(c, build, `${root}.layers.${i}`, i, norm));
+  const last = norm(`${root}.norm`);
   const head = c.tied ? embeddings : build.parameter('lm_head.weight', [c.vocabSize, width], 'matrix');
-  return new Decoder({ embeddings, head, layers, norm: last });
+  return new Decoder({ embeddings, head, layers, norm: last, ...(tap && { tap }) });
 }
 
 function layer(
   c: DecoderConfig,
   build: LayerBuilder,
+  path: string,
   index: number,
-  norm: (path: string) => ReturnType<LayerBuilder['rmsNorm']>,
+  norm: (path: string, size?: number) => ReturnType<LayerBuilder['rmsNorm']>,
 ): TransformerLayer {
-  const path = `model.layers.${index}`;
   const D = c.hiddenSize;
   const I = c.intermediateSize;
   const all = c.heads * c.headDim;
@@ -100,6 +115,7 @@ function layer(
     build.linear(`${path}.self_attn.${name}_proj`, inputs, outputs, bias, stack);
   const feed = (name: string, inputs: number, outputs: number, stack?: string) =>
     build.linear(`${path}.mlp.${name}_proj`, inputs, outputs, c.mlpBias, stack);
+  const headNorm = (name: string) => norm(`${path}.self_attn.${name}_norm`, c.headDim);
   const qkv = `${path}.self_attn.qkv`;
   const gateUp = `${path}.mlp.gate_up`;
   // In the order of the forward pass, which is that of the inventory.
@@ -110,8 +126,9 @@ function layer(
     v: attend('v', D, kv, c.qkvBias, qkv),
     o: attend('o', all, D, c.outputBias),
   };
+  const norms = c.headNorms ? { q: headNorm('q'), k: headNorm('k') } : null;
   const norm2 = norm(`${path}.post_attention_layernorm`);
   const mlp = new GatedMlp(feed('gate', D, I, gateUp), feed('up', D, I, gateUp), feed('down', I, D));
-  const attention = new GroupedAttention({ layer: index, kind: 0 }, projections, c.headDim);
+  const attention = new GroupedAttention({ layer: index, kind: 0 }, projections, c.headDim, norms);
   return new TransformerLayer({ norm1, attention, norm2, mlp });
 }

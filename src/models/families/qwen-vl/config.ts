@@ -8,7 +8,7 @@ import { asObject, type JsonObject } from '../../core/json-fields.js';
 import type { WeightNames } from '../../core/names.js';
 import type { Axes, SequenceMedia, SequencePositions } from '../../core/positions.js';
 import { buildDecoder, type DecoderConfig } from '../common/decoder.js';
-import { type ConfigSource, configSource } from '../common/source.js';
+import { type ConfigSource, configSource, type RopeSource } from '../common/source.js';
 import { DecoderModelConfig } from '../common/text-config.js';
 import { qwen2Text } from '../qwen2/config.js';
 import { QWEN_VL_NAMES } from './names.js';
@@ -77,18 +77,25 @@ export function parseQwenVl(generation: Generation, raw: JsonObject, file: strin
 
 function qwenVlText(source: ConfigSource): QwenVlText {
   const { text, rope } = qwen2Text(source, ['default', 'mrope']);
-  const section = rope.fields.integers('mrope_section', [16, 24, 24]);
-  if (section.length !== 3 || section[0] + section[1] + section[2] !== text.headDim / 2) {
-    const expected = `three numbers that add up to half of head_dim, ${text.headDim / 2}`;
-    throw modelError(
-      `${source.file}: "mrope_section"`,
-      `is ${JSON.stringify(section)}; expected ${expected}`,
-    );
+  return { ...text, mropeSection: mropeSection(source, rope, text.headDim, [16, 24, 24]) };
+}
+
+/** How a file shares out the rotary frequencies to time, height and width. */
+export function mropeSection(
+  { file }: ConfigSource,
+  rope: RopeSource,
+  headDim: number,
+  fallback: readonly [number, number, number],
+): readonly [number, number, number] {
+  const section = rope.fields.integers('mrope_section', fallback);
+  if (section.length !== 3 || section[0] + section[1] + section[2] !== headDim / 2) {
+    const expected = `three numbers that add up to half of head_dim, ${headDim / 2}`;
+    throw modelError(`${file}: "mrope_section"`, `is ${JSON.stringify(section)}; expected ${expected}`);
   }
-  return { ...text, mropeSection: [section[0], section[1], section[2]] };
+  return [section[0], section[1], section[2]];
 }
 
 /** Class defaults, which files saved again by old versions leave out. */
-function defaultIds(vocab: number): Partial<TokenIds> {
+export function defaultIds(vocab: number): Partial<TokenIds> {
   return vocab > 151656 ? { image: 151655, video: 151656, visionStart: 151652, visionEnd: 151653 } : {};
 }

@@ -20,7 +20,10 @@ export interface VisionLayout {
 }
 
 /** Lays out images by their grids. */
-export function visionLayout(config: QwenVision, grids: readonly Grid[]): VisionLayout {
+export function visionLayout(
+  config: Pick<QwenVision, 'mergeSize' | 'windowCells'>,
+  grids: readonly Grid[],
+): VisionLayout {
   const merge = config.mergeSize;
   checkGrids(grids, merge);
   const perCell = merge ** 2;

@@ -1,7 +1,5 @@
 /** The vision towers of Qwen2-VL and Qwen2.5-VL: patches in, one feature per merged cell out. */
-import { attention, gelu, linear, permuteRows, reshape } from '../../../autograd/index.js';
-import { Segments } from '../../../kernels/attention.js';
-import { rotaryTable, visionRotaryAngles } from '../../../kernels/rotary.js';
+import { gelu, linear, permuteRows, reshape } from '../../../autograd/index.js';
 import { FusedAttention, type LayerContext } from '../../../nn/attention.js';
 import type { Linear } from '../../../nn/linear.js';
 import type { Block } from '../../../nn/mlp.js';
@@ -11,7 +9,7 @@ import { scope, type Tensor } from '../../../tensor/index.js';
 import type { LayerBuilder } from '../../core/builder.js';
 import { type Grid, patchValues } from '../../core/grid.js';
 import type { Tower, TowerPass } from '../../core/tower.js';
-import { visionLayout } from './layout.js';
+import { visionPass, WHOLE_IMAGE, WINDOW } from './pass.js';
 import type { QwenVision } from './vision.js';
 
 /** What the generations make of different layers. */
@@ -19,10 +17,6 @@ export interface TowerDesign {
   norm(build: LayerBuilder, path: string, vision: QwenVision): Norm;
   mlp(build: LayerBuilder, path: string, vision: QwenVision): Block;
 }
-
-/** Kinds of blocks by whom their patches see. */
-const WINDOW = 0;
-const WHOLE_IMAGE = 1;
 
 /** A vision tower with its merger. */
 export class QwenTower implements Tower {
@@ -58,29 +52,16 @@ export class QwenTower implements Tower {
     ];
   }
 
-  /** Prepares positions and segments for some images. */
+  /** Prepares a pass over some images. */
   pass(grids: readonly Grid[]): TowerPass {
-    const { gpu } = this.#patchWeight;
-    const { patches, rows, columns, cellOrder, ...lengths } = visionLayout(this.config, grids);
-    const headDim = this.config.width / this.config.heads;
-    const table = rotaryTable(gpu, visionRotaryAngles(rows, columns, headDim), headDim);
-    table.cos.keep();
-    table.sin.keep();
-    const images = Segments.fromLengths(gpu, lengths.imageLengths);
-    const windows = lengths.windowLengths ? Segments.fromLengths(gpu, lengths.windowLengths) : null;
-    const segments = [windows ?? images, images];
-    const context: LayerContext = {
-      rotary: [table, table],
-      attend: ({ kind }, q, k, v) => attention(q, k, v, segments[kind], { causal: false }),
-    };
+    const pass = visionPass(this.#patchWeight.gpu, this.config, grids);
+    const { patches, cellOrder } = pass.layout;
     return {
       patches,
       forward: (pixels, { recompute = false, dropout }) => [
-        this.#forward(pixels, cellOrder, { ...context, dropout }, recompute),
+        this.#forward(pixels, cellOrder, { ...pass.context, dropout }, recompute),
       ],
-      dispose: () => {
-        for (const held of [table.cos, table.sin, images, windows]) held?.dispose();
-      },
+      dispose: pass.dispose,
     };
   }
 
