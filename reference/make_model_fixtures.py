@@ -3,11 +3,13 @@
 All weights are random, norms and biases too, so that nothing can be forgotten unnoticed. Patches are 2 pixels wide and
 windows 16, which keeps the files small and the windows ragged.
 
-    python reference/make_model_fixtures.py
+    python reference/make_model_fixtures.py             # all
+    python reference/make_model_fixtures.py qwen3-vl    # those of some models, adapters among them
 """
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -40,6 +42,32 @@ IDS = dict(
 ROPE = dict(rope_scaling={"type": "mrope", "mrope_section": [1, 1, 2]})
 PATCHES = dict(in_channels=3, patch_size=2, spatial_patch_size=2, spatial_merge_size=2, temporal_patch_size=2)
 
+QWEN3 = {
+    **{k: v for k, v in TEXT.items() if k not in ("use_sliding_window", "tie_word_embeddings")},
+    "num_attention_heads": 4,
+    "head_dim": 16,
+    "attention_bias": False,
+    "rope_theta": 5000000.0,
+}
+INTERLEAVED = dict(
+    rope_scaling={"rope_type": "default", "mrope_interleaved": True, "mrope_section": [4, 2, 2]}
+)
+QWEN3_TOWER = dict(
+    model_type="qwen3_vl",
+    depth=3,
+    hidden_size=16,
+    intermediate_size=28,
+    num_heads=2,
+    in_channels=3,
+    out_hidden_size=32,
+    patch_size=2,
+    spatial_merge_size=2,
+    temporal_patch_size=2,
+    num_position_embeddings=25,
+    deepstack_visual_indexes=[0, 2],
+    hidden_act="gelu_pytorch_tanh",
+)
+
 MODELS = {
     "qwen2-vl": dict(
         model_type="qwen2_vl",
@@ -71,6 +99,31 @@ MODELS = {
     "qwen2": dict(
         model_type="qwen2", architectures=["Qwen2ForCausalLM"], **{**TEXT, "tie_word_embeddings": True}
     ),
+    # As published, with a text_config; more heads than fit into the width; the tower's table of positions is 5 x 5.
+    "qwen3-vl": dict(
+        model_type="qwen3_vl",
+        architectures=["Qwen3VLForConditionalGeneration"],
+        tie_word_embeddings=True,
+        **{k: v for k, v in IDS.items() if k != "vision_token_id"},
+        text_config=dict(model_type="qwen3_vl_text", **QWEN3, tie_word_embeddings=True, **INTERLEAVED),
+        vision_config=QWEN3_TOWER,
+    ),
+    # As transformers 5 writes it, the head apart, a bias on every projection, features from blocks out of order.
+    "qwen3-vl-untied": dict(
+        model_type="qwen3_vl",
+        architectures=["Qwen3VLForConditionalGeneration"],
+        tie_word_embeddings=False,
+        **{k: v for k, v in IDS.items() if k != "vision_token_id"},
+        text_config=dict(model_type="qwen3_vl_text", **{**QWEN3, "num_hidden_layers": 3, "attention_bias": True}, **INTERLEAVED),
+        vision_config={**QWEN3_TOWER, "deepstack_visual_indexes": [2, 0]},
+    ),
+    "qwen3": dict(
+        model_type="qwen3",
+        architectures=["Qwen3ForCausalLM"],
+        **{**QWEN3, "rope_theta": 1000000.0},
+        tie_word_embeddings=True,
+        use_sliding_window=False,
+    ),
     # Frequencies in all three ranges of Llama 3's scaling: kept, blended, slowed.
     "llama": dict(
         model_type="llama",
@@ -97,6 +150,10 @@ FIXTURES = [
     ("qwen2", "sft", "left", "", 5),
     ("qwen2", "forward", "right", "", 6),
     ("llama", "sft", "right", "", 7),
+    ("qwen3-vl", "sft", "left", GRIDS, 8),
+    ("qwen3-vl", "forward", "right", "1x10x12,1x4x6;", 9),
+    ("qwen3-vl-untied", "sft", "right", "1x6x10", 10),
+    ("qwen3", "sft", "left", "", 11),
 ]
 
 
@@ -115,7 +172,7 @@ def make_model(name, config, new_layout):
             if "norm" in key or "ln_q.weight" in key:
                 parameter.add_(1 if key.endswith("weight") else 0)
     # bf16 on disk loses nothing that the reference sees: it loads this file.
-    model = model.to(torch.bfloat16) if name in ("qwen2.5-vl", "llama") else model
+    model = model.to(torch.bfloat16) if name in ("qwen2.5-vl", "llama", "qwen3-vl-untied") else model
     model.save_pretrained(folder, save_original_format=not new_layout)
     if not new_layout:
         dtype = "bfloat16" if name == "llama" else "float32"
@@ -134,6 +191,7 @@ ADAPTERS = {
         alpha_pattern={"k_proj": 3, "mlp.down_proj": 5},
     ),
     "qwen2-vl.lora": dict(base="qwen2-vl", target_modules=["q_proj", "v_proj", "qkv", "fc1"], old_names=True),
+    "qwen3-vl.lora": dict(base="qwen3-vl", target_modules=["q_proj", "o_proj", "linear_fc1"]),
     "qwen2.lora": dict(base="qwen2", target_modules="all-linear", exclude_modules=["up_proj"]),
 }
 
@@ -165,13 +223,19 @@ def make_adapter(name, base, old_names=False, **settings):
 
 
 def main():
-    for name, config in MODELS.items():
-        make_model(name, config, new_layout=name == "qwen2.5-vl")
+    wanted = sys.argv[1:] or list(MODELS)
+    for name in wanted:
+        config = MODELS[name]
+        make_model(name, config, new_layout=name in ("qwen2.5-vl", "qwen3-vl-untied"))
     for name, kind, padding, grids, seed in FIXTURES:
+        if name not in wanted:
+            continue
         out = ROOT / f"{name}.{kind}.safetensors"
         arguments = ["--model", str(ROOT / name), "--out", str(out), "--kind", kind, "--padding", padding]
         make_fixture(parser().parse_args([*arguments, "--grids", grids, "--seed", str(seed)]))
     for name, settings in ADAPTERS.items():
+        if settings["base"] not in wanted:
+            continue
         new_names = {k: v for k, v in settings.items() if k != "old_names"}
         make_adapter(name, **new_names)
         base = settings["base"]

@@ -89,3 +89,4 @@ export { launchTraining, type TrainingOptions } from './train/launch.js';
 export type { Console } from './train/progress.js';
 export type { Metrics } from './train/task.js';
 export type { BestCheckpoint } from './train/trainer-state.js';
+export type { ImageConfig } from './vision/config.js';

@@ -42,6 +42,9 @@ describe.each([
   ['qwen2.5-vl', 69],
   ['qwen2', 26],
   ['llama', 21],
+  ['qwen3-vl', 81],
+  ['qwen3-vl-untied', 105],
+  ['qwen3', 24],
 ] as const)('%s', (model, parameters) => {
   it('has the loss and gradients of transformers', async () => {
     for (const tier of await testTiers()) {
@@ -66,6 +69,9 @@ describe.each([
   });
 });
 
-it.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2'])('%s has the logits with the other padding', async (model) => {
-  expect((await errors(model, 'forward')).outputs).toBeLessThan(1e-4);
-});
+it.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2', 'qwen3-vl'])(
+  '%s has the logits with the other padding',
+  async (model) => {
+    expect((await errors(model, 'forward')).outputs).toBeLessThan(1e-4);
+  },
+);

@@ -98,7 +98,14 @@ describe('config.json', () => {
       'qwen2-vl-7b': 8_291_375_616,
       'qwen2.5-vl-3b': 3_754_622_976,
       'qwen2.5-vl-7b': 8_292_166_656,
+      'qwen3-vl-2b': 2_127_532_032,
+      'qwen3-vl-4b': 4_437_815_808,
+      'qwen3-vl-8b': 8_767_123_696,
       'qwen2.5-0.5b': 494_032_768,
+      'qwen3-0.6b': 596_049_920,
+      'qwen3-1.7b': 1_720_574_976,
+      'qwen3-4b': 4_022_468_096,
+      'qwen3-8b': 8_190_735_360,
       'smollm2-135m': 134_515_008,
     });
     const tensors = (name: string) => parameterSpecs(parseConfig(PUBLISHED[name])).length;

@@ -7,13 +7,17 @@ import { llama } from './families/llama/index.js';
 import { qwen2 } from './families/qwen2/index.js';
 import { qwen25Vl } from './families/qwen2.5-vl/index.js';
 import { qwen2Vl } from './families/qwen2-vl/index.js';
+import { qwen3 } from './families/qwen3/index.js';
+import { qwen3Vl } from './families/qwen3-vl/index.js';
 import type { FamilyRoom } from './families/room.js';
 
 /** The rooms, one for each family. */
 export const ROOMS = {
   qwen2_5_vl: qwen25Vl,
   qwen2_vl: qwen2Vl,
+  qwen3_vl: qwen3Vl,
   qwen2,
+  qwen3,
   llama,
 } as const satisfies Record<Family, FamilyRoom>;
 

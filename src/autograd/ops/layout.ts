@@ -1,5 +1,6 @@
 /** Differentiable movement of elements. Gathers add up in their gradient; everything else is a bijection. */
 import { check } from '../../gpu/index.js';
+import { binary } from '../../kernels/elementwise.js';
 import {
   concat as concatKernel,
   narrowBackward,
@@ -14,7 +15,7 @@ import {
   scatterRows as scatterKernel,
 } from '../../kernels/layout-rows.js';
 import { scatterAddRows } from '../../kernels/scatter.js';
-import { type Tensor, zeros } from '../../tensor/index.js';
+import { scope, type Tensor, zeros } from '../../tensor/index.js';
 import { differentiable } from '../graph.js';
 
 /** Reorders the axes: axis i of the result is axis `axes[i]` of x. */
@@ -149,6 +150,20 @@ export function scatterRows(x: Tensor, rows: Tensor, ids: RowIds): Tensor {
       needs[0] ? scatterKernel(g!, null, saved) : null,
       needs[1] ? gatherKernel(g!, saved) : null,
     ],
+  });
+  return y;
+}
+
+/** A copy of x [N, ...] with `rows[t]` added to row `ids[t]`; no number may repeat. */
+export function addRows(x: Tensor, rows: Tensor, ids: RowIds): Tensor {
+  const list = rowIds('addRows', x.gpu, ids, x.dim(0), true);
+  const y = scope(() => scatterKernel(x, binary('add', gatherKernel(x, list), rows), list));
+  differentiable({
+    name: 'addRows',
+    inputs: [x, rows],
+    outputs: [y],
+    saved: [list],
+    backward: ([g], [saved], { needs }) => [g, needs[1] ? gatherKernel(g!, saved) : null],
   });
   return y;
 }

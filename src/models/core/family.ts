@@ -7,7 +7,9 @@
 export const FAMILIES = {
   qwen2_vl: { title: 'Qwen2-VL', sees: true },
   qwen2_5_vl: { title: 'Qwen2.5-VL', sees: true },
+  qwen3_vl: { title: 'Qwen3-VL', sees: true },
   qwen2: { title: 'Qwen2', sees: false },
+  qwen3: { title: 'Qwen3', sees: false },
   llama: { title: 'Llama', sees: false },
 } as const;
 
