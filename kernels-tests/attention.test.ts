@@ -103,12 +103,23 @@ const SHARED: readonly Segment[] = [
   { start: 94, end: 96 },
   { start: 96, end: 99, prefixStart: 94, prefixEnd: 96 },
 ];
+/** Its keys are met by so many queries that workgroups share them. */
+const CROWD: readonly Segment[] = [
+  { start: 0, end: 20 },
+  ...Array.from({ length: 7 }, (_, i) => ({
+    start: 20 + 47 * i,
+    end: 67 + 47 * i,
+    prefixStart: 0,
+    prefixEnd: 20,
+  })),
+];
 
 describe.each(VARIANTS)('%s kernels', (variant) => {
   test.each([
     ['one token', { tokens: 1, heads: 2, kvHeads: 2, dim: 20 }, ONE],
     ['packed lengths with padding, GQA 7', { tokens: 110, heads: 7, kvHeads: 1, dim: 20 }, MIXED],
     ['shared prefixes, GQA 2', { tokens: 100, heads: 4, kvHeads: 2, dim: 20 }, SHARED],
+    ['a prefix that workgroups share', { tokens: 349, heads: 2, kvHeads: 1, dim: 20 }, CROWD],
     ['long beside short', { tokens: 331, heads: 1, kvHeads: 1, dim: 20 }, LONG],
     ['dim 64', { tokens: 100, heads: 2, kvHeads: 1, dim: 64 }, SHARED],
     ['dim 80', { tokens: 100, heads: 1, kvHeads: 1, dim: 80 }, SHARED],
@@ -178,6 +189,13 @@ describe.each(VARIANTS)('%s kernels', (variant) => {
     for (const [i, t] of first.entries()) expect(await t.raw()).toEqual(await second[i].raw());
     for (const t of [...first, ...second]) t.dispose();
   });
+});
+
+test('dim 256 takes the tile kernels on every adapter', async () => {
+  const sizes = { tokens: 40, heads: 1, kvHeads: 1, dim: 256 };
+  const list = [{ start: 0, end: 35 }];
+  await check(sizes, list);
+  await expect(check(sizes, list, { variant: 'wide' })).rejects.toThrow('over the 128 of the wide variant');
 });
 
 test('the wide backward in small portions of heads and rows', async () => {
@@ -359,8 +377,8 @@ describe('mistakes are explained', () => {
         'k is f32[10, 2, 24], expected shape [10, ?, 20]',
       );
       expect(() => run(zeros(10, 2, 20), zeros(10, 2, 20), zeros(10, 1, 20))).toThrow('v is f32[10, 1, 20]');
-      expect(() => run(zeros(10, 2, 18))).toThrow('head dimension 18 is not a multiple of 4 up to 128');
-      expect(() => run(zeros(10, 2, 132))).toThrow('head dimension 132');
+      expect(() => run(zeros(10, 2, 18))).toThrow('head dimension 18 is not a multiple of 4 up to 256');
+      expect(() => run(zeros(10, 2, 260))).toThrow('head dimension 260');
       expect(() => run(zeros(10, 2, 20), undefined, undefined, { scale: Number.NaN })).toThrow(
         'scale is NaN',
       );

@@ -1,7 +1,7 @@
 // What the backward pass needs to know of each row: stats[t, h] = (log-sum-exp in base 2, sum of gradOut * out).
 //
 //   out, gradOut [T, H, D]; lse [T, H]; stats [T, H, 2]; D = 4 * D4. One invocation per row and head.
-#define D4 1..32 // head dimension / 4
+#define D4 1..64 // head dimension / 4
 
 struct Params { rows: u32 }
 #params Params

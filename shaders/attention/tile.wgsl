@@ -10,11 +10,11 @@
 // Both sides are staged 4 vec4 columns at a time, so that workgroup memory stays small whatever the head dimension: what is
 // staged twice comes from the cache. Rows are padded to 5 vec4 and seen rows stored in the order 0, 4, 8, ..., 1, 5, ...:
 // then the 16 invocations that read 16 different rows hit different banks.
-#define D4 1..32     // head dimension / 4
-#define CN 1 | 2     // vec4 columns of a result row per invocation: D4 / 16, rounded up
-#define RT 2 | 4 | 8 // own rows per invocation
-#define DEPTH 8 | 16 // seen rows staged at a time by accumulate
-#define STAGE 1..    // vec4s of the stage, enough for products and accumulate
+#define D4 1..64         // head dimension / 4
+#define CN 1..4          // vec4 columns of a result row per invocation: D4 / 16, rounded up
+#define RT 1 | 2 | 4 | 8 // own rows per invocation
+#define DEPTH 8 | 16     // seen rows staged at a time by accumulate
+#define STAGE 1..        // vec4s of the stage, enough for products and accumulate
 
 const OWN = ${8 * RT}u;
 const SEEN = 64u;

@@ -14,7 +14,7 @@ export interface AttentionResult {
 
 /**
  * softmax(scale q k^T) v for packed sequences: q [T, H, D], k and v [T, Hkv, D], all f32, H a multiple of Hkv, D a multiple
- * of 4 up to 128. Segments say who sees whom; work is proportional to that.
+ * of 4 up to 256. Segments say who sees whom; work is proportional to that.
  *
  * As in any implementation that multiplies masked probabilities (zero) with values, a NaN or infinity in v may spread to
  * rows of the same segment that do not attend to it; other segments are safe.
@@ -33,7 +33,7 @@ export function attentionForward(
   const wide = variant === 'wide';
   const defines: Record<string, number> = wide
     ? { ROWS: dim <= 64 ? 2 : 1, KEYS: 2, D4: dim / 4 }
-    : tileDefines(shape, dim <= 64 ? 8 : 4, 'attention');
+    : tileDefines(shape, 'forward');
   const size = wide ? 16 * defines.ROWS : 8 * defines.RT;
   for (const { first, count, segments: own } of bindableSpans(shape, segments)) {
     const rows = (tensor: Tensor, width: number) => part(tensor, first * width, count * width);

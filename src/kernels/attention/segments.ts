@@ -4,6 +4,7 @@
  */
 import { check, type Gpu } from '../../gpu/index.js';
 import { fromHost, type Tensor } from '../../tensor/index.js';
+import { type KeyParts, type KeyPartsOptions, type KeyTile, keyParts } from './key-parts.js';
 import {
   checkSegment,
   cut,
@@ -27,15 +28,18 @@ export interface Tiles {
   readonly count: number;
 }
 
+/** {@link Tiles} of keys in parts. */
+export interface PartTiles extends Tiles {
+  /** Places for sums of parts, and the tiles whose parts use them. */
+  readonly slots: number;
+  readonly cut: Tiles;
+}
+
 /** A part of a batch that attends to nothing outside. Its segments count from token `first` of the batch. */
 export interface Span {
   readonly first: number;
   readonly count: number;
   readonly segments: Segments;
-}
-
-interface KeyTile extends Range {
-  readonly visitors: number[][];
 }
 
 /**
@@ -50,6 +54,7 @@ export class Segments {
   readonly widest: number;
   readonly #queryTiles = new Map<number, Tiles>();
   readonly #keyTiles = new Map<number, Tiles>();
+  readonly #keyParts = new Map<string, PartTiles>();
   readonly #spans = new Map<string, readonly Span[]>();
   /** Tokens before this one belong to another span. */
   readonly #origin: number;
@@ -142,21 +147,11 @@ export class Segments {
    * Keys cut into tiles that never cross a segment, each with its visitors: the ranges of queries that see it.
    * u32 [count, 4]: first key, end key, first visitor, number of visitors; then, for each visitor, 8 words: first query,
    * end query, first and end key that they see, what to add to a key to get its place among all keys of these queries
-   * (prefix first), 0, 0, 0. A tile's first visitor is its own segment, the only one that a causal mask applies to.
+   * (prefix first), whether a causal mask applies, 0, 0. A tile's first visitor is its own segment.
    */
   keyTiles(size: number): Tiles {
     return this.#cached(this.#keyTiles, size, () => {
-      const tiles: KeyTile[] = [];
-      for (const { start, end, prefixStart, prefixEnd } of this.list) {
-        for (const { from, to } of cut({ from: start, to: end }, size)) {
-          const shift = prefixEnd - prefixStart - start;
-          tiles.push({ from, to, visitors: [[start, end, from, to, shift, 0, 0, 0]] });
-        }
-      }
-      for (const gap of this.#gaps()) {
-        for (const { from, to } of cut(gap, size)) tiles.push({ from, to, visitors: [Array(8).fill(0)] });
-      }
-      for (const segment of this.list) addPrefixVisitors(tiles, segment);
+      const tiles = this.#tilesOfKeys(size);
       const work = (tile: KeyTile) => tile.visitors.reduce((n, [from, to]) => n + to - from, 0);
       tiles.sort((a, b) => work(b) - work(a) || a.from - b.from);
       let first = 0;
@@ -167,6 +162,43 @@ export class Segments {
       const table = this.#upload([...rows, ...tiles.flatMap((tile) => tile.visitors)]);
       return { table, count: rows.length };
     });
+  }
+
+  /**
+   * {@link keyTiles} in parts of about the same work. u32 [count, 8]: as above, then the slot for the part's sums and one, or 0
+   * for a whole tile, 0, 0, 0; then the visitors. `cut` is u32 [count, 4]: first key, end key, first slot, slots.
+   *
+   * @internal
+   */
+  keyParts(size: number, options: KeyPartsOptions): PartTiles {
+    return this.#cached(this.#keyParts, JSON.stringify([size, options]), () => {
+      const { parts, cut, slots }: KeyParts = keyParts(this.#tilesOfKeys(size), options);
+      let first = 0;
+      const rows = parts.map(({ from, to, visitors, slot }) => {
+        first += visitors.length;
+        return [from, to, first - visitors.length, visitors.length, slot + 1, 0, 0, 0];
+      });
+      const table = this.#upload([...rows, ...parts.flatMap((part) => part.visitors)]);
+      const sums = cut.map(({ tile, slot, slots: own }) => [tile.from, tile.to, slot, own]);
+      const none = [[0, 0, 0, 0]];
+      const cutTable = this.#upload(sums.length > 0 ? sums : none);
+      return { table, count: rows.length, slots, cut: { table: cutTable, count: sums.length } };
+    });
+  }
+
+  #tilesOfKeys(size: number): KeyTile[] {
+    const tiles: KeyTile[] = [];
+    for (const { start, end, prefixStart, prefixEnd } of this.list) {
+      for (const { from, to } of cut({ from: start, to: end }, size)) {
+        const shift = prefixEnd - prefixStart - start;
+        tiles.push({ from, to, visitors: [[start, end, from, to, shift, 1, 0, 0]] });
+      }
+    }
+    for (const gap of this.#gaps()) {
+      for (const { from, to } of cut(gap, size)) tiles.push({ from, to, visitors: [Array(8).fill(0)] });
+    }
+    for (const segment of this.list) addPrefixVisitors(tiles, segment);
+    return tiles;
   }
 
   /**
@@ -208,20 +240,21 @@ export class Segments {
     this.#disposed = true;
     for (const { segments } of [...this.#spans.values()].flat()) segments.dispose();
     this.#spans.clear();
-    for (const cache of [this.#queryTiles, this.#keyTiles]) {
+    for (const { cut } of this.#keyParts.values()) cut.table.dispose();
+    for (const cache of [this.#queryTiles, this.#keyTiles, this.#keyParts]) {
       for (const { table } of cache.values()) table.dispose();
       cache.clear();
     }
   }
 
-  #cached(cache: Map<number, Tiles>, size: number, make: () => Tiles): Tiles {
+  #cached<K, T extends Tiles>(cache: Map<K, T>, key: K, make: () => T): T {
     check(!this.#disposed, 'disposed', () => {
       return 'segments are used after they were disposed; dispose them after the backward pass';
     });
-    let found = cache.get(size);
+    let found = cache.get(key);
     if (!found) {
       found = make();
-      cache.set(size, found);
+      cache.set(key, found);
     }
     return found;
   }

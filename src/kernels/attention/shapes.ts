@@ -30,15 +30,25 @@ export interface AttentionShape {
 }
 
 /** The largest head dimension: beyond it, what a lane keeps no longer fits its registers. */
-const MAX_DIM = 128;
+const MAX_DIM = 256;
+/** Likewise in the `wide` variant, which unrolls over it: 256 would compile for half a minute. */
+const MAX_WIDE_DIM = 128;
+/** Likewise in decoding. */
+const MAX_DECODE_DIM = 128;
 
-/** Checks head counts and the head dimension. */
-export function checkHeads(op: string, heads: number, kvHeads: number, dim: number): void {
+/** Checks head counts and the head dimension; less is allowed in decoding. */
+export function checkHeads(
+  op: string,
+  heads: number,
+  kvHeads: number,
+  dim: number,
+  most = MAX_DECODE_DIM,
+): void {
   check(heads % kvHeads === 0, 'shape', () => {
     return `${op}: ${heads} query heads are not a multiple of ${kvHeads} key heads`;
   });
-  check(dim % 4 === 0 && dim <= MAX_DIM, 'shape', () => {
-    return `${op}: head dimension ${dim} is not a multiple of 4 up to ${MAX_DIM}; pad the heads`;
+  check(dim % 4 === 0 && dim <= most, 'shape', () => {
+    return `${op}: head dimension ${dim} is not a multiple of 4 up to ${most}; pad the heads`;
   });
 }
 
@@ -65,8 +75,11 @@ export function attentionShape(
   checkShapeIs(op, 'v', v, k.shape);
   for (const [name, tensor] of Object.entries({ q, k, v })) checkDtype(op, name, tensor, 'f32');
   const kvHeads = k.shape[1];
-  checkHeads(op, heads, kvHeads, dim);
-  const { causal = true, variant = gpu.info.software ? 'wide' : 'tile' } = options;
+  checkHeads(op, heads, kvHeads, dim, MAX_DIM);
+  const { causal = true, variant = gpu.info.software && dim <= MAX_WIDE_DIM ? 'wide' : 'tile' } = options;
+  check(variant !== 'wide' || dim <= MAX_WIDE_DIM, 'shape', () => {
+    return `${op}: head dimension ${dim} is over the ${MAX_WIDE_DIM} of the wide variant; use tile`;
+  });
   return { gpu, tokens, heads, kvHeads, dim, causal, scale: chooseScale(op, options.scale, dim), variant };
 }
 
@@ -76,14 +89,22 @@ export function bindableSpans({ gpu, heads, dim }: AttentionShape, segments: Seg
   return segments.spans(Math.floor(gpu.maxBindingBytes / (heads * dim * 4)), step);
 }
 
-/** Specialisation of the tile kernels: RT rows per invocation, as many as workgroup memory allows. */
-export function tileDefines(
-  { gpu, dim }: AttentionShape,
-  mostRows: number,
-  op: string,
-): Record<string, number> {
+/** The tile kernels, by what a workgroup's results are: outputs, gradients of queries, or of keys and values. */
+export type TileKernel = 'forward' | 'queries' | 'keys';
+
+/** Rows per invocation whose results stay in registers beside what the products take. */
+function rowsInRegisters({ gpu, dim }: AttentionShape, kernel: TileKernel): number {
+  const rows = dim <= 64 && kernel === 'forward' ? 8 : dim <= 128 ? 4 : 2;
+  // Two results of over 64 columns: Apple's compiler would move 190 registers to memory and back, others have room.
+  const apple = /apple/i.test(`${gpu.info.vendor} ${gpu.info.name}`);
+  return kernel === 'keys' && dim > 64 && apple ? rows / 2 : rows;
+}
+
+/** Specialisation of a tile kernel: RT rows per invocation, as many as registers and workgroup memory allow. */
+export function tileDefines(shape: AttentionShape, kernel: TileKernel): Record<string, number> {
+  const { gpu, dim } = shape;
   const D4 = dim / 4;
-  for (let RT = mostRows; RT >= 2; RT /= 2) {
+  for (let RT = rowsInRegisters(shape, kernel); RT >= 1; RT /= 2) {
     const products = (8 * RT + 64) * 5;
     const DEPTH = 16 * D4 <= products ? 16 : 8;
     const STAGE = Math.max(products, DEPTH * D4);
@@ -93,6 +114,6 @@ export function tileDefines(
     }
   }
   check(false, 'limit', () => {
-    return `${op}: this adapter's ${gpu.limits.maxComputeWorkgroupStorageSize} bytes of workgroup memory are too few`;
+    return `attention: this adapter's ${gpu.limits.maxComputeWorkgroupStorageSize} bytes of workgroup memory are too few`;
   });
 }
