@@ -101,7 +101,7 @@ it('what stands beside an example in its row does not change it', async () => {
     const hidden = async (list: readonly Example[]) => {
       const { packed, images: patches } = await makeBatch(model.config, encoder, list);
       const device = model.prepare(packed);
-      const images = model.encodeImages(patches!.pixels, patches!.grids);
+      const images = model.encodeParts(patches);
       const states = noGrad(() => model.hidden(device, images.features));
       const data = await states.data();
       for (const held of [states, images, device]) held.dispose();

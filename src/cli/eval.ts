@@ -17,6 +17,7 @@ import { summaryOf, writeEvaluation } from '../eval/files.js';
 import type { EvalSummary } from '../eval/summary.js';
 import { accuracyTable, matrixTable } from '../eval/tables.js';
 import { counted, leftOut } from '../formats/counted.js';
+import { FeatureCache } from '../models/core/features.js';
 import { makeFolder } from '../platform/files.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
@@ -178,6 +179,9 @@ export const evaluate: CommandModule<object, Args> = {
     // Now, not after an hour of answers.
     if (args.out !== undefined) await makeFolder(args.out);
     const session = await openSession(args);
+    // Many questions are about the same picture.
+    const features = new FeatureCache({ place: 'host', bytes: 2 ** 30 });
+    session.model.features = features;
     try {
       if (!session.encoder) throw new UsageError(`${args.model} has no tokenizer.json, which questions need`);
       const evaluation = await evaluateModel(
@@ -211,6 +215,7 @@ export const evaluate: CommandModule<object, Args> = {
       if (args.json) printJson(summary);
       else print(summaryText(summary));
     } finally {
+      features.dispose();
       await session.close();
     }
   },

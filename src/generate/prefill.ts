@@ -3,7 +3,6 @@ import { gatherRows, noGrad } from '../autograd/index.js';
 import { kvAppend } from '../kernels/attention.js';
 import type { Model } from '../models/core/model.js';
 import { packSequences } from '../models/core/packing.js';
-import { joinPatches } from '../models/core/patches.js';
 import type { AttentionPlace } from '../nn/attention.js';
 import { fromHost, scope, type Tensor } from '../tensor/index.js';
 import type { Group } from './group.js';
@@ -46,6 +45,6 @@ function slotList({ start, end }: SlotRange): number[] {
 
 /** Features of the images of all groups. */
 function encode(model: Model, groups: readonly Group[]) {
-  const images = joinPatches(groups.flatMap(({ request }) => request.images ?? []));
-  return images && model.encodeImages(images.pixels, images.grids);
+  const images = groups.flatMap(({ request }) => request.images ?? []);
+  return images.length > 0 ? model.encodeParts(images) : null;
 }

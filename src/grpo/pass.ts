@@ -16,6 +16,7 @@ import {
 } from '../autograd/index.js';
 import { check } from '../gpu/index.js';
 import type { DeviceBatch } from '../models/core/batch.js';
+import type { ImagePatches } from '../models/core/patches.js';
 import {
   type EncodedImages,
   type Model,
@@ -180,16 +181,11 @@ function encodeImages(
   groups: readonly PassGroup[],
   options: PolicyPassOptions,
 ): EncodedImages | null {
-  const shown = groups.flatMap((group) =>
-    group.pixels ? Array<PassGroup>(options.copies ? group.completions.length : 1).fill(group) : [],
-  );
-  if (shown.length === 0) return null;
-  const pixels = joined(shown.map((group) => group.pixels as Float32Array));
-  return model.encodeImages(
-    pixels,
-    shown.flatMap(({ prompt }) => prompt.images ?? []),
-    options,
-  );
+  const shown = groups.flatMap(({ prompt, pixels, completions }) => {
+    const copies = options.copies ? completions.length : 1;
+    return pixels ? Array<ImagePatches>(copies).fill({ pixels, grids: prompt.images ?? [] }) : [];
+  });
+  return shown.length > 0 ? model.encodeParts(shown, options) : null;
 }
 
 interface Packed {

@@ -32,11 +32,10 @@ export class Reference {
   /** The reference of a run: none if `beta` is 0. */
   static async open(config: GrpoConfig, policy: Model): Promise<Reference | null> {
     if (config.beta === 0) return null;
-    return new Reference(
-      config,
-      policy,
-      isAdapterOff(config) ? null : await loadReference(policy.gpu, config),
-    );
+    const frozen = isAdapterOff(config) ? null : await loadReference(policy.gpu, config);
+    // Weights that are mixed with the policy's are others than before, and the cache sees it.
+    if (frozen) frozen.features = policy.features;
+    return new Reference(config, policy, frozen);
   }
 
   /** Log-probabilities of completions. */

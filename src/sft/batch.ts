@@ -1,5 +1,5 @@
 /** A micro-batch: examples packed into one row of tokens, with what each row of hidden states shall predict. */
-import { type ImagePatches, joinPatches } from '../models/core/patches.js';
+import type { ImagePatches } from '../models/core/patches.js';
 import { type ModelConfig, type PackedBatch, packSequences } from '../models/index.js';
 import type { PromptEncoder } from '../models/processor/index.js';
 import type { Example } from './examples.js';
@@ -11,8 +11,8 @@ export interface MicroBatch {
   readonly rows: Int32Array;
   /** The token that each of them shall predict. */
   readonly targets: Int32Array;
-  /** Pictures of all examples; null where there are none. */
-  readonly images: ImagePatches | null;
+  /** Pictures of each example that has some. */
+  readonly images: readonly ImagePatches[];
 }
 
 /** Packs examples; no example sees another. */
@@ -43,6 +43,5 @@ export async function makeBatch(
   examples: readonly Example[],
 ): Promise<MicroBatch> {
   const parts = await Promise.all(examples.map((example) => encoder.patches(example)));
-  const images = joinPatches(parts.filter((part) => part !== null));
-  return { ...packExamples(config, examples), images };
+  return { ...packExamples(config, examples), images: parts.filter((part) => part !== null) };
 }

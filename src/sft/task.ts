@@ -193,7 +193,7 @@ export class SftTask implements TrainingTask {
     const model = this.#model as Model;
     const options = { recompute: this.#setting.config.gradient_checkpointing, dropout };
     const device = model.prepare(packed);
-    const encoded: EncodedImages | null = images && model.encodeImages(images.pixels, images.grids, options);
+    const encoded: EncodedImages | null = images.length > 0 ? model.encodeParts(images, options) : null;
     const hidden = model.hidden(device, encoded?.features ?? null, options);
     const counted = gatherRows(hidden, rows);
     const ids = fromHost(model.gpu, targets, [targets.length], 'i32');

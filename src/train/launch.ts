@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import type { Gpu } from '../gpu/index.js';
 import { type Choices, tunerFor } from '../kernels/tuner.js';
+import { FeatureCache } from '../models/core/features.js';
 import { loadConfig, type ModelConfig } from '../models/index.js';
 import { loadProcessor, type Processor, PromptEncoder } from '../models/processor/index.js';
 import { FileError } from '../platform/errors.js';
@@ -17,7 +18,7 @@ import type { TrainingListener, TrainingResult } from './events.js';
 import { train } from './loop.js';
 import { checkPlan, gib, planMemory, planText } from './memory/index.js';
 import { originOf } from './origin.js';
-import { loadPolicy } from './policy.js';
+import { featureCacheOptions, loadPolicy } from './policy.js';
 import { type Console, Progress } from './progress.js';
 import {
   CONFIG_FILE,
@@ -103,6 +104,7 @@ async function runIn<Config extends TrainingConfig>(
   origin.catch(() => {});
   const checkpoint = step > 0 ? { checkpoint: folder.checkpoint(step) } : {};
   const model = await loadPolicy(gpu, config, checkpoint);
+  model.features = model.vision && new FeatureCache(featureCacheOptions(config));
   try {
     for (const warning of model.warnings) note(`warning: ${warning}`);
     return await train({
@@ -125,6 +127,7 @@ async function runIn<Config extends TrainingConfig>(
       ...(signal ? { signal } : {}),
     });
   } finally {
+    model.features?.dispose();
     model.dispose();
   }
 }

@@ -177,6 +177,7 @@ class Loop {
       step_time: seconds,
       tokens_per_second: result.tokens / seconds,
       'memory/peak_bytes': gpu.memory().peakTotal,
+      ...visionMetrics(this.#options.model),
       ...this.#clock.take(),
     };
     await this.#write(step, metrics);
@@ -289,4 +290,11 @@ class Loop {
     this.#options.model.clearGradients();
     this.#options.task.extraParameters?.clearGradients();
   }
+}
+
+/** Pictures that went through the tower in this step, and that were kept from before. */
+function visionMetrics({ features }: Model): Metrics {
+  if (!features) return {};
+  const { encoded, found } = features.take();
+  return { 'vision/encoded': encoded, 'vision/found': found };
 }

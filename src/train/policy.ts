@@ -1,5 +1,6 @@
 /** Loading the model that a run trains: all of it, or an adapter on it. */
 import type { Gpu, Rehearsal } from '../gpu/index.js';
+import type { FeatureCacheOptions } from '../models/core/features.js';
 import {
   adapterOf,
   createAdapter,
@@ -96,6 +97,11 @@ function newAdapter(model: Model, config: TrainingConfig): void {
 export function adaptsVision(config: TrainingConfig): boolean {
   const { visionTower, merger } = frozenParts(config);
   return !visionTower || !merger;
+}
+
+/** What is kept of a frozen tower's features. */
+export function featureCacheOptions(config: TrainingConfig): FeatureCacheOptions {
+  return { place: config.vision_cache_device, bytes: config.vision_cache_gib * 2 ** 30 };
 }
 
 /** The config's adapter in the terms of PEFT; frozen parts are excluded by their path. */

@@ -17,9 +17,12 @@ import type { ModelConfig } from './config.js';
 import type { Decoder, DecoderInput } from './decoder.js';
 import { modelError } from './errors.js';
 import { blindness } from './family.js';
+import type { FeatureCache } from './features.js';
 import { type Grid, gridPatches, gridTokens, patchValues } from './grid.js';
 import type { Adapter } from './lora/adapter.js';
+import { isVision } from './names.js';
 import type { PackedBatch } from './packing.js';
+import { type ImagePatches, joinPatches } from './patches.js';
 import type { PassOptions, Tower, TowerPass } from './tower.js';
 
 export type { PassOptions } from './tower.js';
@@ -46,6 +49,10 @@ export class Model {
   readonly linears: ReadonlyMap<string, Linear>;
   /** The LoRA adapter that is attached, if any; `createAdapter` and `loadAdapter` set it. */
   adapter: Adapter | null = null;
+  /** What a frozen tower gave before; whoever sets it disposes it. */
+  features: FeatureCache | null = null;
+  /** Weights of what sees. */
+  readonly #seeing: readonly Tensor[];
   /** What was odd about the files that the model came from. */
   readonly warnings: readonly string[];
 
@@ -55,6 +62,9 @@ export class Model {
     this.config = config;
     this.parameters = parameters;
     this.warnings = warnings;
+    this.#seeing = [...parameters.entries()]
+      .filter(([name]) => isVision(config.names, name))
+      .map(([, tensor]) => tensor);
     const build = new LayerBuilder(({ name }) => parameters.get(name));
     const { tower, decoder } = config.build(build);
     this.vision = tower;
@@ -70,6 +80,13 @@ export class Model {
   /** The output weights [V, D]: the embedding again where they are tied. */
   get head(): Tensor {
     return this.decoder.parts.head;
+  }
+
+  /** Whether nothing of what sees trains or has an adapter. */
+  get seesFrozen(): boolean {
+    const { names } = this.config;
+    const adapted = this.adapter?.paths.some((path) => isVision(names, path)) ?? false;
+    return this.vision !== null && !adapted && this.#seeing.every(({ requiresGrad }) => !requiresGrad);
   }
 
   /** Every weight that training may change, by name: the model's own and the adapter's. */
@@ -108,50 +125,44 @@ export class Model {
     grids: readonly Grid[],
     options: PassOptions = {},
   ): EncodedImages {
-    const tower = this.vision;
-    if (!tower) throw modelError('the batch has images, but', blindness(this.config.family));
-    const patches = grids.reduce((sum, grid) => sum + gridPatches(grid), 0);
-    const width = patchValues(tower.config);
-    const size = 'isTensor' in pixels ? pixels.size : pixels.length;
-    if (size !== patches * width) {
-      throw modelError(
-        'the pixel values',
-        `are ${size} numbers; the grids need ${patches} patches of ${width}`,
-      );
-    }
-    const passes: TowerPass[] = [];
-    const features = scope(() => {
-      let first = 0;
-      const parts = portions(grids).map((own) => {
-        const pass = tower.pass(own);
-        passes.push(pass);
-        const count = pass.patches;
-        const share =
-          'isTensor' in pixels
-            ? narrow(reshape(pixels, [patches, width]), 0, first, count)
-            : fromHost(
-                this.gpu,
-                pixels.subarray(first * width, (first + count) * width),
-                [count, width],
-                'f32',
-              );
-        first += count;
-        return pass.forward(share, options);
-      });
-      if (parts.length === 1) return parts[0];
-      return parts[0].map((_, i) =>
-        concat(
-          parts.map((levels) => levels[i]),
-          0,
-        ),
-      );
+    if (!('isTensor' in pixels)) return this.encodeParts([{ pixels, grids }], options);
+    const { patches, width } = this.#checkPixels(pixels.size, grids);
+    let first = 0;
+    const runs = (this.seesFrozen ? grids.map((grid) => [grid]) : portions(grids)).map((own): Run => {
+      const start = first;
+      const count = countPatches(own);
+      first += count;
+      return { grids: own, pixels: () => narrow(reshape(pixels, [patches, width]), 0, start, count) };
     });
-    return {
-      features,
-      dispose: () => {
-        for (const held of [...passes, ...features]) held.dispose();
-      },
-    };
+    return this.#encode(runs, options);
+  }
+
+  /**
+   * The same of several prompts' images. What trains takes them together; a frozen tower takes one at a time, so that what it
+   * gives for an image depends on nothing else, and looks first whether `features` has it.
+   */
+  encodeParts(parts: readonly ImagePatches[], options: PassOptions = {}): EncodedImages {
+    let width = 0;
+    for (const { pixels, grids } of parts) width = this.#checkPixels(pixels.length, grids).width;
+    const frozen = this.seesFrozen;
+    const cache = frozen && this.features?.keeps ? this.features : null;
+    const runs = (frozen ? parts : [joinPatches(parts)]).flatMap((part): Run[] => {
+      if (!part) return [];
+      const { pixels, grids } = part;
+      const digests = cache?.digests(part);
+      let first = 0;
+      return (frozen ? grids.map((grid) => [grid]) : portions(grids)).map((own, i): Run => {
+        const count = countPatches(own);
+        const values = pixels.subarray(first * width, (first + count) * width);
+        first += count;
+        return {
+          grids: own,
+          pixels: () => fromHost(this.gpu, values, [count, width], 'f32'),
+          ...(digests ? { digest: digests[i] } : {}),
+        };
+      });
+    });
+    return this.#encode(runs, options);
   }
 
   /** Hidden states after the final norm [T, D], at the packed positions. */
@@ -171,6 +182,55 @@ export class Model {
     return linear(hidden, this.head);
   }
 
+  /** Checks sizes before anything is uploaded. */
+  #checkPixels(size: number, grids: readonly Grid[]): { patches: number; width: number } {
+    if (!this.vision) throw modelError('the batch has images, but', blindness(this.config.family));
+    const patches = countPatches(grids);
+    const width = patchValues(this.vision.config);
+    if (size !== patches * width) {
+      throw modelError(
+        'the pixel values',
+        `are ${size} numbers; the grids need ${patches} patches of ${width}`,
+      );
+    }
+    return { patches, width };
+  }
+
+  #encode(runs: readonly Run[], options: PassOptions): EncodedImages {
+    const frozen = this.seesFrozen;
+    // Versions only grow, so that no two states of these weights have the same sum.
+    const state = this.#seeing.reduce((sum, { storage }) => sum + storage.buffer.version, 0);
+    const passes: TowerPass[] = [];
+    const features = scope(() => {
+      const parts = runs.map(({ grids, pixels, digest }) => {
+        const key = digest && `${this.#seeing[0].storage.buffer.id}.${state}:${digest}`;
+        const found = key && this.features?.find(key, this.gpu);
+        if (found) return found;
+        const pass = (this.vision as Tower).pass(grids);
+        passes.push(pass);
+        const made = pass.forward(pixels(), options);
+        this.features?.count(grids.length);
+        if (key) this.features?.keep(key, made);
+        // There is no way back through what does not train.
+        if (frozen) passes.pop()?.dispose();
+        return made;
+      });
+      if (parts.length === 1) return parts[0];
+      return parts[0].map((_, i) =>
+        concat(
+          parts.map((levels) => levels[i]),
+          0,
+        ),
+      );
+    });
+    return {
+      features,
+      dispose: () => {
+        for (const held of [...passes, ...features]) held.dispose();
+      },
+    };
+  }
+
   /** Number of features that an image's grid gives. */
   imageTokens(grid: Grid): number {
     return gridTokens(grid, this.config.vision?.mergeSize ?? 1);
@@ -181,6 +241,19 @@ export class Model {
     this.adapter?.dispose();
     this.parameters.dispose();
   }
+}
+
+/** Images that go through the tower together. */
+interface Run {
+  readonly grids: readonly Grid[];
+  /** Uploads their patches. */
+  pixels(): Tensor;
+  /** What names the image where features are kept. */
+  readonly digest?: string;
+}
+
+function countPatches(grids: readonly Grid[]): number {
+  return grids.reduce((sum, grid) => sum + gridPatches(grid), 0);
 }
 
 /** Runs of images of at most {@link PATCHES_PER_PASS} patches. */

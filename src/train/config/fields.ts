@@ -111,6 +111,13 @@ export const trainingFields = {
   report_to: z.array(z.enum(REPORTERS)).default([]),
   /** Name of the run on the site of Weights & Biases. */
   run_name: z.string().min(1).nullable().default(null),
+  /**
+   * Memory for what a frozen vision tower gives for pictures, in GiB: kept from step to step and over epochs, so that a picture
+   * goes through the tower once. 0 keeps nothing.
+   */
+  vision_cache_gib: notNegative.default(1),
+  /** Where that memory is; the device's counts in the memory plan. */
+  vision_cache_device: z.enum(['host', 'device']).default('host'),
   /** Device memory that the run may use, in GiB; found out where the adapter allows it by default. */
   device_memory_gib: positive.nullable().default(null),
 };
@@ -126,6 +133,8 @@ export const OUTPUT_FIELDS = [
   'logging_steps',
   'report_to',
   'run_name',
+  'vision_cache_gib',
+  'vision_cache_device',
   'device_memory_gib',
 ] as const;
 

@@ -47,6 +47,7 @@ function ownSettings(config: TrainingConfig): string[] {
     ...(config.gradient_checkpointing ? [] : ['gradient_checkpointing: true']),
     ...(config.use_peft ? [] : ['use_peft: true']),
     ...(config.dtype === 'float32' ? ['dtype: bfloat16'] : []),
+    ...(config.vision_cache_device === 'device' ? ['vision_cache_device: host'] : []),
     ...(frozen.visionTower ? [] : ['freeze_vision_tower: true']),
   ];
 }

@@ -18,7 +18,7 @@ import { AdamW } from '../../optim/index.js';
 import { fromHost, scope, type Tensor } from '../../tensor/index.js';
 import type { TrainingConfig } from '../config/index.js';
 import { parameterGroups } from '../parts.js';
-import { policyOnPaper, weightDtype } from '../policy.js';
+import { featureCacheOptions, policyOnPaper, weightDtype } from '../policy.js';
 import type { Workload } from '../task.js';
 
 /** What a rehearsal found. */
@@ -44,6 +44,9 @@ export function rehearseStep(
   const own = gpu.memory().liveTotal;
   for (let i = 0; i < frozenCopies; i++) weightsOnPaper(gpu, modelConfig, weightDtype(config));
   if (extraBytes > 0) gpu.allocate(extraBytes, 'weights');
+  const features = featureCacheOptions(config);
+  if (features.place === 'device' && features.bytes > 0 && model.seesFrozen)
+    gpu.allocate(features.bytes, 'weights');
   const copies = gpu.memory().liveTotal - own;
   const groups = parameterGroups(config, model);
   new AdamW(gpu, groups, {
