@@ -13,6 +13,7 @@ export * from './gpu/index.js';
 export type { Value } from './gpu/wgsl/expression.js';
 export { type GrpoConfig, type GrpoEnvironment, makeGrpoTask, parseGrpoConfig } from './grpo/index.js';
 export type { SamplingOptions } from './kernels/sampling.js';
+export { FeatureCache, type FeatureCacheOptions, type FeatureCounts } from './models/core/features.js';
 export type { JsonObject } from './models/core/json-fields.js';
 export type { LoadWeightsOptions } from './models/core/load-weights.js';
 export type { ModuleSelector } from './models/core/lora/config.js';
