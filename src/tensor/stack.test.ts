@@ -42,3 +42,11 @@ it('leaves tensors apart that could not be bound', () => {
   expect(stackOf([others[0], empty(gpu, [4, 64])])).toBeNull();
   expect(stackOf([others[0], others[1].alias([8, 32])])).toBeNull();
 });
+
+it('leaves tensors apart that fit no buffer together', () => {
+  const narrow = new Rehearsal({ ...ANY_GPU, bindingAlignment: 256 });
+  Object.assign(narrow.limits, { maxBufferSize: 1024 });
+  const shapes = [2, 2].map((rows) => [rows, 128]);
+  expect(stackOf(emptyStack(narrow, shapes, { dtype: 'bf16' }))?.shape).toEqual([4, 128]);
+  expect(stackOf(emptyStack(narrow, shapes, { dtype: 'f32' }))).toBeNull();
+});

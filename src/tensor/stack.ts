@@ -7,16 +7,17 @@ import { Storage, Tensor } from './tensor.js';
 
 /**
  * Tensors with undefined contents, which {@link stackOf} can view as one where each of them begins where this adapter can
- * bind; else each has memory of its own.
+ * bind and all of them fit one buffer; else each has memory of its own.
  */
 export function emptyStack(gpu: Gpu, shapes: readonly Shape[], options: CreateOptions = {}): Tensor[] {
   const { dtype = 'f32', purpose = 'activations' } = options;
   const sizes = shapes.map((shape) => bytesOf(dtype, numel(shape)));
   const bindable = sizes.slice(0, -1).every((bytes) => bytes % gpu.bindingAlignment === 0);
-  if (shapes.length < 2 || !bindable || !inOnePiece(dtype)) {
+  const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
+  const fits = total <= gpu.limits.maxBufferSize;
+  if (shapes.length < 2 || !bindable || !fits || !inOnePiece(dtype)) {
     return shapes.map((shape) => empty(gpu, shape, options));
   }
-  const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
   const storage = new Storage(gpu, total, purpose);
   let end = 0;
   return shapes.map((shape, i) => {
