@@ -1,9 +1,10 @@
 """Makes the fixtures in kernels-tests/fixtures/grpo/ from the tiny checkpoints beside them.
 
-    python reference/make_grpo_fixtures.py
+    python reference/make_grpo_fixtures.py             # all
+    python reference/make_grpo_fixtures.py qwen3-vl    # those of some models
 """
 
-import shutil
+import sys
 from pathlib import Path
 
 from make_grpo_fixture import grpo_parser, make_grpo_fixture
@@ -31,12 +32,15 @@ def cases():
         lora = dict(grads="all", steps=5, adapter=str(MODELS / f"{model}.lora"), grids="" if model == "qwen2" else GRIDS)
         yield model, "lora", dict(loss_type="dapo", beta=0.04, epsilon_high=0.28, delta=1.5), lora
     yield "qwen2", "masked", dict(loss_type="bnpo", beta=0.04, top_entropy_quantile=0.37), dict(masked=True, grids="")
+    full = dict(grads="all", steps=5, grids="1x4x6;1x4x4")
+    yield "qwen3-vl", "full", dict(loss_type="dapo", beta=0.04, epsilon_high=0.28), full
 
 
 def main():
-    shutil.rmtree(OUT, ignore_errors=True)
-    OUT.mkdir()
+    OUT.mkdir(exist_ok=True)
     for seed, (model, name, settings, options) in enumerate(cases()):
+        if sys.argv[1:] and model not in sys.argv[1:]:
+            continue
         out = OUT / f"{model}.{name}.safetensors"
         args = grpo_parser().parse_args(["--model", str(MODELS / model), "--out", str(out), "--seed", str(seed)])
         args.grids, args.grads, args.completion, args.length = GRIDS, FEW, 6, 9

@@ -71,6 +71,12 @@ describe.each(['qwen2-vl', 'qwen2.5-vl'])('%s', (model) => {
   });
 });
 
+it('has the loss and all gradients of TRL on a model whose features come in at several depths', async () => {
+  const found = await tensors(await load('qwen3-vl'), 'qwen3-vl.full');
+  expect(found.length).toBe(168);
+  for (const t of found) if (t.maxAbs! > 1e-6) expect(t.rel, t.name).toBeLessThan(1e-3);
+});
+
 it('has the loss and gradients of adapters', async () => {
   for (const model of ['qwen2', 'qwen2.5-vl']) {
     const found = await tensors(await load(model, true), `${model}.lora`);
@@ -89,6 +95,7 @@ it.each([
   ['qwen2.5-vl', 'full'],
   ['qwen2.5-vl', 'lora'],
   ['qwen2', 'lora'],
+  ['qwen3-vl', 'full'],
 ])('%s (%s) is where torch is after five optimizer steps', async (name, kind) => {
   const model = await load(name, kind === 'lora');
   const fixture = await open(`${name}.${kind}`);

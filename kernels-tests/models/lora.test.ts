@@ -51,6 +51,7 @@ const CASES = [
   ['qwen2.5-vl', 20],
   ['qwen2-vl', 16],
   ['qwen2', 24],
+  ['qwen3-vl', 20],
 ] as const;
 
 describe.each(CASES)('an adapter of %s', (name, matrices) => {

@@ -96,8 +96,8 @@ async function copied(model: Model) {
     return { rows: Int32Array.from(ids, (_, i) => first + i), targets: Int32Array.from(ids) };
   });
   const loss = scope(() => {
-    const [features] = images.features;
-    return objective(model, model.hidden(batch, [concat([features, features, features], 0)]), completions);
+    const features = images.features.map((level) => concat([level, level, level], 0));
+    return objective(model, model.hidden(batch, features), completions);
   });
   backward(loss);
   const value = await loss.item();
@@ -107,7 +107,7 @@ async function copied(model: Model) {
   return { tokens: packed.ids.length, loss: value, gradients: await gradientsOf(model) };
 }
 
-describe.each(['qwen2-vl', 'qwen2.5-vl'])('a group of completions on %s', (name) => {
+describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen3-vl'])('a group of completions on %s', (name) => {
   it('has the loss and gradients of separate copies', async () => {
     const model = await load(fixtures + name);
     model.train(() => true);

@@ -3,8 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { noGrad } from '../../src/autograd/index.js';
 import { openCheckpoint } from '../../src/formats/checkpoint.js';
 import { toF32 } from '../../src/formats/dtypes.js';
-import { QWEN_VL_NAMES } from '../../src/models/families/qwen-vl/names.js';
-import type { Model } from '../../src/models/index.js';
+import type { Model, WeightNames } from '../../src/models/index.js';
 import { makeBatch, packExamples } from '../../src/sft/batch.js';
 import type { Example } from '../../src/sft/examples.js';
 import { SftTask } from '../../src/sft/index.js';
@@ -28,6 +27,7 @@ const context: StepContext = {
 interface Step {
   readonly result: StepResult;
   readonly gradients: Map<string, Float32Array>;
+  readonly names: WeightNames;
 }
 
 /** Takes a fixture's examples (or some change of them) through one step and reads the gradients. */
@@ -48,7 +48,7 @@ async function step(
       if (tensor.grad) gradients.set(name, await tensor.grad.data());
     }
     task.close();
-    return { result, gradients };
+    return { result, gradients, names: model.config.names };
   } finally {
     model.dispose();
   }
@@ -61,7 +61,7 @@ async function policy(fixture: string): Promise<Model> {
   );
 }
 
-describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2'])('%s', (fixture) => {
+describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2', 'qwen3-vl'])('%s', (fixture) => {
   it.each([
     ['in one micro-batch', { per_device_train_batch_size: 2 }],
     [
@@ -70,7 +70,7 @@ describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2'])('%s', (fixture) => {
     ],
     ['packed into a row', { packing: true, per_device_train_batch_size: 1 }],
   ])('the loss and all gradients equal those of transformers, %s', async (_, settings) => {
-    const { result, gradients } = await step(fixture, settings);
+    const { result, gradients, names } = await step(fixture, settings);
     const expected = await openCheckpoint(`${FIXTURES}models/${fixture}.sft.safetensors`);
     try {
       const read = async (name: string) => toF32((await expected.read(name)).slice(), 'F32');
@@ -78,7 +78,7 @@ describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2'])('%s', (fixture) => {
       const wanted = expected.names().filter((name) => name.startsWith('grad.'));
       expect(wanted.length).toBeGreaterThan(20);
       for (const name of wanted) {
-        const own = gradients.get(QWEN_VL_NAMES.canonical(name.slice('grad.'.length)) as string);
+        const own = gradients.get(names.canonical(name.slice('grad.'.length)) as string);
         const reference = await read(name);
         const error = relativeError(own ?? new Float32Array(reference.length), reference);
         // Keys' biases have gradients that vanish in exact arithmetic.

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/index.js';
-import { initModel, type ModelConfig } from '../../src/models/index.js';
+import { initModel, type ModelConfig, patchValues } from '../../src/models/index.js';
 import type { PromptEncoder } from '../../src/models/processor/index.js';
 import { openGpu } from '../../src/platform/launcher/open.js';
 import type { Example } from '../../src/sft/examples.js';
@@ -51,7 +51,7 @@ function examplesFor(
     return { ids, mask, pictures: [], grids };
   });
   const patches: PromptEncoder['patches'] = async () =>
-    vision ? { pixels: new Float32Array(height * width * 1176).fill(0.1), grids } : null;
+    vision ? { pixels: new Float32Array(height * width * patchValues(vision)).fill(0.1), grids } : null;
   return { examples, encoder: { patches } as PromptEncoder };
 }
 
@@ -62,6 +62,7 @@ const CASES: [string, Record<string, unknown>, () => Promise<Gpu>][] = [
   ['tiny-qwen2.5-vl', { gradient_checkpointing: true, dtype: 'bfloat16' }, gpuKernels],
   ['tiny-qwen2.5-vl', { ...LORA, freeze_vision_tower: false, gradient_checkpointing: true }, cpuKernels],
   ['tiny-qwen2', { gradient_checkpointing: true }, gpuKernels],
+  ['tiny-qwen3-vl', { gradient_checkpointing: true }, cpuKernels],
 ];
 
 it.each(CASES)('%s %j: within a twentieth of the peak', async (arch, settings, device) => {
