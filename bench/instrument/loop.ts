@@ -33,28 +33,44 @@ export function mainLoop(code: readonly Instruction[]): Mix {
 }
 
 /**
- * Bodies of loops by their first instruction: all from which a jump back is reached without passing that instruction. What
- * follows a loop may stand in the middle of it. A jump back to where the kernel can get around is no loop: compilers put
- * the parts of masked code in any order.
+ * Bodies of loops by the instruction through which they are entered: all from which a jump back is reached without passing that
+ * instruction. Compilers put parts of a loop in any order, in front of the entry too: what counts is the way that control
+ * takes, and a jump back to where the kernel can get around is no loop.
  */
 function loopsOf(code: readonly Instruction[]): Map<number, Set<number>> {
   const before = code.map((): number[] => []);
-  const after = code.map((): number[] => []);
-  code.forEach(({ target, ends }, at) => {
+  const after = code.map(({ target, ends }, at) => {
     const next = [...(target === undefined ? [] : [target]), ...(ends ? [] : [at + 1])];
-    for (const place of next.filter((place) => place < code.length)) {
-      after[at].push(place);
-      before[place].push(at);
-    }
+    return next.filter((place) => place < code.length);
   });
+  for (const [at, next] of after.entries()) for (const place of next) before[place].push(at);
   const loops = new Map<number, Set<number>>();
-  code.forEach(({ target }, at) => {
-    if (target === undefined || target > at) return;
-    if (target < at && reach([0], after, [target]).has(at)) return;
-    const body = loops.get(target) ?? new Set([target]);
-    loops.set(target, reach([at], before, body));
-  });
+  for (const [at, head] of returns(after)) {
+    if (at !== head && reach([0], after, [head]).has(at)) continue;
+    loops.set(head, reach([at], before, loops.get(head) ?? new Set([head])));
+  }
   return loops;
+}
+
+/** Steps to an instruction that led there. */
+function returns(after: readonly (readonly number[])[]): [from: number, to: number][] {
+  const found: [number, number][] = [];
+  const state = after.map((): 'new' | 'open' | 'done' => 'new');
+  const path: { at: number; next: number }[] = [];
+  const enter = (at: number) => {
+    state[at] = 'open';
+    path.push({ at, next: 0 });
+  };
+  if (after.length > 0) enter(0);
+  for (let top = path.at(-1); top; top = path.at(-1)) {
+    const to = after[top.at][top.next++];
+    if (to === undefined) {
+      state[top.at] = 'done';
+      path.pop();
+    } else if (state[to] === 'new') enter(to);
+    else if (state[to] === 'open') found.push([top.at, to]);
+  }
+  return found;
 }
 
 /** `passed`, and all that is reached from `start` without passing it. */

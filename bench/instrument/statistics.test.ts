@@ -203,3 +203,15 @@ test('a jump back to where the kernel can get around is no loop', () => {
   // Instruction 5 jumps back to 1, which the first jump goes around; 3 is a loop.
   expect(mainLoop(code)).toMatchObject({ float: 1, lds: 0 });
 });
+
+test('a loop may have a part in front of its entry', () => {
+  const code: Parameters<typeof mainLoop>[0] = [
+    { kind: 'control', target: 2, ends: true },
+    { kind: 'alu' },
+    { kind: 'matrix' },
+    { kind: 'control', target: 1 },
+    { kind: 'float' },
+  ];
+  // It is entered at 2, and instruction 3 jumps back to 1, which goes on to 2.
+  expect(mainLoop(code)).toMatchObject({ matrix: 1, alu: 1, float: 0 });
+});
