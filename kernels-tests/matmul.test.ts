@@ -125,21 +125,114 @@ test.for(['base', 'subgroups'] as const)('gemv, tier %s', async (tier, { skip })
   await expectProduct(device, { M: 1, N: 20, K: 1000 }, { choice: { ...choice, splits: 3 } });
 });
 
+/** What the result may be off by, relative to float64: with all parts below f32, else what f16 rounds off. */
+const OFF = { f32: 1e-6, f16: 5e-4 };
+
 test.for([
   ['NN', 'f16', 'f16', {}],
+  ['NN', 'bf16', 'f32', {}],
+  ['NN', 'f32', 'f32', {}],
   ['NT', 'f16', 'f32', { transposeB: true }],
   ['NT', 'bf16', 'f32', { transposeB: true }],
+  ['NT', 'f32', 'f32', { transposeB: true }],
+  ['TN', 'f32', 'f32', { transposeA: true }],
   ['TN', 'f32', 'f16', { transposeA: true }],
 ] as const)('matrix units, %s, B in %s, precision %s', async ([_, dtype, precision, layout], { skip }) => {
   skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
   const device = await testGpu('subgroup-matrix');
-  const options: MatmulOptions = { choice: { variant: 'matrix', tile: 32 }, precision };
-  // Where operands may be rounded, the reference rounds them too.
+  const choice: MatmulChoice = { variant: 'matrix', tile: 32 };
   for (const [M, N, K] of [
-    [32, 64, 48],
+    [32, 64, 64],
     [33, 37, 41],
+    [7, 130, 5],
   ]) {
-    await expectProduct(device, { M, N, K, dtype, ...layout }, options, 1e-6, precision);
+    await expectProduct(device, { M, N, K, dtype, ...layout }, { choice, precision }, OFF[precision]);
+  }
+  const split = { choice: { ...choice, splits: 3 }, precision };
+  await expectProduct(device, { M: 33, N: 36, K: 150, dtype, ...layout }, split, OFF[precision]);
+  await expectProduct(
+    device,
+    { M: 33, N: 36, K: 64, batch: 2, dtype, ...layout },
+    { choice, precision },
+    OFF[precision],
+  );
+});
+
+test('matrix units keep the accuracy of f32 over long sums, and lose eleven bits where they may', async ({
+  skip,
+}) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix');
+  const choice: MatmulChoice = { variant: 'matrix', tile: 32 };
+  for (const dtype of ['f32', 'bf16'] as const) {
+    const c = { M: 32, N: 32, K: 3072, dtype, transposeB: true };
+    await expectProduct(device, c, { choice }, 1e-6);
+    await expectProduct(device, c, { choice, precision: 'f16' }, 5e-4);
+    await expect(expectProduct(device, c, { choice, precision: 'f16' }, 5e-5)).rejects.toThrow();
+  }
+});
+
+test('one operand for all products of a batch on matrix units', async ({ skip }) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix');
+  const options: MatmulOptions = { choice: { variant: 'matrix', tile: 32 } };
+  for (const shared of [{ sharedA: true }, { sharedB: true, transposeA: true }]) {
+    await expectProduct(device, { M: 33, N: 34, K: 40, batch: 3, ...shared }, options, 1e-6);
+  }
+});
+
+test('matrix units with epilogues, in pieces', async ({ skip }) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix', { maxBindingBytes: 65536 });
+  // K is padded to 128, so that prepared rows are longer than those that fit one binding.
+  const c = { M: 150, N: 160, K: 97, transposeB: true };
+  const { a, b, valuesA, valuesB } = inputs(device, c);
+  const [bias, before] = [random(c.N, 3), random(c.M * c.N, 4)];
+  const y = matmul(a, b, {
+    transposeB: true,
+    bias: tensor(device, bias),
+    residual: tensor(device, before, [c.M, c.N]),
+    activation: 'silu',
+    scale: 0.5,
+    choice: { variant: 'matrix', tile: 32 },
+  });
+  const expected = product(valuesA, valuesB, c);
+  await expectClose(
+    y,
+    expected.map((v, i) => activations.silu(0.5 * v + bias[i % c.N]) + before[i]),
+    1e-6,
+  );
+  const into = tensor(device, before, [c.M, c.N]);
+  matmul(a, b, { transposeB: true, into, beta: 0.5, choice: { variant: 'matrix', tile: 32 } });
+  await expectClose(
+    into,
+    expected.map((v, i) => v + 0.5 * before[i]),
+    1e-6,
+  );
+});
+
+test('on matrix units NaN stays in its row, and infinities are the ends of what its scale holds', async ({
+  skip,
+}) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix');
+  const [M, N, K] = [3, 4, 32];
+  for (const transposeB of [false, true]) {
+    for (const dtype of ['f32', 'bf16'] as const) {
+      const values = new Float32Array(M * K).fill(1);
+      values[5] = Number.NaN;
+      values[K + 7] = Number.NEGATIVE_INFINITY;
+      const ones = new Float32Array(K * N).fill(1);
+      const b = fromHost(device, encode(ones, dtype), transposeB ? [N, K] : [K, N], dtype);
+      const a = tensor(device, values, [M, K]);
+      const y = await matmul(a, b, { transposeB, choice: { variant: 'matrix', tile: 32 } }).data();
+      for (let n = 0; n < N; n++) {
+        expect(y[n]).toBeNaN();
+        // Ones are 2^14, and the end is -65504.
+        expect(y[N + n]).toBeCloseTo(K - 1 - 65504 / 2 ** 14, 5);
+        expect(y[2 * N + n]).toBe(K);
+      }
+    }
   }
 });
 

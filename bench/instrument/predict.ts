@@ -30,8 +30,9 @@ export function secondsOf(
   card: Pick<Card, 'f32' | 'matrix' | 'bandwidth' | 'launch'>,
 ): { readonly work: number; readonly bound: Bound; readonly launching: number } {
   const onMatrix = name.startsWith('matmul/subgroup-matrix') && card.matrix !== null;
-  // A in two parts is two products.
-  const operations = flops * (name.includes(' PRECISE') ? 2 : 1);
+  // Operands in parts are several products.
+  const parts = (operand: string) => Number(name.includes(` PARTS_${operand}=2`));
+  const operations = flops * (1 + parts('A') + parts('B'));
   const arithmetic = operations / (onMatrix ? (card.matrix as number) : card.f32);
   const memory = movedBytes / card.bandwidth;
   const bound = memory > arithmetic ? 'memory' : onMatrix ? 'matrix' : 'f32';

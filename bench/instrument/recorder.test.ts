@@ -56,7 +56,7 @@ test('a prediction adds what is bound by arithmetic, by memory and by launches',
   const use = { part: 'forward', launches: 3, flops: 2e12, boundBytes: 1e11, movedBytes: 1e11 };
   const bound = (name: string) => secondsOf({ name }, use, card);
   expect(bound('matmul/tile')).toEqual({ work: 2, bound: 'f32', launching: 3 * 1e-6 });
-  expect(bound('matmul/subgroup-matrix PRECISE')).toMatchObject({ work: 1, bound: 'memory' });
+  expect(bound('matmul/subgroup-matrix PARTS_A=2 PARTS_B=1')).toMatchObject({ work: 1, bound: 'memory' });
   const step = await recordStep('tiny-qwen2-vl', { shape: SMALL_STEP });
   const [, decode] = predict(step, SMALL_STEP, card);
   expect(decode.launches).toBe((SMALL_STEP.tokens - 1) * step.total('decode').launches);

@@ -1,28 +1,30 @@
-// Matrix product on matrix units (tensor cores): f16 operands, f32 sums. Needs the subgroup-matrix tier.
+// Matrix product on matrix units (tensor cores). Needs the subgroup-matrix tier.
+//
+// Both operands come as matmul/halves.wgsl describes, with elements along K side by side: written by one of the launches that
+// prepare, or as they are stored where that is the same. So the main loop only copies and multiplies: conversions would
+// be done again for every tile, and fragments that lie across memory are loaded one element at a time by some GPUs (RDNA3).
 //
 // A workgroup computes TILE_M x TILE_N of y. Its subgroups form a GRID_M x GRID_N grid, and each owns FRAGS_M x FRAGS_N
-// fragments of M x N elements, a shape that the adapter reported for f16 operands and f32 results. Both operands are
-// staged as f16 in workgroup memory, DEPTH of K at a time, in the order in which they lie in memory: a fragment load can
-// read either order. Rows are padded by 8 elements against bank conflicts. The loads of the next step are issued before
-// the arithmetic of this one.
+// fragments of M x N elements, a shape that the adapter reported. DEPTH of K at a time is staged in workgroup memory, whose rows
+// are padded by 16 bytes against bank conflicts. The loads of the next step are issued before the arithmetic of this one.
+// Workgroups go down bands of eight tiles, so that those that run together share what they read of both operands.
 //
-// f16's range is small: gradients lie below it and a few activations above. So A is multiplied by a power of two on the way
-// in, and sums by its inverse on the way out, such that the largest magnitude in A (the largest of `magnitudes`, see
-// matmul/magnitude.wgsl) comes to lie in [2^14, 2^15). What is 2^39 times smaller becomes 0. bf16 weights are multiplied by
-// 2^6, which puts 1e-6 .. 1023 into the range where f16 holds them exactly (some units drop the numbers below it); f16
-// weights are copied as they are. Infinities and what is beyond the range become its ends (they would poison whole rows),
-// NaN stays NaN.
+// f16 operands, f32 sums: PARTS_A and PARTS_B say how many f16 numbers make up an element, and all products of parts are
+// added but the one of both lower ones. Relative L2 error of y for random operands on units that round sums to f32 as
+// llvmpipe does (some GPUs cut the last bit instead):
+//                                K = 64   K = 1536   K = 8960
+//   A 2, B in f16 or bf16       1.2e-7     3.7e-7     8.6e-7   below that of f32 products one by one (1.7e-6 at K = 8960)
+//   A 2, B 2                    1.2e-7     3.7e-7     8.6e-7   f32 operands, with 22 bits of each
+//   A 1, B in f16 or bf16       2.1e-4     2.2e-4     2.1e-4   A rounded to 11 bits: gradients
+//   A 1, B 1                    2.9e-4     3.0e-4     3.0e-4   both rounded
+// COMPONENT "f32": f32 operands, one part, for units that add up f16 products in f16 (Apple): as exact as f32 anywhere.
 //
-// PRECISE: every element of A is the sum of two f16 numbers, its upper 11 bits and the next 11, each multiplied by B: twice
-// the arithmetic, 1.4 to 1.5 times the cycles by the compilers for RDNA3 and Ampere. Relative L2 error of y for random
-// operands, B in f16 or bf16, on units that round sums to f32 as llvmpipe does (some GPUs cut the last bit instead):
-//               K = 64   K = 1536   K = 8960
-//   PRECISE     1.2e-7     3.7e-7     8.6e-7   below that of f32 products one by one (1.7e-6 at K = 8960): forward passes,
-//                                              whose log-probabilities sampler and trainer share
-//   otherwise   2.1e-4     2.2e-4     2.1e-4   A rounded to 11 bits: gradients of activations; 3e-4 with f32 B, rounded too
-//
-// Fragments cannot be indexed, so results pass through a slot of workgroup memory per subgroup; with PLAIN (no epilogue,
-// rows of y that start at 16 bytes as matrix units want them) tiles that lie inside y are stored directly.
+// Fragments cannot be indexed, so results pass through a slot of workgroup memory per subgroup.
+#define COMPONENT "f16" | "f32" // what matrix units multiply
+#define PARTS_A 1 | 2   // f16 numbers per element of A
+#define PARTS_B 1 | 2   // likewise of B
+#define SCALES_A        // rows of A were multiplied by a power of two; `scalesA` has the inverses
+#define SCALES_B        // likewise of B
 #define SHAPE_M 8 | 16  // rows of a fragment of y
 #define SHAPE_N 8 | 16  // its columns
 #define SHAPE_K 8 | 16  // its depth
@@ -30,14 +32,13 @@
 #define GRID_N 1..8     // subgroups along N
 #define FRAGS_M 1..8    // fragments of a subgroup along M
 #define FRAGS_N 1..8    // fragments of a subgroup along N
-#define DEPTH 16 | 32   // steps of K staged at a time
+#define FETCHES_A 1..   // units of A that an invocation stages per step
+#define FETCHES_B 1..   // likewise of B
 #define SUBGROUP 1..128 // invocations per subgroup
 #define FIXED_SIZE      // the subgroup size must be asked for
-#define UNITS_A 1..     // vec4s of A that an invocation stages per step
-#define UNITS_B 1..     // likewise of B
-#define PLAIN           // no epilogue, and rows of y start at 16 bytes
-#define PRECISE         // A in two parts
+#if COMPONENT == "f16"
 enable f16;
+#endif
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;
 #if FIXED_SIZE
@@ -46,145 +47,55 @@ enable subgroup_size_control;
 diagnostic(off, chromium.subgroup_matrix_uniformity);
 diagnostic(off, subgroup_uniformity);
 #include "matmul/epilogue.wgsl"
-#include "matmul/operands.wgsl"
 
-var<storage, read> magnitudes: array<u32>;
+var<storage, read> a: array<vec4u>;
+var<storage, read> b: array<vec4u>;
+#if SCALES_A
+var<storage, read> scalesA: array<f32>;
+#endif
+#if SCALES_B
+var<storage, read> scalesB: array<f32>;
+#endif
 
-alias Left = subgroup_matrix_left<f16, ${SHAPE_K}, ${SHAPE_M}>;
-alias Right = subgroup_matrix_right<f16, ${SHAPE_N}, ${SHAPE_K}>;
+#if COMPONENT == "f16"
+alias Component = f16;
+alias Four = vec4h;
+const UNIT = 8u;
+const DEPTH = ${32}u;
+#else
+alias Component = f32;
+alias Four = vec4f;
+const UNIT = 4u;
+const DEPTH = ${16}u;
+#endif
+alias Left = subgroup_matrix_left<Component, ${SHAPE_K}, ${SHAPE_M}>;
+alias Right = subgroup_matrix_right<Component, ${SHAPE_N}, ${SHAPE_K}>;
 alias Result = subgroup_matrix_result<f32, ${SHAPE_N}, ${SHAPE_M}>;
 
 const TILE_M = ${GRID_M * FRAGS_M * SHAPE_M}u;
 const TILE_N = ${GRID_N * FRAGS_N * SHAPE_N}u;
-const DEPTH = ${DEPTH}u;
-const SUBGROUP = ${SUBGROUP}u;
 const THREADS = ${GRID_M * GRID_N * SUBGROUP}u;
-#if TRANSPOSE_A
-const ROW_A = TILE_M + 8u;
-const ROWS_A = DEPTH;
-#else
-const ROW_A = DEPTH + 8u;
-const ROWS_A = TILE_M;
-#endif
-#if TRANSPOSE_B
-const ROW_B = DEPTH + 8u;
-const ROWS_B = TILE_N;
-#else
-const ROW_B = TILE_N + 8u;
-const ROWS_B = DEPTH;
-#endif
+const SUBGROUP = ${SUBGROUP}u;
 const SLOT = ${SHAPE_M * SHAPE_N}u;
+const BAND = 8u;
+// Units of a row of a tile; with padding, fours of one.
+const UNITS_A = ${4 * PARTS_A}u;
+const UNITS_B = ${4 * PARTS_B}u;
+const FOURS_A = (UNITS_A + 1u) * UNIT / 4u;
+const FOURS_B = (UNITS_B + 1u) * UNIT / 4u;
 
-#if FORMAT == "bf16"
-const EXPONENT_B = 6u;
-#else
-const EXPONENT_B = 0u;
-#endif
-const SCALE_B = f32(1u << EXPONENT_B);
-
-// Elements of one part of A; with PRECISE the upper bits stand before the lower ones.
-const PART_A = ROWS_A * ROW_A;
-
-// Staged as vec4s, so that a thread stores four values at once; offsets and strides of fragment loads then count vec4s.
-var<workgroup> tileA: array<vec4h, ${1 + PRECISE} * PART_A / 4u>;
-var<workgroup> tileB: array<vec4h, ROWS_B * ROW_B / 4u>;
+// In fours, as wide as matrices may be declared; offsets and strides of fragment loads then count fours.
+var<workgroup> tileA: array<Four, TILE_M * FOURS_A>;
+var<workgroup> tileB: array<Four, TILE_N * FOURS_B>;
 var<workgroup> slots: array<f32, ${GRID_M * GRID_N} * SLOT>;
-var<workgroup> largest: atomic<u32>;
 
-// The power of two that brings the largest magnitude in A to [2^14, 2^15), as the bits of its exponent; within bounds in
-// which its inverse is a normal number too.
-fn exponentOfScale(thread: u32) -> u32 {
-  var own = 0u;
-  for (var i = thread; i < arrayLength(&magnitudes); i += THREADS) { own = max(own, magnitudes[i]); }
-  atomicMax(&largest, own);
-  workgroupBarrier();
-  return clamp(268u - (atomicLoad(&largest) >> 23u), 14u, 240u);
-}
-
-fn bounded(x: vec4f) -> vec4f {
-  return clamp(x, vec4f(-65504.0), vec4f(65504.0));
-}
-
-fn isNan(x: vec4f) -> vec4<bool> {
-  return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
-}
-
-fn toHalf(x: vec4f) -> vec4h {
-  return vec4h(select(bounded(x), x, isNan(x)));
-}
-
-fn storeA(at: u32, x: vec4f) {
-#if PRECISE
-  // Cut by hand: compilers may take f32(f16(x)) for x.
-  let whole = bounded(x);
-  let upper = bitcast<vec4f>(bitcast<vec4u>(whole) & vec4u(0xffffe000u));
-  tileA[at] = vec4h(select(upper, x, isNan(x)));
-  tileA[PART_A / 4u + at] = vec4h(whole - upper);
-#else
-  tileA[at] = toHalf(x);
-#endif
-}
-
-// Four elements of B on their way: as stored where that is f16 already, else widened.
-#if FORMAT == "f16" && WIDTH == 4
-alias FourB = vec2u;
-fn fetchFourB(at: u32, count: u32, inside: bool) -> FourB {
-  return select(vec2u(), b[at >> 2u], inside);
-}
-fn halfB(raw: FourB) -> vec4h {
-  return bitcast<vec4h>(raw);
-}
-#else
-alias FourB = vec4f;
-fn fetchFourB(at: u32, count: u32, inside: bool) -> FourB {
-  return select(vec4f(), fourB(at, count), inside);
-}
-fn halfB(raw: FourB) -> vec4h {
-  return toHalf(SCALE_B * raw);
-}
-#endif
-
-// Staging unit s: four neighbours in memory. Its row and first column within the tile.
-fn unitA(s: u32) -> vec2u {
-  return vec2u(s / ((ROW_A - 8u) / 4u), s % ((ROW_A - 8u) / 4u) * 4u);
-}
-
-fn unitB(s: u32) -> vec2u {
-  return vec2u(s / ((ROW_B - 8u) / 4u), s % ((ROW_B - 8u) / 4u) * 4u);
-}
-
-fn fetchA(z: u32, s: u32, m0: u32, k0: u32, sizeK: u32) -> vec4f {
-  let at = unitA(s);
-#if TRANSPOSE_A
-  let k = k0 + at.x;
-  let m = min(m0 + at.y, params.M - 1u);
-  return select(vec4f(), fourA(indexA(z, m, min(k, sizeK - 1u)), params.M - m), k < sizeK);
-#else
-  let k = min(k0 + at.y, sizeK - 1u);
-  return insideK(fourA(indexA(z, min(m0 + at.x, params.M - 1u), k), sizeK - k), k0 + at.y, sizeK);
-#endif
-}
-
-fn fetchB(z: u32, s: u32, n0: u32, k0: u32, sizeK: u32) -> FourB {
-  let at = unitB(s);
-#if TRANSPOSE_B
-  let k = min(k0 + at.y, sizeK - 1u);
-  let place = indexB(z, k, min(n0 + at.x, params.N - 1u));
-#if FORMAT == "f16" && WIDTH == 4
-  // Aligned rows need not end at a multiple of four.
-  let whole = fetchFourB(place, 4u, k0 + at.y < sizeK);
-  return vec2u(
-    select(whole.x & select(0xffffu, 0xffffffffu, k0 + at.y + 1u < sizeK), 0u, k0 + at.y >= sizeK),
-    select(whole.y & select(0xffffu, 0xffffffffu, k0 + at.y + 3u < sizeK), 0u, k0 + at.y + 2u >= sizeK),
-  );
-#else
-  return insideK(fetchFourB(place, sizeK - k, true), k0 + at.y, sizeK);
-#endif
-#else
-  let n = min(n0 + at.y, params.N - 1u);
-  let k = k0 + at.x;
-  return fetchFourB(indexB(z, min(k, sizeK - 1u), n), params.N - n, k < sizeK);
-#endif
+// The tile of a workgroup: down a band of BAND rows of tiles, then one to the right.
+fn tileOf(group: vec2u, groups: vec2u) -> vec2u {
+  let linear = group.y * groups.x + group.x;
+  let first = linear / (BAND * groups.x) * BAND;
+  let within = linear % (BAND * groups.x);
+  let rows = min(BAND, groups.y - first);
+  return vec2u(within / rows, first + within % rows);
 }
 
 #if FIXED_SIZE
@@ -192,14 +103,16 @@ fn fetchB(z: u32, s: u32, n0: u32, k0: u32, sizeK: u32) -> FourB {
 #else
 @compute @workgroup_size(THREADS)
 #endif
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
   let z = group.z;
-  let sizeK = depth(z);
-  let exponent = exponentOfScale(thread);
-  let up = bitcast<f32>(exponent << 23u);
-  let down = bitcast<f32>((254u - exponent - EXPONENT_B) << 23u);
-  let m0 = group.y * TILE_M;
-  let n0 = group.x * TILE_N;
+  let steps = depth(z) / DEPTH;
+  let tile = tileOf(group.xy, groups.xy);
+  let m0 = tile.y * TILE_M;
+  let n0 = tile.x * TILE_N;
   let subgroup = thread / SUBGROUP;
   let fragM = subgroup / ${GRID_N}u * ${FRAGS_M * SHAPE_M}u;
   let fragN = subgroup % ${GRID_N}u * ${FRAGS_N * SHAPE_N}u;
@@ -208,71 +121,95 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var c${i}_${j} = Result(0.0);
 #endfor
 #endfor
-#for q in 0..UNITS_A
-  var nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, 0u, sizeK);
+  // Each invocation stages the same units of every step. Rows past the end are copies of the last one.
+#for q in 0..FETCHES_A
+  let placeA${q} = thread + ${q}u * THREADS;
+  let toA${q} = placeA${q} / UNITS_A * FOURS_A + placeA${q} % UNITS_A * UNIT / 4u;
+  var atA${q} = indexA(z, min(m0 + placeA${q} / UNITS_A, params.M - 1u), 0u) / UNIT + placeA${q} % UNITS_A;
+  var nextA${q} = a[atA${q}];
 #endfor
-#for q in 0..UNITS_B
-  var nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, 0u, sizeK);
+#for q in 0..FETCHES_B
+  let placeB${q} = thread + ${q}u * THREADS;
+  let toB${q} = placeB${q} / UNITS_B * FOURS_B + placeB${q} % UNITS_B * UNIT / 4u;
+  var atB${q} = indexB(z, 0u, min(n0 + placeB${q} / UNITS_B, params.N - 1u)) / UNIT + placeB${q} % UNITS_B;
+  var nextB${q} = b[atB${q}];
 #endfor
-  for (var k = 0u; k < sizeK; k += DEPTH) {
+  let fromA = fragM * FOURS_A;
+  let fromB = fragN * FOURS_B;
+  for (var step = 0u; step < steps; step++) {
     workgroupBarrier();
-#for q in 0..UNITS_A
-    {
-      let at = unitA(thread + ${q}u * THREADS);
-      if (at.x < ROWS_A) { storeA((at.x * ROW_A + at.y) / 4u, up * nextA${q}); }
-    }
-#endfor
-#for q in 0..UNITS_B
-    {
-      let at = unitB(thread + ${q}u * THREADS);
-      if (at.x < ROWS_B) { tileB[(at.x * ROW_B + at.y) / 4u] = halfB(nextB${q}); }
-    }
-#endfor
-    workgroupBarrier();
-    if (k + DEPTH < sizeK) {
-#for q in 0..UNITS_A
-      nextA${q} = fetchA(z, thread + ${q}u * THREADS, m0, k + DEPTH, sizeK);
-#endfor
-#for q in 0..UNITS_B
-      nextB${q} = fetchB(z, thread + ${q}u * THREADS, n0, k + DEPTH, sizeK);
-#endfor
-    }
-#for step in 0..DEPTH / SHAPE_K
-#for j in 0..FRAGS_N
-#if TRANSPOSE_B
-    let atB${step}_${j} = (fragN + ${j * SHAPE_N}u) * ROW_B + ${step * SHAPE_K}u;
-    let right${step}_${j} = subgroupMatrixLoad<Right, col_major>(&tileB, atB${step}_${j} / 4u, ROW_B / 4u);
-#else
-    let atB${step}_${j} = ${step * SHAPE_K}u * ROW_B + fragN + ${j * SHAPE_N}u;
-    let right${step}_${j} = subgroupMatrixLoad<Right, row_major>(&tileB, atB${step}_${j} / 4u, ROW_B / 4u);
+#for q in 0..FETCHES_A
+#if FETCHES_A * GRID_M * GRID_N * SUBGROUP > GRID_M * FRAGS_M * SHAPE_M * 4 * PARTS_A
+    if (placeA${q} < TILE_M * UNITS_A)
 #endif
+    {
+#if COMPONENT == "f16"
+      tileA[toA${q}] = bitcast<vec4h>(nextA${q}.xy);
+      tileA[toA${q} + 1u] = bitcast<vec4h>(nextA${q}.zw);
+#else
+      tileA[toA${q}] = bitcast<vec4f>(nextA${q});
+#endif
+    }
+#endfor
+#for q in 0..FETCHES_B
+#if FETCHES_B * GRID_M * GRID_N * SUBGROUP > GRID_N * FRAGS_N * SHAPE_N * 4 * PARTS_B
+    if (placeB${q} < TILE_N * UNITS_B)
+#endif
+    {
+#if COMPONENT == "f16"
+      tileB[toB${q}] = bitcast<vec4h>(nextB${q}.xy);
+      tileB[toB${q} + 1u] = bitcast<vec4h>(nextB${q}.zw);
+#else
+      tileB[toB${q}] = bitcast<vec4f>(nextB${q});
+#endif
+    }
+#endfor
+    workgroupBarrier();
+    if (step + 1u < steps) {
+#for q in 0..FETCHES_A
+      atA${q} += UNITS_A;
+      nextA${q} = a[atA${q}];
+#endfor
+#for q in 0..FETCHES_B
+      atB${q} += UNITS_B;
+      nextB${q} = b[atB${q}];
+#endfor
+    }
+#for s in 0..(16 + 16 * (COMPONENT == "f16")) / SHAPE_K
+#for j in 0..FRAGS_N
+#for part in 0..PARTS_B
+    let right${s}_${j}_${part} = subgroupMatrixLoad<Right, col_major>(
+      &tileB,
+      fromB + ${j * SHAPE_N}u * FOURS_B + ${part}u * DEPTH / 4u + ${s * SHAPE_K / 4}u,
+      FOURS_B,
+    );
+#endfor
 #endfor
 #for i in 0..FRAGS_M
-#for part in 0..1 + PRECISE
-#if TRANSPOSE_A
-    let atA${step}_${i}_${part} = ${part}u * PART_A + ${step * SHAPE_K}u * ROW_A + fragM + ${i * SHAPE_M}u;
-    let left${step}_${i}_${part} = subgroupMatrixLoad<Left, col_major>(&tileA, atA${step}_${i}_${part} / 4u, ROW_A / 4u);
-#else
-    let atA${step}_${i}_${part} = ${part}u * PART_A + (fragM + ${i * SHAPE_M}u) * ROW_A + ${step * SHAPE_K}u;
-    let left${step}_${i}_${part} = subgroupMatrixLoad<Left, row_major>(&tileA, atA${step}_${i}_${part} / 4u, ROW_A / 4u);
-#endif
+#for part in 0..PARTS_A
+    let left${s}_${i}_${part} = subgroupMatrixLoad<Left, row_major>(
+      &tileA,
+      fromA + ${i * SHAPE_M}u * FOURS_A + ${part}u * DEPTH / 4u + ${s * SHAPE_K / 4}u,
+      FOURS_A,
+    );
 #for j in 0..FRAGS_N
-    c${i}_${j} = subgroupMatrixMultiplyAccumulate(left${step}_${i}_${part}, right${step}_${j}, c${i}_${j});
+#for other in 0..PARTS_B
+#if part + other < 2
+    c${i}_${j} = subgroupMatrixMultiplyAccumulate(left${s}_${i}_${part}, right${s}_${j}_${other}, c${i}_${j});
+#endif
+#endfor
 #endfor
 #endfor
 #endfor
 #endfor
   }
-#if PLAIN
-  if (m0 + TILE_M <= params.M && n0 + TILE_N <= params.N) {
-#for i in 0..FRAGS_M
-#for j in 0..FRAGS_N
-    let to${i}_${j} = indexC(z, m0 + fragM + ${i * SHAPE_M}u, n0 + fragN + ${j * SHAPE_N}u);
-    subgroupMatrixStore<row_major>(&y, to${i}_${j}, subgroupMatrixScalarMultiply(c${i}_${j}, down), params.ldc);
-#endfor
-#endfor
-    return;
-  }
+  // Slabs of K share their rows, and so do products with one operand for all.
+#if SPLIT
+  let rowsA = 0u;
+  let rowsB = 0u;
+#else
+  let rowsA = select(z * params.M, 0u, params.strideA == 0u);
+  let rowsB = select(z * params.N, 0u, params.strideB == 0u);
 #endif
 #for i in 0..FRAGS_M
 #for j in 0..FRAGS_N
@@ -282,7 +219,21 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   for (var e = thread % SUBGROUP; e < SLOT; e += SUBGROUP) {
     let m = m0 + fragM + ${i * SHAPE_M}u + e / ${SHAPE_N}u;
     let n = n0 + fragN + ${j * SHAPE_N}u + e % ${SHAPE_N}u;
-    if (m < params.M && n < params.N) { emit(down * slots[subgroup * SLOT + e], indexC(z, m, n), n); }
+    if (m < params.M && n < params.N) {
+      let sum = slots[subgroup * SLOT + e];
+#if SCALES_A && SCALES_B
+      // The smaller first: the other may be beyond what a product with it can hold.
+      let scales = vec2f(scalesA[rowsA + m], scalesB[rowsB + n]);
+      let scaled = sum * min(scales.x, scales.y) * max(scales.x, scales.y);
+#elif SCALES_A
+      let scaled = sum * scalesA[rowsA + m];
+#elif SCALES_B
+      let scaled = sum * scalesB[rowsB + n];
+#else
+      let scaled = sum;
+#endif
+      emit(scaled, indexC(z, m, n), n);
+    }
   }
 #endfor
 #endfor

@@ -1,16 +1,10 @@
 /** Which variant computes a product: the rule of thumb, and what the tuner may measure. */
 import type { Gpu } from '../gpu/index.js';
-import { empty, type FloatDType, formatOf, type Tensor } from '../tensor/index.js';
+import { empty, type FloatDType, type Tensor } from '../tensor/index.js';
 import { full } from './elementwise.js';
 import { type Piece, pieces } from './matmul-problem.js';
-import {
-  GEMV_ROWS,
-  type MatmulChoice,
-  matrixSupported,
-  partsOfA,
-  runPiece,
-  tileSupported,
-} from './matmul-variants.js';
+import { GEMV_ROWS, type MatmulChoice, runPiece, tileSupported } from './matmul-variants.js';
+import { matrixShape, matrixSupported, partsFor, type TileSize } from './matrix-units.js';
 import { ceilDiv } from './support.js';
 import { bucket, type Task, tunerFor } from './tuner.js';
 
@@ -72,14 +66,23 @@ export function rule(gpu: Gpu, s: Spec): MatmulChoice {
   const matrix = onMatrixUnits(gpu, s, 64);
   const tiles = (size: number) => ceilDiv(M, size) * ceilDiv(N, size) * s.batch;
   const large = matrix ? onMatrixUnits(gpu, s, 128) : tileSupported(gpu, 128);
-  const tile = matrix && M <= 32 ? 32 : large && tiles(128) >= 64 ? 128 : 64;
+  const tile = large && tiles(128) >= 64 ? 128 : 64;
   return { variant: matrix ? 'matrix' : 'tile', tile, splits: splitsFor(s, tiles(tile)) };
 }
 
-/** Whether matrix units may compute a product: f32 operands of B would have to be rounded. */
-function onMatrixUnits(gpu: Gpu, { dtypeB, precision }: Spec, tile: 32 | 64 | 128): boolean {
+/**
+ * Below this many rows, columns or steps of K a product is bound by memory, and operands are not prepared for matrix units: they
+ * would be read and written once more (the products of low-rank adapters).
+ */
+const WORTH_PREPARING = 64;
+
+/** Whether matrix units compute a product. */
+function onMatrixUnits(gpu: Gpu, s: Spec, tile: TileSize): boolean {
+  const shape = matrixShape(gpu);
   return (
-    (formatOf(dtypeB).exactInHalf || precision === 'f16') && matrixSupported(gpu, tile, partsOfA(precision))
+    Math.min(s.M, s.N, s.K) >= WORTH_PREPARING &&
+    shape !== undefined &&
+    matrixSupported(gpu, tile, partsFor(shape, s.precision, s.dtypeB))
   );
 }
 

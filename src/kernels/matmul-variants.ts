@@ -1,14 +1,18 @@
 /** The ways to compute a matrix product: what each launch needs. */
-import { type Bindable, check, type Defines, type Gpu, type MatrixConfig } from '../gpu/index.js';
-import { empty, formatOf, type Tensor } from '../tensor/index.js';
-import type { Operand, Piece } from './matmul-problem.js';
-import { ceilDiv, fold } from './support.js';
+import { check, type Defines, type Gpu } from '../gpu/index.js';
+import { empty, formatOf } from '../tensor/index.js';
+import { epilogue, flops, inSteps, layout, outputs, params } from './matmul-launch.js';
+import { matrix } from './matmul-matrix.js';
+import type { Piece } from './matmul-problem.js';
+import { inSlabs } from './matmul-slabs.js';
+import type { TileSize } from './matrix-units.js';
+import { ceilDiv } from './support.js';
 
 /** A variant with its parameters; plain data, so that it can be recorded. */
 export interface MatmulChoice {
   readonly variant: 'tile' | 'wide' | 'matrix' | 'gemv';
   /** `tile`, `matrix`: rows and columns of y per workgroup. */
-  readonly tile?: 32 | 64 | 128;
+  readonly tile?: TileSize;
   /** `gemv`: workgroups of a single subgroup, which suits software adapters. */
   readonly single?: boolean;
   /** `wide`: whether B is packed first. */
@@ -19,117 +23,23 @@ export interface MatmulChoice {
 
 /** Records the launches of one piece. */
 export function runPiece(p: Piece, choice: MatmulChoice): void {
-  const splits = p.batch === 1 ? (choice.splits ?? 1) : 1;
-  // Slabs are multiples of 16 so that each starts as well aligned as the first; rounding up may leave fewer of them.
-  const slab = ceilDiv(ceilDiv(p.K, splits), 16) * 16;
-  if (slab >= p.K || ceilDiv(p.K, slab) * p.M * p.N * 4 > p.gpu.maxBindingBytes) {
-    runVariant(p, choice, {});
+  if (choice.variant === 'matrix') {
+    matrix(p, choice.tile ?? 64, choice.splits ?? 1);
     return;
   }
-  const slabs = ceilDiv(p.K, slab);
-  const parts = empty(p.gpu, [slabs, p.M, p.N], { purpose: 'scratch' });
-  const along = (o: Operand, contiguous: boolean): Operand => ({
-    ...o,
-    stride: contiguous ? slab : slab * o.ld,
+  const strides = { a: p.transposeA ? p.a.ld : 1, b: p.transposeB ? 1 : p.b.ld };
+  inSlabs(p, choice.splits ?? 1, 16, strides, (piece, defines, kEnd) => {
+    if (choice.variant === 'wide') wide(piece, choice, defines, kEnd);
+    else if (choice.variant === 'gemv') gemv(piece, choice, defines, kEnd);
+    else tile(piece, choice, defines, kEnd);
   });
-  runVariant(
-    {
-      ...p,
-      batch: slabs,
-      K: slab,
-      a: along(p.a, !p.transposeA),
-      b: along(p.b, p.transposeB),
-      y: { bindings: { y: parts }, base: 0, ld: p.N, stride: p.M * p.N },
-      bias: null,
-      residual: null,
-      activation: null,
-      scale: 1,
-      beta: 0,
-    },
-    choice,
-    { SPLIT: true },
-    p.K,
-  );
-  combine(p, parts, slabs);
-  parts.dispose();
-}
-
-function runVariant(p: Piece, choice: MatmulChoice, defines: Defines, kEnd = p.K): void {
-  if (choice.variant === 'wide') wide(p, choice, defines, kEnd);
-  else if (choice.variant === 'matrix') matrix(p, choice, defines, kEnd);
-  else if (choice.variant === 'gemv') gemv(p, choice, defines, kEnd);
-  else tile(p, choice, defines, kEnd);
-}
-
-function combine(p: Piece, parts: Tensor, slabs: number): void {
-  p.gpu.launch(
-    'matmul/combine',
-    { parts, ...outputs(p) },
-    { ...params(p, p.K), K: slabs },
-    {
-      groups: fold(p.gpu, ceilDiv(p.M * p.N, 64)),
-      defines: epilogue(p),
-      constants: { WORKGROUP: 64 },
-    },
-  );
-}
-
-function params(p: Piece, kEnd: number): Record<string, number> {
-  return {
-    M: p.M,
-    N: p.N,
-    K: p.K,
-    lda: p.a.ld,
-    ldb: p.b.ld,
-    ldc: p.y.ld,
-    strideA: p.a.stride,
-    strideB: p.b.stride,
-    strideC: p.y.stride,
-    baseA: p.a.base,
-    baseB: p.b.base,
-    baseC: p.y.base,
-    column: p.column,
-    kEnd,
-    scale: p.scale,
-    beta: p.beta,
-  };
-}
-
-function flops(p: Piece): number {
-  return 2 * p.batch * p.M * p.N * p.K;
-}
-
-function outputs(p: Piece): Record<string, Bindable> {
-  return { ...p.y.bindings, ...(p.bias && { bias: p.bias }), ...p.residual?.bindings };
-}
-
-function epilogue(p: Piece): Defines {
-  return {
-    BIAS: p.bias !== null,
-    RESIDUAL: p.residual !== null,
-    ACCUMULATE: p.beta !== 0,
-    ACTIVATION: p.activation ?? 'none',
-  };
-}
-
-function layout(p: Piece): Defines {
-  return {
-    TRANSPOSE_A: p.transposeA,
-    TRANSPOSE_B: p.transposeB,
-    FORMAT: p.dtypeB,
-  };
-}
-
-/** Whether rows of an operand can be loaded `width` elements at a time. */
-function inSteps(o: Operand, width: number): boolean {
-  return o.ld % width === 0 && o.base % width === 0 && o.stride % width === 0;
 }
 
 /** Steps of K that `tile` stages at a time. */
 const TILE_DEPTH = 16;
 
 /** Whether a tile size of the tile variant fits this device's workgroup memory; 128 is just over WebGPU's default limit. */
-export function tileSupported(gpu: Gpu, size: 32 | 64 | 128): boolean {
+export function tileSupported(gpu: Gpu, size: TileSize): boolean {
   // Both operands as vec4s of f32, one vec4 of padding per row.
   return 2 * TILE_DEPTH * (size / 4 + 1) * 16 <= gpu.limits.maxComputeWorkgroupStorageSize;
 }
@@ -158,117 +68,6 @@ function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
       FETCHES: ceilDiv(blocks, (size / per) ** 2),
     },
   });
-}
-
-/** Subgroup grid and the part of the tile that each subgroup owns. */
-const MATRIX_TILES = {
-  32: { gridM: 2, gridN: 2, partM: 16, partN: 16 },
-  64: { gridM: 2, gridN: 2, partM: 32, partN: 32 },
-  128: { gridM: 2, gridN: 4, partM: 64, partN: 32 },
-} as const;
-
-/** Steps of K that `matrix` stages at a time. */
-function matrixDepth(size: 32 | 64 | 128): number {
-  return size === 32 ? 16 : 32;
-}
-
-/** In how many f16 numbers the matrix variant holds an element of A. */
-export function partsOfA(precision: Piece['precision']): 1 | 2 {
-  return precision === 'f32' ? 2 : 1;
-}
-
-/** The largest matrix shape that the adapter multiplies from f16 into f32, as far as it divides the tiles. */
-function matrixConfig(gpu: Gpu): MatrixConfig | undefined {
-  return gpu.info.matrixConfigs
-    .filter(
-      (c) => c.component === 'f16' && c.result === 'f32' && [c.M, c.N, c.K].every((d) => d === 8 || d === 16),
-    )
-    .sort((x, y) => y.M * y.N * y.K - x.M * x.N * x.K)[0];
-}
-
-/** Whether this device can run the matrix variant with a tile size and an A in `parts` f16 numbers. */
-export function matrixSupported(gpu: Gpu, size: 32 | 64 | 128, parts: 1 | 2): boolean {
-  const config = matrixConfig(gpu);
-  const subgroup = gpu.info.subgroupSize;
-  if (!gpu.has.subgroupMatrix || !config || !subgroup) return false;
-  const { gridM, gridN } = MATRIX_TILES[size];
-  const sameSize = subgroup.min === subgroup.max;
-  // Operands padded by 8 columns or rows, whichever is more, and a fragment of f32 per subgroup.
-  const depth = matrixDepth(size);
-  const tile = 2 * (size * depth + 8 * Math.max(size, depth));
-  const bytes = (parts + 1) * tile + 4 * gridM * gridN * config.M * config.N;
-  return (
-    (sameSize || gpu.device.features.has('subgroup-size-control' as GPUFeatureName)) &&
-    gridM * gridN * subgroup.max <= gpu.limits.maxComputeInvocationsPerWorkgroup &&
-    bytes <= gpu.limits.maxComputeWorkgroupStorageSize
-  );
-}
-
-function matrix(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): void {
-  const { gpu } = p;
-  const size = choice.tile ?? 64;
-  const { gridM, gridN, partM, partN } = MATRIX_TILES[size];
-  const config = matrixConfig(gpu);
-  const subgroup = gpu.info.subgroupSize;
-  const parts = partsOfA(p.precision);
-  check(matrixSupported(gpu, size, parts) && config && subgroup, 'adapter', () => {
-    return `matmul: the matrix variant with tiles of ${size} does not run on this device in tier ${gpu.tier}`;
-  });
-  const depth = matrixDepth(size);
-  const threads = gridM * gridN * subgroup.max;
-  const units = ceilDiv((size * depth) / 4, threads);
-  // Matrix units store whole rows of a fragment, 16 bytes at a time.
-  const plain = !p.bias && !p.residual && !p.activation && p.scale === 1 && p.beta === 0 && inSteps(p.y, 4);
-  const magnitudes = magnitudesOf(p, kEnd);
-  gpu.launch(
-    'matmul/subgroup-matrix',
-    { ...p.a.bindings, ...p.b.bindings, ...outputs(p), magnitudes },
-    params(p, kEnd),
-    {
-      groups: [ceilDiv(p.N, size), ceilDiv(p.M, size), p.batch],
-      flops: flops(p),
-      defines: {
-        ...epilogue(p),
-        ...layout(p),
-        ...defines,
-        VEC_A: inSteps(p.a, 4),
-        WIDTH: inSteps(p.b, 4) ? 4 : 1,
-        SHAPE_M: config.M,
-        SHAPE_N: config.N,
-        SHAPE_K: config.K,
-        GRID_M: gridM,
-        GRID_N: gridN,
-        FRAGS_M: partM / config.M,
-        FRAGS_N: partN / config.N,
-        DEPTH: depth,
-        SUBGROUP: subgroup.max,
-        FIXED_SIZE: subgroup.min !== subgroup.max,
-        UNITS_A: units,
-        UNITS_B: units,
-        PLAIN: plain,
-        PRECISE: parts === 2,
-      },
-    },
-  );
-  magnitudes.dispose();
-}
-
-/** Partial maxima of the magnitudes in A, as bits: what it is scaled by to fit f16. */
-function magnitudesOf(p: Piece, kEnd: number): Tensor {
-  const { base, ld, stride, bindings } = p.a;
-  // Whole rows, and with them columns that belong to other pieces of the same matrix. Slabs lie within one matrix.
-  const matrices = kEnd === p.K && stride > 0 ? p.batch : 1;
-  const length = matrices > 1 ? matrices * stride : (p.transposeA ? kEnd : p.M) * ld;
-  const count = Math.min(length, bindings.a.range.size / 4 - base);
-  const groups = Math.min(256, ceilDiv(count, 256 * 8));
-  const partials = empty(p.gpu, [groups], { dtype: 'u32', purpose: 'scratch' });
-  p.gpu.launch(
-    'matmul/magnitude',
-    { ...p.a.bindings, partials },
-    { first: base, count },
-    { groups: [groups], constants: { WORKGROUP: 256 } },
-  );
-  return partials;
 }
 
 /** Rows of A that `gemv` can take. */

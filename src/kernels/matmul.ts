@@ -33,9 +33,8 @@ export interface MatmulOptions {
   /** Factor of what `into` held; 1 by default, 0 overwrites it. */
   readonly beta?: number;
   /**
-   * 'f16' allows f32 operands to be rounded to f16 (sums stay f32) where matrix units make that faster: a relative L2 error
-   * of at most 5e-4, and values of B beyond 65504 saturate (A is scaled to fit). 'f32', the default, keeps the accuracy of
-   * f32: matrix units are used only where B is in f16 or bf16, with A in two parts.
+   * 'f16' allows f32 operands to be rounded to 11 bits (sums stay f32) where matrix units make that faster: a relative L2 error
+   * of at most 5e-4. 'f32', the default, keeps the accuracy of f32: on matrix units f32 operands are in two parts.
    */
   readonly precision?: 'f32' | 'f16';
   /** Accounting of a new result; `activations` by default. */
