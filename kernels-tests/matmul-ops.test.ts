@@ -15,8 +15,8 @@ import { type Activation, matmul as matmulKernel } from '../src/kernels/matmul.j
 import { type DType, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
 import { fixture } from './support/fixture.js';
-import { testGpu } from './support/gpu.js';
-import { product } from './support/matmul.js';
+import { testGpu, testTiers } from './support/gpu.js';
+import { onMatrixUnits, product, rounded } from './support/matmul.js';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -137,6 +137,59 @@ test('a low-rank term is the sum of its parts, and so are its gradients, which a
     backward(y, { gradient });
   }
   for (const [i, part] of parts.entries()) await expectClose(whole[i].grad!, await part.grad!.data());
+});
+
+test('on matrix units gradients keep f32 but with weights in 16 bits, and adapters keep it beside those', async ({
+  skip,
+}) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const on = await testGpu('subgroup-matrix');
+  const [T, D, O, R] = [70, 48, 40, 4];
+  const values = {
+    x: random(T * D, 1),
+    w: random(O * D, 2),
+    a: random(R * D, 3),
+    b: random(O * R, 4),
+    g: random(T * O, 5),
+  };
+  for (const dtype of ['f32', 'bf16'] as const) {
+    const w = rounded(values.w, dtype);
+    const rounds = dtype === 'f32' ? 1e-6 : 5e-4;
+    await onMatrixUnits(on, async () => {
+      const [x, a, b] = [
+        tensor(on, values.x, [T, D]).requireGrad(),
+        tensor(on, values.a, [R, D]).requireGrad(),
+        tensor(on, values.b, [O, R]).requireGrad(),
+      ];
+      const weight = fromHost(on, encode(w, dtype), [O, D], dtype).requireGrad();
+      const y = adaptedLinear(x, weight, null, { a, b, scale: 0.5, input: x });
+      const narrow = product(values.x, values.a, { M: T, N: R, K: D, transposeB: true });
+      const wide = product(values.x, w, { M: T, N: O, K: D, transposeB: true });
+      const term = product(narrow, values.b, { M: T, N: O, K: R, transposeB: true });
+      await expectClose(
+        y,
+        wide.map((v, i) => v + 0.5 * term[i]),
+        1e-6,
+      );
+      backward(y, { gradient: tensor(on, values.g, [T, O]) });
+      const gNarrow = product(values.g, values.b, { M: T, N: R, K: O }).map((v) => 0.5 * v);
+      const through = product(values.g, w, { M: T, N: D, K: O });
+      const beside = product(gNarrow, values.a, { M: T, N: D, K: R });
+      await expectClose(
+        x.grad!,
+        through.map((v, i) => v + beside[i]),
+        rounds,
+      );
+      const summed = { K: T, transposeA: true };
+      await expectClose(weight.grad!, product(values.g, values.x, { M: O, N: D, ...summed }), rounds);
+      await expectClose(a.grad!, product(gNarrow, values.x, { M: R, N: D, ...summed }), 1e-6);
+      await expectClose(
+        b.grad!,
+        product(values.g, narrow, { M: O, N: R, ...summed }).map((v) => 0.5 * v),
+        1e-6,
+      );
+    });
+  }
 });
 
 test('an existing gradient stays out of gradients()', async () => {

@@ -6,6 +6,7 @@ import { type DType, decode, encode, fromHost, scope, tensor } from '../src/tens
 import { expectClose, random, relativeError } from './support/compare.js';
 import { fixture } from './support/fixture.js';
 import { testGpu, testTiers } from './support/gpu.js';
+import { onMatrixUnits } from './support/matmul.js';
 
 let gpu: Gpu;
 beforeAll(async () => {
@@ -99,10 +100,15 @@ function run(on: Gpu, s: Setting, scratchBytes?: number) {
   });
 }
 
-async function expectAgreement(on: Gpu, s: Setting, scratchBytes?: number): Promise<void> {
-  // Matrix units round gradients of activations to f16.
-  const rounded = on.has.subgroupMatrix && !on.info.software && s.dtype !== 'f32';
-  const limits = { logp: 1e-5, entropy: 1e-5, lse: 1e-5, dh: rounded ? 5e-4 : 1e-5, dw: 1e-5 };
+async function expectAgreement(
+  on: Gpu,
+  s: Setting,
+  scratchBytes?: number,
+  units = on.has.subgroupMatrix && !on.info.software,
+): Promise<void> {
+  // Matrix units round what gradients are products of to f16.
+  const gradient = units && s.dtype !== 'f32' ? 5e-4 : 1e-5;
+  const limits = { logp: 1e-5, entropy: 1e-5, lse: 1e-5, dh: gradient, dw: gradient };
   const expected = reference(s);
   const actual = run(on, s, scratchBytes);
   for (const name of ['logp', 'entropy', 'lse', 'dh', 'dw'] as const) {
@@ -116,6 +122,14 @@ async function expectAgreement(on: Gpu, s: Setting, scratchBytes?: number): Prom
 }
 
 describe('tokenLogProbs', () => {
+  test('on matrix units, weights in 16 bits and in 32', async ({ skip }) => {
+    skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+    const on = await testGpu('subgroup-matrix');
+    for (const dtype of ['bf16', 'f32'] as const) {
+      await onMatrixUnits(on, () => expectAgreement(on, setting(37, 40, 300, 0.8, dtype), 64 * 1024, true));
+    }
+  });
+
   test('random shapes and dtypes, in chunks and whole, forward and gradients', async () => {
     const shape = fc.record({
       T: fc.integer({ min: 1, max: 40 }),

@@ -5,7 +5,7 @@ import { PUBLISHED } from '#osler/models/init/init.js';
 import { openGpu } from '#osler/platform/launcher/open.js';
 import { CARDS } from './cards.js';
 import type { Launches } from './launches.js';
-import { type HostCost, type PredictedPhase, predict } from './predict.js';
+import { type HostCost, type PredictedPhase, predict, shareOnMatrixUnits } from './predict.js';
 import { recordStep } from './record.js';
 import {
   configOf,
@@ -27,6 +27,8 @@ export interface CardPrediction {
   /** Of the whole step. */
   readonly seconds: number;
   readonly phases: readonly PredictedPhase[];
+  /** Part of the arithmetic of the training passes' matrix products that is done on matrix units. */
+  readonly onMatrixUnits: number;
 }
 
 /** A measured step beside its prediction from the adapter's own measured roofline. */
@@ -42,8 +44,10 @@ export async function predictCards(model: string): Promise<CardPrediction[]> {
   const host = committedHostCost();
   const predictions: CardPrediction[] = [];
   for (const card of CARDS) {
-    const phases = predict(await recordStep(model, { traits: card.traits }), STEP, card, host);
-    predictions.push({ card: card.name, seconds: secondsOf(phases), phases });
+    const recorded = await recordStep(model, { traits: card.traits });
+    const phases = predict(recorded, STEP, card, host);
+    const onMatrixUnits = shareOnMatrixUnits(recorded);
+    predictions.push({ card: card.name, seconds: secondsOf(phases), phases, onMatrixUnits });
   }
   return predictions;
 }
@@ -105,13 +109,16 @@ export function predictionText(model: string, predictions: readonly CardPredicti
   const { prompts, completions, tokens } = STEP;
   const lines = [
     `PREDICTION, not a measurement: a LoRA GRPO step of ${model}, ${prompts} prompts x ${completions} completions x ${tokens} tokens, if kernels`,
-    "reached the makers' peaks; what bounds each phase stands behind it. `osler bench --card` measures.",
+    "reached the makers' peaks; what bounds each phase stands behind it. `osler bench --card` measures. Last: part of the arithmetic of",
+    "the training passes' matrix products that is done on matrix units.",
     '',
-    `${'card'.padEnd(14)}${PHASES.map((phase) => phase.padEnd(18)).join('')}step`,
+    `${'card'.padEnd(14)}${PHASES.map((phase) => phase.padEnd(18)).join('')}${'step'.padEnd(9)}products on matrix units`,
   ];
-  for (const { card, phases, seconds: all } of predictions) {
+  for (const { card, phases, seconds: all, onMatrixUnits } of predictions) {
     const cells = phases.map((phase) => `${seconds(phase.seconds).trim()} ${phase.bound}`.padEnd(18));
-    lines.push(`${card.padEnd(14)}${cells.join('')}${seconds(all).trim()}`);
+    lines.push(
+      `${card.padEnd(14)}${cells.join('')}${seconds(all).trim().padEnd(9)}${(100 * onMatrixUnits).toFixed(1)} %`,
+    );
   }
   return lines.join('\n');
 }

@@ -1,5 +1,5 @@
-/** What makers say of their cards, as far as the prediction needs it. Matrix rates are dense, from f16 into f32. */
-import { ANY_GPU, type DeviceTraits, type MatrixConfig, type Tier } from '#osler/gpu/index.js';
+/** What makers say of their cards, as far as the prediction needs it. Matrix rates are dense, into f32. */
+import { ANY_GPU, type DeviceTraits, type MatrixConfig } from '#osler/gpu/index.js';
 
 /** A card's peaks. */
 export interface Card {
@@ -24,8 +24,8 @@ const LAUNCH = 3e-6;
 const MATRIX = 'chromium-experimental-subgroup-matrix';
 
 function traits(
+  vendor: string,
   name: string,
-  tier: Tier,
   subgroup: readonly [min: number, max: number],
   matrices: readonly MatrixConfig[],
   sharedBytes: number,
@@ -33,16 +33,11 @@ function traits(
   const [min, max] = subgroup;
   return {
     ...ANY_GPU,
-    tier,
-    info: { ...ANY_GPU.info, name, subgroupSize: { min, max }, matrixConfigs: matrices },
+    tier: 'subgroup-matrix',
+    info: { ...ANY_GPU.info, vendor, name, subgroupSize: { min, max }, matrixConfigs: matrices },
     limits: { ...ANY_GPU.limits, maxComputeWorkgroupStorageSize: sharedBytes },
     device: {
-      features: new Set([
-        'shader-f16',
-        'subgroups',
-        'subgroup-size-control',
-        ...(matrices.length > 0 ? [MATRIX] : []),
-      ]),
+      features: new Set(['shader-f16', 'subgroups', 'subgroup-size-control', MATRIX]),
     },
   };
 }
@@ -55,7 +50,7 @@ const half = (M: number, N: number, K: number): MatrixConfig => ({
   K,
 });
 
-const NVIDIA = (name: string) => traits(name, 'subgroup-matrix', [32, 32], [half(16, 16, 16)], 49152);
+const NVIDIA = (name: string) => traits('nvidia', name, [32, 32], [half(16, 16, 16)], 49152);
 
 /** The cards of the table. */
 export const CARDS: readonly Card[] = [
@@ -84,7 +79,7 @@ export const CARDS: readonly Card[] = [
     matrix: 123e12,
     bandwidth: 0.96e12,
     launch: LAUNCH,
-    traits: traits('RX 7900 XTX', 'subgroup-matrix', [32, 64], [half(16, 16, 16)], 65536),
+    traits: traits('amd', 'RX 7900 XTX', [32, 64], [half(16, 16, 16)], 65536),
   },
   {
     // Intel, product page of the Arc B580: 233 TOPS of INT8 (half of that in FP16), 456 GB/s, 20 Xe cores at 2.67 GHz with
@@ -94,16 +89,16 @@ export const CARDS: readonly Card[] = [
     matrix: 116.5e12,
     bandwidth: 0.456e12,
     launch: LAUNCH,
-    traits: traits('Arc B580', 'subgroup-matrix', [16, 32], [half(8, 16, 16)], 49152),
+    traits: traits('intel', 'Arc B580', [16, 32], [half(8, 16, 16)], 49152),
   },
   {
     // Apple publishes 400 GB/s for the M3 Max with 40 cores, no FLOP/s: 128 lanes a core at about 1.4 GHz. Its matrix
-    // instructions take f16 into f16 or f32 into f32, which Osler does not use.
+    // instructions take f32 into f32 at that rate (f16 into f16 too, which Osler does not use).
     name: 'M3 Max',
     f32: 14.2e12,
-    matrix: null,
+    matrix: 14.2e12,
     bandwidth: 0.4e12,
     launch: LAUNCH,
-    traits: traits('M3 Max', 'subgroups', [32, 32], [], 32768),
+    traits: traits('apple', 'M3 Max', [32, 32], [{ ...half(8, 8, 8), component: 'f32' }], 32768),
   },
 ];

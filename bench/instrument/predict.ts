@@ -23,13 +23,16 @@ export interface HostCost {
   readonly replayed: number;
 }
 
+/** The shader of products on matrix units. */
+const MATRIX = 'matmul/subgroup-matrix';
+
 /** Seconds that launches of a pipeline need, and what they are spent on. */
 export function secondsOf(
   { name }: Pick<RecordedPipeline, 'name'>,
   { flops, movedBytes, launches }: Use,
   card: Pick<Card, 'f32' | 'matrix' | 'bandwidth' | 'launch'>,
 ): { readonly work: number; readonly bound: Bound; readonly launching: number } {
-  const onMatrix = name.startsWith('matmul/subgroup-matrix') && card.matrix !== null;
+  const onMatrix = name.startsWith(MATRIX) && card.matrix !== null;
   // Operands in parts are several products.
   const parts = (operand: string) => Number(name.includes(` PARTS_${operand}=2`));
   const operations = flops * (1 + parts('A') + parts('B'));
@@ -37,6 +40,20 @@ export function secondsOf(
   const memory = movedBytes / card.bandwidth;
   const bound = memory > arithmetic ? 'memory' : onMatrix ? 'matrix' : 'f32';
   return { work: Math.max(memory, arithmetic), bound, launching: launches * card.launch };
+}
+
+/** Part of the arithmetic of the matrix products of a step's training passes that is done on matrix units. */
+export function shareOnMatrixUnits({ pipelines }: Pick<Recorder, 'pipelines'>): number {
+  let [all, onUnits] = [0, 0];
+  for (const { path, uses } of pipelines) {
+    if (!path.startsWith('matmul/')) continue;
+    for (const { part, flops } of uses) {
+      if (part !== 'forward' && part !== 'backward') continue;
+      all += flops;
+      if (path === MATRIX) onUnits += flops;
+    }
+  }
+  return onUnits / all;
 }
 
 /** The card by whose roofline pipelines are compared on all chips. */

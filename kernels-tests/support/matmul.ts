@@ -1,4 +1,6 @@
 /** Matrix products in float64, on what the GPU sees: operands already rounded to their storage dtype. */
+import type { Gpu } from '../../src/gpu/index.js';
+import { attachTuner, type Choice, type Task, Tuner } from '../../src/kernels/tuner.js';
 import { type DType, decode, encode } from '../../src/tensor/index.js';
 
 /** A product to compute; matrices are row-major, transposed operands as the kernels take them. */
@@ -60,4 +62,22 @@ function erf(x: number): number {
     sum += term / (2 * n + 1);
   }
   return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+/** Has all products computed on matrix units. */
+class MatrixTuner extends Tuner {
+  override choose<C extends Choice>(key: string, describe: () => Task<C>): C {
+    if (!key.startsWith('matmul/')) return super.choose(key, describe);
+    return { variant: 'matrix', tile: 32 } as unknown as C;
+  }
+}
+
+/** Runs with all products on matrix units, which no rule of thumb chooses on an adapter that emulates them. */
+export async function onMatrixUnits<T>(gpu: Gpu, run: () => Promise<T>): Promise<T> {
+  attachTuner(gpu, new MatrixTuner(gpu));
+  try {
+    return await run();
+  } finally {
+    attachTuner(gpu, new Tuner(gpu));
+  }
 }

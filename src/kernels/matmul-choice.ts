@@ -4,7 +4,7 @@ import { empty, type FloatDType, type Tensor } from '../tensor/index.js';
 import { full } from './elementwise.js';
 import { type Piece, pieces } from './matmul-problem.js';
 import { GEMV_ROWS, type MatmulChoice, runPiece, tileSupported } from './matmul-variants.js';
-import { matrixShape, matrixSupported, partsFor, type TileSize } from './matrix-units.js';
+import { matrixShape, matrixSupported, matrixTraits, partsFor, type TileSize } from './matrix-units.js';
 import { ceilDiv } from './support.js';
 import { bucket, type Task, tunerFor } from './tuner.js';
 
@@ -82,6 +82,7 @@ function onMatrixUnits(gpu: Gpu, s: Spec, tile: TileSize): boolean {
   return (
     Math.min(s.M, s.N, s.K) >= WORTH_PREPARING &&
     shape !== undefined &&
+    !matrixTraits(gpu).emulated &&
     matrixSupported(gpu, tile, partsFor(shape, s.precision, s.dtypeB))
   );
 }

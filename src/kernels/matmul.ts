@@ -98,9 +98,9 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 }
 
 /**
- * The `precision` of a gradient that flows back through a factor. Through f16 or bf16 weights it may be rounded to f16, which
- * halves the arithmetic on matrix units: gradients are noisy, and nobody compares them digit by digit as the
- * log-probabilities of forward passes are compared with the sampler's.
+ * The `precision` of the gradients of a factor and of what flows back through it. With weights in f16 or bf16 they may be rounded
+ * to 11 bits, which is a half or a third of the arithmetic on matrix units: gradients are noisy, and nobody compares them digit
+ * by digit as the log-probabilities of forward passes are compared with the sampler's.
  */
 export function gradientPrecision(factor: Tensor): 'f32' | 'f16' {
   return factor.dtype === 'f32' ? 'f32' : 'f16';

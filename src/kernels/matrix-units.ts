@@ -29,6 +29,8 @@ export interface MatrixTraits {
   /** Invocations per subgroup, where an adapter lets one choose. */
   readonly subgroup: 'least' | 'most';
   readonly shares: Readonly<Record<TileSize, Share>>;
+  /** A processor plays them: no product is faster there, and compiling one takes seconds. */
+  readonly emulated?: boolean;
 }
 
 /** Where a subgroup's registers hold 64 x 32 sums and what is multiplied. */
@@ -42,8 +44,16 @@ const TRAITS: Readonly<Record<string, MatrixTraits>> = {
   intel: { subgroup: 'least', shares: SMALL_SHARES },
   // 208 registers of 32 bits at most, of which half leave twice the subgroups.
   apple: { subgroup: 'most', shares: SMALL_SHARES },
-  // Units that a processor emulates, a dozen instructions at a time, which take seconds to compile.
-  mesa: { subgroup: 'most', shares: { ...SHARES, 32: { gridM: 4, gridN: 4, partM: 8, partN: 8 } } },
+  // What a subgroup does is unrolled and compiled an element at a time.
+  mesa: {
+    emulated: true,
+    subgroup: 'most',
+    shares: {
+      32: { gridM: 4, gridN: 4, partM: 8, partN: 8 },
+      64: { gridM: 4, gridN: 4, partM: 16, partN: 16 },
+      128: { gridM: 8, gridN: 8, partM: 16, partN: 16 },
+    },
+  },
 };
 
 /** How products are made on this adapter. */

@@ -3,8 +3,8 @@
  * the vocabulary at a time, never all of them. The backward pass computes each chunk of logits again.
  *
  * Log-probabilities are as exact on matrix units as elsewhere (relative L2 error below 1e-5 in every tier): logits are
- * products with the accuracy of f32, as the sampler's are. The gradient of `h` may be rounded there: relative L2 error
- * below 5e-4 with weights in f16 or bf16, else below 1e-5 like that of the weight.
+ * products with the accuracy of f32, as the sampler's are. Gradients may be rounded there with weights in f16 or bf16: relative
+ * L2 error below 5e-4, else below 1e-5.
  */
 import { check } from '../gpu/index.js';
 import { bytesOf, empty, FLOATS, showShape, type Tensor, zeros } from '../tensor/index.js';
@@ -125,7 +125,7 @@ export function tokenStatisticsBackward(
       if (dHidden) matmul(logits, part, { into: dHidden, precision: gradientPrecision(part) });
       if (weightGrad) {
         const into = rowsOf(weightGrad, chunk);
-        matmul(logits, hidden, { transposeA: true, into }).dispose();
+        matmul(logits, hidden, { transposeA: true, into, precision: gradientPrecision(part) }).dispose();
       }
       dispose(logits, part);
     }

@@ -13,6 +13,7 @@ export type { RowIds } from '../../kernels/layout-rows.js';
 export type { MatmulOptions } from '../../kernels/matmul.js';
 export type { Activation } from '../../kernels/matmul-problem.js';
 export type { MatmulChoice } from '../../kernels/matmul-variants.js';
+export type { TileSize } from '../../kernels/matrix-units.js';
 export type { RandomAddress, RandomStream } from '../../kernels/random.js';
 export { type RotaryTable, rotaryAngles, rotaryTable } from '../../kernels/rotary.js';
 export type { TokenStatistics } from '../../kernels/vocab.js';

@@ -12,6 +12,7 @@ import { ACCUMULATED, differentiable, type InputGradient } from '../graph.js';
 export function matmul(a: Tensor, b: Tensor): Tensor {
   const y = matmulKernel(a, b);
   const [needsA, needsB] = [a.tracked, b.tracked];
+  const [rankOfB, precision] = [b.rank, gradientPrecision(b)];
   differentiable({
     name: 'matmul',
     inputs: [a, b],
@@ -19,7 +20,7 @@ export function matmul(a: Tensor, b: Tensor): Tensor {
     saved: [...(needsA ? [b] : []), ...(needsB ? [a] : [])],
     backward: ([g], saved, { needs }) => [
       needs[0] ? gradientOfA(g!, saved[0], a.shape.length) : null,
-      needs[1] ? gradientOfB(g!, saved[saved.length - 1], b.shape.length) : null,
+      needs[1] ? gradientOfB(g!, saved[saved.length - 1], rankOfB, precision) : null,
     ],
   });
   return y;
@@ -30,10 +31,10 @@ function gradientOfA(g: Tensor, b: Tensor, rank: number): Tensor {
   return gradient.rank === rank ? gradient : sumToShape(gradient, gradient.shape.slice(-2));
 }
 
-function gradientOfB(g: Tensor, a: Tensor, rank: number): Tensor {
+function gradientOfB(g: Tensor, a: Tensor, rank: number, precision: MatmulOptions['precision']): Tensor {
   // A `b` used by the whole batch sums over it, as if `a` were one tall matrix.
-  if (rank === 2) return matmulKernel(rows(a), rows(g), { transposeA: true });
-  return matmulKernel(a, g, { transposeA: true });
+  if (rank === 2) return matmulKernel(rows(a), rows(g), { transposeA: true, precision });
+  return matmulKernel(a, g, { transposeA: true, precision });
 }
 
 /** All leading dimensions as one. */
@@ -46,8 +47,8 @@ function rows(x: Tensor): Tensor {
  * weight is added in place to an existing one; frozen weights and biases cost nothing.
  *
  * A `residual` of the output's shape is added in the same launch. No activation is fused here: its gradient needs what went
- * into it. Where no gradients are wanted, the `matmul` kernel fuses it. With `precision: 'f16'` all products may round their operands for matrix units, also the gradient of the weight,
- * whose operands are f32; without, only the gradient of `x` through f16 or bf16 weights may.
+ * into it. Where no gradients are wanted, the `matmul` kernel fuses it. With `precision: 'f16'` all products may round their
+ * operands for matrix units; without, only the gradients of f16 or bf16 weights, and of `x` through them, may.
  */
 export function linear(
   x: Tensor,
@@ -59,6 +60,7 @@ export function linear(
   const { precision, residual } = options;
   const y = matmulKernel(x, weight, { transposeB: true, bias: bias ?? undefined, residual, precision });
   const [needsX, needsWeight] = [x.tracked, weight.tracked];
+  const backwardPrecision = precision ?? gradientPrecision(weight);
   differentiable({
     name: 'linear',
     inputs: [x, weight, ...(bias ? [bias] : []), ...(residual ? [residual] : [])],
@@ -67,12 +69,12 @@ export function linear(
     backward: ([g], saved, { needs, accumulator }) => {
       const gradients: InputGradient[] = needs.map(() => null);
       if (needs[0]) {
-        gradients[0] = matmulKernel(g!, saved[0], { precision: precision ?? gradientPrecision(saved[0]) });
+        gradients[0] = matmulKernel(g!, saved[0], { precision: backwardPrecision });
       }
       if (needs[1]) {
         const into = accumulator(1) ?? undefined;
         const x2d = rows(saved[saved.length - 1]);
-        const dw = matmulKernel(rows(g!), x2d, { transposeA: true, into, precision });
+        const dw = matmulKernel(rows(g!), x2d, { transposeA: true, into, precision: backwardPrecision });
         gradients[1] = into ? ACCUMULATED : dw;
       }
       if (bias && needs[2]) gradients[2] = sumToShape(g!, bias.shape);
@@ -120,6 +122,7 @@ export function adaptedLinear(
   const inputs = [a, b, x, weight];
   const place = (tensor: Tensor | null | undefined) => (tensor ? inputs.push(tensor) - 1 : -1);
   const isShared = input === x;
+  const precision = gradientPrecision(weight);
   const [atBias, atResidual, atInput] = [place(bias), place(residual), isShared ? 2 : place(input)];
   differentiable({
     name: 'adaptedLinear',
@@ -129,21 +132,21 @@ export function adaptedLinear(
     backward: ([g], saved, { needs, accumulator }) => {
       const [a, b, input, narrow] = saved;
       const gradients: InputGradient[] = needs.map(() => null);
-      const addUp = (i: number, left: Tensor, right: Tensor, factor: number) => {
+      const addUp = (i: number, left: Tensor, right: Tensor, options: MatmulOptions = {}) => {
         const into = accumulator(i) ?? undefined;
-        const sum = matmulKernel(rows(left), rows(right), { transposeA: true, scale: factor, into });
+        const sum = matmulKernel(rows(left), rows(right), { transposeA: true, into, ...options });
         gradients[i] = into ? ACCUMULATED : sum;
       };
       let dx: Tensor | undefined;
       if (needs[2]) {
-        dx = matmulKernel(g!, saved[4], { precision: gradientPrecision(saved[4]) });
+        dx = matmulKernel(g!, saved[4], { precision });
         gradients[2] = dx;
       }
-      if (needs[3]) addUp(3, g!, saved[saved.length - 1], 1);
-      if (needs[1]) addUp(1, g!, narrow, scale);
+      if (needs[3]) addUp(3, g!, saved[saved.length - 1], { precision });
+      if (needs[1]) addUp(1, g!, narrow, { scale });
       if (needs[0] || needs[atInput]) {
         const gNarrow = matmulKernel(g!, b, { scale });
-        if (needs[0]) addUp(0, gNarrow, input, 1);
+        if (needs[0]) addUp(0, gNarrow, input);
         if (needs[atInput])
           gradients[atInput] = matmulKernel(gNarrow, a, { into: isShared ? dx : undefined });
       }
