@@ -52,6 +52,17 @@ PROCESSOR_CASES = [
     (500, 333, "edges", 3136, 12544),
     (90, 60, "noise", 50176, 100352),
 ]
+# Qwen3-VL: larger patches, other limits and normalisation.
+QWEN3 = dict(patch_size=16, image_mean=[0.5, 0.5, 0.5], image_std=[0.5, 0.5, 0.5])
+QWEN3_CASES = [
+    (40, 70, "noise", 65536, 16777216),
+    (300, 411, "edges", 65536, 16777216),
+    (333, 250, "noise", 4096, 32768),
+    (48, 80, "noise", 1024, 16777216),
+]
+BILINEAR_CASES = [
+    (28, 28, "edges", 56, 28), (100, 100, "noise", 28, 28), (33, 47, "edges", 84, 112), (300, 7, "noise", 28, 28),
+]
 RESIZE_CASES = [
     # height, width, kind, new height, new width
     (1, 1, "noise", 28, 28), (2, 3, "noise", 5, 4), (28, 28, "edges", 28, 56), (28, 28, "edges", 56, 28),
@@ -181,12 +192,24 @@ def main() -> None:
             "grid": result["image_grid_thw"][0].tolist(), "sha256": sha(values),
             "first": values.ravel()[:4].tolist(), "rowSums": values.sum(axis=1, dtype=np.float64)[:8].tolist(),
         })
+    for height, width, kind, low, high in QWEN3_CASES:
+        size = {"shortest_edge": low, "longest_edge": high}
+        result = Qwen2VLImageProcessorPil(size=size, **QWEN3)(
+            Image.fromarray(picture(height, width, kind)), return_tensors="np", input_data_format="channels_last"
+        )
+        values = result["pixel_values"]
+        processor.append({
+            "settings": {"size": size, **QWEN3}, "height": height, "width": width, "kind": kind, "minPixels": low,
+            "maxPixels": high, "grid": result["image_grid_thw"][0].tolist(), "sha256": sha(values),
+            "first": values.ravel()[:4].tolist(), "rowSums": values.sum(axis=1, dtype=np.float64)[:8].tolist(),
+        })
     images = [Image.fromarray(picture(h, w, k)) for h, w, k, _, _ in PROCESSOR_CASES[:4]]
     batch = Qwen2VLImageProcessorPil(min_pixels=3136, max_pixels=12845056)(images, return_tensors="np")
     resize = []
-    for height, width, kind, new_height, new_width in RESIZE_CASES:
-        image = Image.fromarray(picture(height, width, kind)).resize((new_width, new_height), Image.BICUBIC)
-        resize.append([height, width, kind, new_height, new_width, sha(np.asarray(image))])
+    for name, number, sizes in [("bicubic", Image.BICUBIC, RESIZE_CASES), ("bilinear", Image.BILINEAR, BILINEAR_CASES)]:
+        for height, width, kind, new_height, new_width in sizes:
+            image = Image.fromarray(picture(height, width, kind)).resize((new_width, new_height), number)
+            resize.append([height, width, kind, new_height, new_width, name, sha(np.asarray(image))])
     cases = {
         "versions": {"pillow": PIL.__version__, "transformers": transformers.__version__, "numpy": np.__version__},
         "processor": processor,

@@ -91,3 +91,5 @@ export type { Console } from './train/progress.js';
 export type { Metrics } from './train/task.js';
 export type { BestCheckpoint } from './train/trainer-state.js';
 export type { ImageConfig } from './vision/config.js';
+export type { Size } from './vision/image.js';
+export type { Filter } from './vision/resample.js';

@@ -13,9 +13,9 @@ import type { ImageConfig } from './config.js';
 import { isDeflated } from './dicom/parse.js';
 import type { EncodeOptions } from './encode.js';
 import { ImageError } from './errors.js';
-import type { RgbImage } from './image.js';
+import type { RgbImage, Size } from './image.js';
 import type { Picture } from './picture.js';
-import { type Size, smartResize } from './smart-resize.js';
+import { targetSize } from './smart-resize.js';
 import { imageFormat } from './sniff.js';
 import {
   doPictureWork,
@@ -89,7 +89,7 @@ export class PictureBudget {
     return this.#reading(picture, signal, async (bytes) => {
       const size = await this.#size(bytes, name, signal);
       const pixels = size.width * size.height;
-      const made = work.kind === 'resize' ? smartResize(size, work.config, name) : size;
+      const made = work.kind === 'resize' ? targetSize(size, work.config, name) : size;
       const leave = await this.#pixels.enter(pixels, signal);
       try {
         const request = { ...work, bytes, name };

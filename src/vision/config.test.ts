@@ -18,9 +18,23 @@ describe('parseImageConfig', () => {
     expect(parse({ image_processor: { size } })).toMatchObject({ maxPixels: 2000 });
   });
 
+  it('may ask for one size, and for another filter', () => {
+    const size = { height: 896, width: 896 };
+    const config = parse({ size, patch_size: 14, merge_size: 4, resample: 2, do_pan_and_scan: null });
+    expect(config).toMatchObject({ exactSize: size, filter: 'bilinear' });
+    expect(parse(imageConfigJson(config))).toEqual(config);
+    expect(() => parse({ size: { height: 900, width: 896 } })).toThrow(
+      'has the size 896x900; expected multiples',
+    );
+    expect(() => parse({ size: { height: 896 } })).toThrow('has the width 0, which is no positive');
+    expect(() => parse({ do_pan_and_scan: true })).toThrow('has do_pan_and_scan: true');
+    expect(() => withPixelLimits(config, { maxPixels: 5 })).toThrow('takes pictures of 896x896; leave out');
+    expect(withPixelLimits(config, {})).toEqual(config);
+  });
+
   it('refuses what it does not implement or understand', () => {
     expect(() => parse({ do_resize: false })).toThrow('p.json has do_resize: false');
-    expect(() => parse({ resample: 2 })).toThrow('only 3 (bicubic)');
+    expect(() => parse({ resample: 1 })).toThrow('only 2 (bilinear) and 3 (bicubic)');
     expect(() => parse({ patch_size: 0 })).toThrow('has the patch_size 0');
     expect(() => parse({ patch_size: 1e9 })).toThrow('patches of a size');
     expect(() => parse({ image_mean: [1] })).toThrow('it is three numbers');

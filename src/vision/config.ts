@@ -1,8 +1,13 @@
 /** How a checkpoint wants its images: `preprocessor_config.json`. */
 import { ImageError, reason } from './errors.js';
+import type { Size } from './image.js';
+import type { Filter } from './resample.js';
 
 /** How pictures become patches. */
 export interface ImageConfig {
+  /** The one size that all images get; null where each keeps its shape, within limits. */
+  readonly exactSize: Size | null;
+  readonly filter: Filter;
   /** Fewest pixels after resizing: smaller images are enlarged. */
   readonly minPixels: number;
   /** Most pixels after resizing: larger images are shrunk. */
@@ -21,6 +26,8 @@ export interface ImageConfig {
 
 /** What the published Qwen2-VL and Qwen2.5-VL checkpoints say: for whoever has no model at hand. */
 export const DEFAULT_IMAGE_CONFIG: ImageConfig = {
+  exactSize: null,
+  filter: 'bicubic',
   minPixels: 56 * 56,
   maxPixels: 28 * 28 * 16384,
   patchSize: 14,
@@ -31,11 +38,15 @@ export const DEFAULT_IMAGE_CONFIG: ImageConfig = {
   std: [0.26862954, 0.26130258, 0.27577711],
 };
 
-/** Resampling filter 3 of Pillow. */
-const BICUBIC = 3;
+/** Resampling filters by their numbers in Pillow. */
+const FILTERS: ReadonlyMap<unknown, Filter> = new Map([
+  [2, 'bilinear'],
+  [3, 'bicubic'],
+]);
 
 /** Settings whose other value is not implemented, as no checkpoint has it. */
 const ALWAYS = ['do_resize', 'do_rescale', 'do_normalize', 'do_convert_rgb'] as const;
+const NEVER = ['do_center_crop', 'do_pan_and_scan'] as const;
 
 /**
  * Reads `preprocessor_config.json`. `min_pixels` and `max_pixels` win over `size`, as in transformers.
@@ -66,8 +77,13 @@ export function parseImageConfig(
   for (const key of ALWAYS) {
     if (config[key] === false) throw new ImageError(file, `has ${key}: false, which is not supported`);
   }
-  if (config.resample !== undefined && config.resample !== BICUBIC) {
-    throw new ImageError(file, `has resample ${String(config.resample)}; only 3 (bicubic) is supported`);
+  for (const key of NEVER) {
+    if (config[key] === true) throw new ImageError(file, `has ${key}: true, which is not supported`);
+  }
+  const filter = config.resample === undefined ? base.filter : FILTERS.get(config.resample);
+  if (filter === undefined) {
+    const known = 'only 2 (bilinear) and 3 (bicubic) are supported';
+    throw new ImageError(file, `has resample ${String(config.resample)}; ${known}`);
   }
   const number = (name: string, value: unknown, fallback: number, whole: boolean): number => {
     const v = value ?? fallback;
@@ -79,8 +95,16 @@ export function parseImageConfig(
     }
     return v;
   };
+  const exact = size.height !== undefined || size.width !== undefined;
   return checkImageConfig(
     {
+      exactSize: exact
+        ? {
+            height: number('height', size.height, 0, true),
+            width: number('width', size.width, 0, true),
+          }
+        : base.exactSize,
+      filter,
       minPixels: number(
         'min_pixels',
         config.min_pixels ?? size.min_pixels ?? size.shortest_edge,
@@ -114,6 +138,13 @@ export function withPixelLimits(
   config: ImageConfig,
   limits: { minPixels?: number | undefined; maxPixels?: number | undefined },
 ): ImageConfig {
+  if (config.exactSize && (limits.minPixels ?? limits.maxPixels) !== undefined) {
+    const { height, width } = config.exactSize;
+    throw new ImageError(
+      'the image settings',
+      `limit pixels, but this model takes pictures of ${width}x${height}; leave out min_pixels and max_pixels`,
+    );
+  }
   return checkImageConfig(
     {
       ...config,
@@ -127,8 +158,10 @@ export function withPixelLimits(
 /** The settings as `preprocessor_config.json`, for a checkpoint that is made. */
 export function imageConfigJson(config: ImageConfig): Record<string, unknown> {
   return {
-    min_pixels: config.minPixels,
-    max_pixels: config.maxPixels,
+    ...(config.exactSize
+      ? { size: config.exactSize }
+      : { min_pixels: config.minPixels, max_pixels: config.maxPixels }),
+    resample: config.filter === 'bicubic' ? 3 : 2,
     patch_size: config.patchSize,
     temporal_patch_size: config.temporalPatchSize,
     merge_size: config.mergeSize,
@@ -154,6 +187,12 @@ function checkImageConfig(config: ImageConfig, file: string): ImageConfig {
   }
   if (config.patchSize * config.mergeSize > 1024 || config.temporalPatchSize > 16) {
     throw new ImageError(file, 'has patches of a size that no checkpoint has');
+  }
+  const { height, width } = config.exactSize ?? { height: 0, width: 0 };
+  const cell = config.patchSize * config.mergeSize;
+  if (height % cell !== 0 || width % cell !== 0 || height * width > MOST_MIN_PIXELS) {
+    const expected = `multiples of ${cell}, of at most ${MOST_MIN_PIXELS} pixels`;
+    throw new ImageError(file, `has the size ${width}x${height}; expected ${expected}`);
   }
   return config;
 }

@@ -3,6 +3,12 @@ import type { RgbImage } from '../platform/ports/pictures.js';
 
 export type { RgbImage, Samples } from '../platform/ports/pictures.js';
 
+/** Height and width in pixels. */
+export interface Size {
+  readonly height: number;
+  readonly width: number;
+}
+
 /** The `RgbImage` of a grey picture. */
 export function grey(width: number, height: number, levels: Uint8Array): RgbImage {
   const data = new Uint8Array(levels.length * 3);

@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_IMAGE_CONFIG, withPixelLimits } from './config.js';
+import { DEFAULT_IMAGE_CONFIG, parseImageConfig, withPixelLimits } from './config.js';
 import { imageGrid, imagesToPatches, imageTokenCount, normalisationTable } from './patches.js';
-import { resizeBicubic } from './resample.js';
+import { type Filter, resample } from './resample.js';
 import { fixture, picture, sha256 } from './test-images.js';
 
 interface Cases {
   processor: {
+    /** Its preprocessor_config.json, where it is not that of Qwen2-VL. */
+    settings?: Record<string, unknown>;
     height: number;
     width: number;
     kind: string;
@@ -17,7 +19,7 @@ interface Cases {
     rowSums: number[];
   }[];
   batch: { grids: number[][]; sha256: string };
-  resize: [number, number, string, number, number, string][];
+  resize: [number, number, string, number, number, Filter, string][];
 }
 
 let cases: Cases;
@@ -25,16 +27,17 @@ beforeAll(async () => {
   cases = await fixture('cases.json');
 });
 
-describe('resizeBicubic', () => {
+describe('resample', () => {
   it('equals Pillow bit for bit', () => {
-    for (const [height, width, kind, newHeight, newWidth, hash] of cases.resize) {
-      const resized = resizeBicubic(picture(height, width, kind), newWidth, newHeight);
-      expect([height, width, kind, newHeight, newWidth, sha256(resized.data)]).toEqual([
+    for (const [height, width, kind, newHeight, newWidth, filter, hash] of cases.resize) {
+      const resized = resample(picture(height, width, kind), newWidth, newHeight, filter);
+      expect([height, width, kind, newHeight, newWidth, filter, sha256(resized.data)]).toEqual([
         height,
         width,
         kind,
         newHeight,
         newWidth,
+        filter,
         hash,
       ]);
     }
@@ -42,7 +45,7 @@ describe('resizeBicubic', () => {
 
   it('leaves an image of the right size alone', () => {
     const image = picture(28, 56, 'noise');
-    expect(resizeBicubic(image, 56, 28)).toBe(image);
+    expect(resample(image, 56, 28, 'bicubic')).toBe(image);
   });
 });
 
@@ -59,16 +62,20 @@ describe('normalisation', () => {
 describe('imagesToPatches', () => {
   it("equals transformers' PIL backend bit for bit", () => {
     for (const item of cases.processor) {
-      const config = withPixelLimits(DEFAULT_IMAGE_CONFIG, item);
+      const { settings } = item;
+      const config = settings
+        ? parseImageConfig(new TextEncoder().encode(JSON.stringify(settings)))
+        : withPixelLimits(DEFAULT_IMAGE_CONFIG, item);
+      const length = 3 * config.temporalPatchSize * config.patchSize ** 2;
       const { pixelValues, grids, patchLength } = imagesToPatches(
         [picture(item.height, item.width, item.kind)],
         config,
       );
       expect(grids).toEqual([item.grid]);
-      expect(patchLength).toBe(1176);
+      expect(patchLength).toBe(length);
       expect(Array.from(pixelValues.subarray(0, 4))).toEqual(item.first);
       const sums = item.rowSums.map((_, row) =>
-        pixelValues.subarray(row * 1176, (row + 1) * 1176).reduce((a, b) => a + b, 0),
+        pixelValues.subarray(row * length, (row + 1) * length).reduce((a, b) => a + b, 0),
       );
       sums.forEach((sum, row) => {
         expect(sum).toBeCloseTo(item.rowSums[row] as number, 6);

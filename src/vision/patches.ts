@@ -2,8 +2,8 @@
 import { DEFAULT_IMAGE_CONFIG, type ImageConfig } from './config.js';
 import { ImageError } from './errors.js';
 import type { RgbImage } from './image.js';
-import { resizeBicubic } from './resample.js';
-import { smartResize } from './smart-resize.js';
+import { resample } from './resample.js';
+import { targetSize } from './smart-resize.js';
 
 /** Patches along time, height and width. */
 export type Grid = readonly [t: number, h: number, w: number];
@@ -29,7 +29,7 @@ export function imageGrid(
   config: ImageConfig = DEFAULT_IMAGE_CONFIG,
   file?: string,
 ): Grid {
-  const { height, width } = smartResize(size, config, file);
+  const { height, width } = targetSize(size, config, file);
   return [1, height / config.patchSize, width / config.patchSize];
 }
 
@@ -68,9 +68,9 @@ export function imagesToPatches(
 
 /** An image of the size at which it is cut into patches. */
 export function resizeForPatches(image: RgbImage, config: ImageConfig, name: string): RgbImage {
-  const { width, height } = smartResize(image, config, name);
+  const { width, height } = targetSize(image, config, name);
   checkImage(image, name);
-  return resizeBicubic(image, width, height);
+  return resample(image, width, height, config.filter);
 }
 
 /** Cuts what {@link resizeForPatches} gave. */

@@ -6,8 +6,7 @@
 import { port } from '../platform/current.js';
 import { type Picture, type PictureFormat, PixelLimitError } from '../platform/ports/pictures.js';
 import { ImageError, reason } from './errors.js';
-import type { RgbImage, Samples } from './image.js';
-import type { Size } from './smart-resize.js';
+import type { RgbImage, Samples, Size } from './image.js';
 import {
   applyTransfer,
   dicomLinear,

@@ -1,13 +1,25 @@
 /**
- * Bicubic resizing, equal to Pillow's bit for bit: the same fixed-point weights, the horizontal pass first, rounded to
+ * Resizing, equal to Pillow's bit for bit: the same fixed-point weights, the horizontal pass first, rounded to
  * bytes between the passes.
  */
 import type { RgbImage } from './image.js';
 
 /** Fraction bits of a weight: what is left of 32 after eight bits of sample, and two for overshoot. */
 const PRECISION_BITS = 32 - 8 - 2;
-/** Half the kernel's width at scale 1. */
-const SUPPORT = 2;
+
+/** A kernel, and half its width at scale 1. */
+interface Kernel {
+  readonly support: number;
+  weigh(x: number): number;
+}
+
+/** How the pixels around a place are weighed. */
+export type Filter = 'bilinear' | 'bicubic';
+
+const KERNELS: Readonly<Record<Filter, Kernel>> = {
+  bilinear: { support: 1, weigh: (x) => Math.max(0, 1 - Math.abs(x)) },
+  bicubic: { support: 2, weigh: bicubic },
+};
 
 /** Keys' cubic convolution with a = -0.5. */
 function bicubic(x: number): number {
@@ -28,10 +40,10 @@ interface Taps {
   readonly stride: number;
 }
 
-function computeTaps(inputs: number, outputs: number): Taps {
+function computeTaps(inputs: number, outputs: number, { support: reach, weigh }: Kernel): Taps {
   const scale = inputs / outputs;
   const filterScale = Math.max(scale, 1);
-  const support = SUPPORT * filterScale;
+  const support = reach * filterScale;
   const stride = Math.ceil(support) * 2 + 1;
   const taps: Taps = {
     start: new Int32Array(outputs),
@@ -47,7 +59,7 @@ function computeTaps(inputs: number, outputs: number): Taps {
     const count = Math.min(inputs, Math.trunc(centre + support + 0.5)) - start;
     let sum = 0;
     for (let j = 0; j < count; j++) {
-      const weight = bicubic((j + start - centre + 0.5) * inverse);
+      const weight = weigh((j + start - centre + 0.5) * inverse);
       weights[j] = weight;
       sum += weight;
     }
@@ -64,8 +76,8 @@ function computeTaps(inputs: number, outputs: number): Taps {
 
 const HALF = 1 << (PRECISION_BITS - 1);
 
-function resizeRows({ width, height, data }: RgbImage, newWidth: number): RgbImage {
-  const { start, count, weights, stride } = computeTaps(width, newWidth);
+function resizeRows({ width, height, data }: RgbImage, newWidth: number, kernel: Kernel): RgbImage {
+  const { start, count, weights, stride } = computeTaps(width, newWidth, kernel);
   // Clamps what the filter's negative lobes push over the edges.
   const out = new Uint8ClampedArray(newWidth * height * 3);
   let o = 0;
@@ -91,8 +103,8 @@ function resizeRows({ width, height, data }: RgbImage, newWidth: number): RgbIma
   return { width: newWidth, height, data: new Uint8Array(out.buffer) };
 }
 
-function resizeColumns({ width, height, data }: RgbImage, newHeight: number): RgbImage {
-  const { start, count, weights, stride } = computeTaps(height, newHeight);
+function resizeColumns({ width, height, data }: RgbImage, newHeight: number, kernel: Kernel): RgbImage {
+  const { start, count, weights, stride } = computeTaps(height, newHeight, kernel);
   const row = width * 3;
   const out = new Uint8ClampedArray(row * newHeight);
   // A whole row at a time, as the inputs of neighbouring outputs then lie side by side.
@@ -110,7 +122,8 @@ function resizeColumns({ width, height, data }: RgbImage, newHeight: number): Rg
 }
 
 /** Resizes an image; a side that keeps its length is not touched. */
-export function resizeBicubic(image: RgbImage, width: number, height: number): RgbImage {
-  const wide = image.width === width ? image : resizeRows(image, width);
-  return wide.height === height ? wide : resizeColumns(wide, height);
+export function resample(image: RgbImage, width: number, height: number, filter: Filter): RgbImage {
+  const kernel = KERNELS[filter];
+  const wide = image.width === width ? image : resizeRows(image, width, kernel);
+  return wide.height === height ? wide : resizeColumns(wide, height, kernel);
 }

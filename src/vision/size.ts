@@ -3,8 +3,8 @@ import { DEFAULT_MAX_PIXELS } from './decode.js';
 import { readPixelHeader } from './dicom/header.js';
 import { parseDicomFile } from './dicom/parse.js';
 import { ImageError } from './errors.js';
+import type { Size } from './image.js';
 import { rasterSize } from './raster.js';
-import type { Size } from './smart-resize.js';
 import { foreignProblem, imageFormat } from './sniff.js';
 
 /** Reads the size that `decodeImage` would give; what is wrong with the pixels themselves it does not see. */

@@ -1,14 +1,14 @@
 /** The size an image is resized to before it is cut into patches. */
 import { DEFAULT_IMAGE_CONFIG, type ImageConfig } from './config.js';
 import { ImageError } from './errors.js';
+import type { Size } from './image.js';
 
 /** Longest side over shortest side. */
 const MAX_ASPECT = 200;
 
-/** Height and width in pixels. */
-export interface Size {
-  readonly height: number;
-  readonly width: number;
+/** The size an image gets before it is cut into patches. */
+export function targetSize(size: Size, config: ImageConfig, file?: string): Size {
+  return config.exactSize ?? smartResize(size, config, file);
 }
 
 /** Rounds to the nearest whole number and halves to the even one, as Python does. `Math.round` differs: 2.5 gives 3. */

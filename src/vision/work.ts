@@ -3,10 +3,9 @@ import type { ImageConfig } from './config.js';
 import { decodeImage } from './decode.js';
 import { type EncodeOptions, encodeImage } from './encode.js';
 import { ImageError } from './errors.js';
-import type { RgbImage } from './image.js';
+import type { RgbImage, Size } from './image.js';
 import { resizeForPatches } from './patches.js';
 import { imageSize } from './size.js';
-import type { Size } from './smart-resize.js';
 
 /** Its size, its pixels as they are cut into patches, or a file of another format. */
 export type PictureWork =

@@ -164,6 +164,24 @@ describe('an encoder', () => {
   });
 });
 
+it('takes the settings from where transformers 5 keeps them', async () => {
+  const odd = join(dir, 'joint');
+  await initModel(odd, { arch: 'tiny-qwen3-vl', seed: 0 });
+  const model = await loadConfig(odd);
+  expect((await loadProcessor(odd, model)).imageConfig).toEqual(model.vision?.pictures);
+  const size = { shortest_edge: 4096, longest_edge: 8192 };
+  await writeFile(
+    join(odd, 'processor_config.json'),
+    JSON.stringify({ processor_class: 'Qwen3VLProcessor', image_processor: { size, patch_size: 16 } }),
+  );
+  const joint = await loadProcessor(odd, model);
+  expect(joint.imageConfig).toEqual({ ...model.vision?.pictures, minPixels: 4096, maxPixels: 8192 });
+  const found = await new PromptEncoder(model, joint).prompt(asks(bytesPicture('a', await png(64, 64))), {
+    name: 'p',
+  });
+  expect(found.grids).toEqual([[1, 4, 4]]);
+});
+
 it('refuses patches that are not those of the model', async () => {
   const odd = join(dir, 'odd');
   await initModel(odd, { arch: 'tiny-qwen2-vl', seed: 0 });

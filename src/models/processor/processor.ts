@@ -16,6 +16,7 @@ import {
 import type { ModelConfig } from '../core/config.js';
 import type { Grid } from '../core/grid.js';
 import type { ImagePatches } from '../core/patches.js';
+import { readJson } from '../core/read-json.js';
 
 /** Files of a model folder that a checkpoint must have besides weights and config.json to be used alone. */
 const COMPANIONS = [
@@ -134,10 +135,13 @@ async function imageConfigOf(
   config: ModelConfig,
   options: ProcessorOptions,
 ): Promise<ImageConfig> {
-  const bytes = await folderReader(dir)('preprocessor_config.json');
+  // transformers 5 keeps the settings of all processors of a model together; older files lie beside it where they were kept.
+  const joint = await readJson(dir, 'processor_config.json');
+  const name = joint?.image_processor ? 'processor_config.json' : 'preprocessor_config.json';
+  const bytes = await folderReader(dir)(name);
   const { vision } = config;
   const own = vision?.pictures ?? DEFAULT_IMAGE_CONFIG;
-  const file = `${dir}/preprocessor_config.json`;
+  const file = `${dir}/${name}`;
   const base = bytes ? parseImageConfig(bytes, file, own) : own;
   for (const [name, field] of SHARED) {
     if (vision && base[field] !== vision[field]) {

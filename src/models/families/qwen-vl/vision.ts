@@ -57,6 +57,8 @@ const DEFAULTS: VisionDefaults = {
   depth: 32,
   patch: 14,
   pictures: {
+    exactSize: null,
+    filter: 'bicubic',
     minPixels: 56 * 56,
     maxPixels: 28 * 28 * 16384,
     rescaleFactor: 1 / 255,

@@ -20,6 +20,8 @@ const DEFAULTS: VisionDefaults = {
   depth: 27,
   patch: 16,
   pictures: {
+    exactSize: null,
+    filter: 'bicubic',
     minPixels: 65536,
     maxPixels: 16777216,
     rescaleFactor: 1 / 255,
