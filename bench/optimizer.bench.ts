@@ -1,6 +1,8 @@
-/** AdamW and the global gradient norm: one large matrix, and the many small ones of a LoRA run. */
+/** AdamW and the global gradient norm: one large matrix, also with moments in 8 bits, and the many small ones of a LoRA run. */
 import { gradientNorm } from '#osler/kernels/gradient-norm.js';
+import { momentTables, zeroMoments } from '#osler/kernels/moments.js';
 import { adamw } from '#osler/kernels/optimizer.js';
+import { adamw8bit } from '#osler/kernels/optimizer-8bit.js';
 import { type Tensor, zeros } from '#osler/tensor/index.js';
 import { type BenchCase, disposeAll } from './case.js';
 
@@ -27,6 +29,30 @@ function adamwCase(count: number, size: number, dtype: 'f32' | 'bf16'): BenchCas
   };
 }
 
+/** Bytes: gradients in f32, both moments read and written, and the master or the weight. */
+function adamw8bitCase(size: number, kind: 'f32' | 'bf16' | 'bf16 alone'): BenchCase {
+  return {
+    name: `adamw 8 bit ${kind}`,
+    shape: `[${size}]`,
+    flops: size * 14,
+    bytes: size * ({ f32: 12, bf16: 14, 'bf16 alone': 8 }[kind] + 4),
+    setup(gpu) {
+      const f32 = () => zeros(gpu, [size], { purpose: 'optimizer' });
+      const weight =
+        kind === 'f32'
+          ? { param: f32() }
+          : { param: zeros(gpu, [size], { dtype: 'bf16' }), ...(kind === 'bf16' ? { master: f32() } : {}) };
+      const tensors = { ...weight, grad: f32(), moments: zeroMoments(gpu, size) };
+      const tables = momentTables(gpu);
+      const rounding = { seed: 0, stream: 0, step: 1 };
+      return {
+        run: () => adamw8bit(tensors, { lr: 1e-3, step: 1, tables, rounding }),
+        dispose: () => disposeAll(...(Object.values(tensors) as Tensor[]), tables),
+      };
+    },
+  };
+}
+
 function normCase(count: number, size: number): BenchCase {
   return {
     name: 'gradient norm',
@@ -48,6 +74,9 @@ const cases: BenchCase[] = [
   adamwCase(1, 1 << 22, 'bf16'),
   adamwCase(392, 24_576, 'f32'),
   adamwCase(392, 64, 'f32'),
+  adamw8bitCase(1 << 22, 'f32'),
+  adamw8bitCase(1 << 22, 'bf16'),
+  adamw8bitCase(1 << 22, 'bf16 alone'),
   normCase(1, 1 << 22),
   normCase(392, 24_576),
 ];

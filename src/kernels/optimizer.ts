@@ -47,19 +47,34 @@ export interface AdamWOptions extends UpdateOptions {
  */
 export function adamw(tensors: readonly AdamWTensors[], options: AdamWOptions): void {
   const op = 'adamw';
-  const { step, beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = options;
+  update(op, tensors, ({ m, v }) => ({ m, v }), options, adamwFactors(op, options));
+}
+
+/** @internal Checks the options; the factors of the update that depend on the step, in f64. */
+export function adamwFactors(op: string, options: AdamWOptions) {
+  const { step, lr, weightDecay, beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = options;
   const inUnit = (b: number) => b >= 0 && b < 1;
   check(Number.isInteger(step) && step >= 1, 'value', () => `${op}: step is ${step}; steps count from 1`);
   check(inUnit(beta1) && inUnit(beta2), 'value', () => `${op}: betas ${beta1}, ${beta2} are not in [0, 1)`);
   check(eps >= 0, 'value', () => `${op}: eps is ${eps}`);
-  update(op, tensors, ({ m, v }) => ({ m, v }), options, {
-    stepSize: options.lr / (1 - beta1 ** step),
+  return {
+    decay: decayOf(op, lr, weightDecay),
+    stepSize: lr / (1 - beta1 ** step),
     rate1: 1 - beta1,
     beta2,
     rate2: 1 - beta2,
     correction2: 1 / Math.sqrt(1 - beta2 ** step),
     eps,
+  };
+}
+
+/** The factor that decay puts on a parameter. */
+function decayOf(op: string, lr: number, weightDecay = 0): number {
+  check(Number.isFinite(lr) && lr >= 0, 'value', () => `${op}: lr is ${lr}`);
+  check(Number.isFinite(weightDecay) && weightDecay >= 0, 'value', () => {
+    return `${op}: weightDecay is ${weightDecay}`;
   });
+  return 1 - lr * weightDecay;
 }
 
 /** One step of plain gradient descent with decoupled weight decay, in place. */
@@ -83,12 +98,8 @@ function update<T extends Trainable>(
   options: UpdateOptions,
   factors: Readonly<Record<string, number>>,
 ): void {
-  const { lr, weightDecay = 0, gradScale = 1, control } = options;
+  const { lr, weightDecay, gradScale = 1, control } = options;
   check(list.length > 0, 'value', () => `${op}: the list of parameters is empty`);
-  check(Number.isFinite(lr) && lr >= 0, 'value', () => `${op}: lr is ${lr}`);
-  check(Number.isFinite(weightDecay) && weightDecay >= 0, 'value', () => {
-    return `${op}: weightDecay is ${weightDecay}`;
-  });
   const pieces: Piece[] = [];
   const all: Tensor[] = [];
   for (const item of list) {
@@ -104,7 +115,7 @@ function update<T extends Trainable>(
   }
   const gpu = checkDevice(op, ...all, ...(control ? [control] : []));
   if (control) checkDtype(op, 'control', control, 'f32');
-  const params = { scale: gradScale, decay: 1 - lr * weightDecay, ...factors };
+  const params = { scale: gradScale, decay: decayOf(op, lr, weightDecay), ...factors };
   for (const group of groupPieces(gpu, pieces)) launch(gpu, op, group, params, control);
 }
 

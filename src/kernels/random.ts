@@ -56,6 +56,13 @@ export function randomWords(address: RandomAddress, block = 0): Words4 {
   return philox4x32(philoxCounter(address, block), philoxKey(address.seed));
 }
 
+/** FNV-1a: the stream of what has a name. */
+export function nameHash(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
 /** A random word as a number in [0, 1), a multiple of 2^-24. */
 export function unitFloat(word: number): number {
   return (word >>> 8) * 2 ** -24;
@@ -64,7 +71,8 @@ export function unitFloat(word: number): number {
 /** The address of a tensor of random numbers; its elements are the positions. */
 export type RandomStream = Omit<RandomAddress, 'position'>;
 
-function streamParams({ seed, stream, step }: RandomStream): Record<string, number> {
+/** @internal A stream as parameters of a launch. */
+export function streamParams({ seed, stream, step }: RandomStream): Record<string, number> {
   const [key0, key1] = philoxKey(seed);
   return { key0, key1, stream, step };
 }

@@ -1,12 +1,5 @@
 /** Fast random words on the host, addressed by place: for initialising weights, where Philox would take minutes. */
 
-/** FNV-1a: what a name contributes to an address. */
-export function nameHash(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  return hash >>> 0;
-}
-
 /** The random word of a counter under two key words. */
 export function randomWord(counter: number, key0: number, key1: number): number {
   return mix(mix(counter ^ key0) ^ key1);

@@ -4,10 +4,10 @@
  */
 import { asBytes, fromF32 } from '../../formats/dtypes.js';
 import type { TensorSource } from '../../formats/writer.js';
-import { randomWords } from '../../kernels/random.js';
+import { nameHash, randomWords } from '../../kernels/random.js';
 import { formatOf, fromTorch, numel, type TorchFloat } from '../../tensor/index.js';
 import type { ParameterSpec } from '../core/builder.js';
-import { nameHash, randomWord } from '../core/random-words.js';
+import { randomWord } from '../core/random-words.js';
 
 const CHUNK_ELEMENTS = 1 << 21;
 /** Norm weights are spread around 1, so that a model which ignores them is found out. */

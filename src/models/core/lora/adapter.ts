@@ -5,13 +5,13 @@
 import { add, affine, matmul, noGrad } from '../../../autograd/index.js';
 import type { Gpu } from '../../../gpu/index.js';
 import { cast } from '../../../kernels/elementwise.js';
-import { randomWords } from '../../../kernels/random.js';
+import { nameHash, randomWords } from '../../../kernels/random.js';
 import type { Linear } from '../../../nn/linear.js';
 import { Parameters } from '../../../nn/parameters.js';
 import { fromHost, scope, type Tensor, zeros } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
 import { isVision, namesVision, type WeightNames } from '../names.js';
-import { fillUniform, nameHash } from '../random-words.js';
+import { fillUniform } from '../random-words.js';
 import { LORA_DEFAULTS, type LoraConfig } from './config.js';
 import { scaling, targets } from './targets.js';
 
