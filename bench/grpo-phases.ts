@@ -89,7 +89,7 @@ async function step(model: Model, optimizer: AdamW, generator: Generator): Promi
   );
   await timed('backward', () => pass.backward({ logps: logpGrads }));
   pass.dispose();
-  await timed('update', () => optimizer.step(1, 1));
+  await timed('update', () => optimizer.step(1));
   model.clearGradients();
   return times;
 }

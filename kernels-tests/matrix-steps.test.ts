@@ -68,7 +68,7 @@ async function distances(gpu: Gpu, dtype: DType): Promise<number[]> {
     const y = linear(mul(hidden, hidden), weights[1]);
     const off = (await y.data()).map((value, i) => (value - targets[i]) / T);
     backward(y, { gradient: tensor(gpu, off, [T, O]) });
-    await optimizer.step(1, 0);
+    await optimizer.step(0);
     for (const weight of weights) {
       weight.grad?.dispose();
       weight.grad = null;

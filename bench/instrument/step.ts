@@ -155,7 +155,7 @@ export async function learn({ model, optimizer }: Trainer, shape: StepShape, beg
   }
   await gpu.sync();
   begin('update');
-  await optimizer.step(1, 1);
+  await optimizer.step(1);
   await gpu.sync();
   begin(null);
   model.clearGradients();

@@ -30,6 +30,10 @@ it.each([
   [{ generation_batch_size: 8, steps_per_generation: 2 }, /is set beside steps_per_generation/],
   [{ rollout_units: 3 }, /"rollout_units" is 3, which does not divide the 2 prompts of a round/],
   [{ learning_lanes: 4 }, /"learning_lanes" is 4, which does not divide gradient_accumulation_steps 2/],
+  [
+    { learning_lanes: 2, gradient_dtype: 'bfloat16' },
+    /"gradient_dtype" is bfloat16, but gradients of 2 learning_lanes are summed in f32/,
+  ],
   [{ sync_ref_model: true }, /"sync_ref_model" is set while beta is 0/],
   [{ sync_ref_model: true, beta: 0.1, use_peft: true }, /cannot be used with use_peft/],
   [{ delta: 1.1 }, /"delta" is 1.1; it bounds ratios above the clip/],

@@ -84,6 +84,23 @@ describe('a run that was interrupted and resumed equals one that was not', () =>
       { algorithm: 'ppo', num_iterations: 3, shuffle_options: true },
       stopAfter(2),
     ],
+    [
+      'no masters, gradients in bf16, a reference',
+      { optim: 'adamw_bf16', dtype: 'bfloat16', gradient_dtype: 'bfloat16', beta: 0.04 },
+      stopAfter(2),
+    ],
+    [
+      'PPO that updates in the backward pass',
+      {
+        algorithm: 'ppo',
+        optim: 'adamw_8bit',
+        optimizer_in_backward: true,
+        max_grad_norm: 0,
+        per_device_train_batch_size: 8,
+        gradient_accumulation_steps: 1,
+      },
+      stopAfter(2),
+    ],
     ['in the middle of a step', { dynamic_sampling: true }, stopAfter(2, 3)],
   ];
   it.each(cases)('%s', async (_, extra, stop) => {

@@ -63,6 +63,12 @@ const CASES: [string, Record<string, unknown>, () => Promise<Gpu>][] = [
   ['tiny-qwen2.5-vl', { ...LORA, freeze_vision_tower: false, gradient_checkpointing: true }, cpuKernels],
   ['tiny-qwen2', { gradient_checkpointing: true }, gpuKernels],
   ['tiny-qwen3-vl', { gradient_checkpointing: true }, cpuKernels],
+  ['tiny-qwen2-vl', { optim: 'adamw_8bit', gradient_dtype: 'bfloat16' }, cpuKernels],
+  [
+    'tiny-qwen2.5-vl',
+    { optim: 'adamw_bf16', dtype: 'bfloat16', optimizer_in_backward: true, max_grad_norm: 0 },
+    cpuKernels,
+  ],
 ];
 
 it.each(CASES)('%s %j: within a twentieth of the peak', async (arch, settings, device) => {

@@ -71,6 +71,20 @@ describe('two runs, and a run that was interrupted', () => {
       { eval_strategy: 'steps', eval_steps: 2, eval_fraction: 0.2, lr_scheduler_type: 'cosine' },
     ],
     ['bf16 with masters', { dtype: 'bfloat16', packing: true, max_length: 220 }],
+    [
+      'moments in 8 bits, gradients in bf16',
+      { dtype: 'bfloat16', optim: 'adamw_8bit', gradient_dtype: 'bfloat16' },
+    ],
+    [
+      'bf16 without masters, updated in the backward pass',
+      {
+        dtype: 'bfloat16',
+        optim: 'adamw_bf16',
+        optimizer_in_backward: true,
+        max_grad_norm: 0,
+        gradient_accumulation_steps: 1,
+      },
+    ],
     ['an adapter with dropout', { use_peft: true, lora_r: 4, lora_dropout: 0.2, freeze_vision_tower: false }],
   ];
   it.each(cases)('%s: are equal, byte by byte', async (_, extra) => {
@@ -306,6 +320,20 @@ it('refuses folders that hold a run, or none, or cannot be written', async () =>
     );
   }
   await chmod(join(dir, 'closed'), 0o700);
+});
+
+it('resumes a run of a version that did not know a field yet', async () => {
+  const run = join(dir, 'run');
+  const { signal, listeners } = stopAfter(1);
+  await runSft(gpu, { ...settings, max_steps: 2, output_dir: run }, { signal, listeners });
+  const file = join(run, 'config.yaml');
+  await writeFile(file, (await readFile(file, 'utf8')).replace(/^optim: .*\n/m, ''));
+  const other = { ...settings, max_steps: 2, output_dir: run, optim: 'adamw_8bit' };
+  await expect(runSft(gpu, other, { resume: true })).rejects.toThrow(
+    /"optim" is "adamw_8bit", but the run in .* has "adamw_torch"/,
+  );
+  const rest = await runSft(gpu, { ...settings, max_steps: 2, output_dir: run }, { resume: true });
+  expect(rest).toMatchObject({ outcome: 'finished', step: 2 });
 });
 
 it('refuses to resume on other data', async () => {

@@ -45,6 +45,8 @@ let sequence = 0;
 let pauses = 0;
 /** Whether an op that was not recorded would have been, but for `noGrad`. */
 let sawTracked = false;
+/** Leaves that ops used in the body of a {@link withoutRecording}. */
+let sawLeaves: Set<Tensor> | null = null;
 
 /** One recorded op. */
 export class GradNode implements GradLink {
@@ -67,7 +69,11 @@ export class GradNode implements GradLink {
     this.#references = op.outputs.length;
     this.#backward = op.backward;
     this.#saved = op.saved.map((t) => ({ tensor: t.alias().keep(), version: t.storage.buffer.version }));
-    for (const edge of this.edges) if (edge && 'node' in edge) edge.node.#references++;
+    for (const edge of this.edges) {
+      if (!edge) continue;
+      if ('node' in edge) edge.node.#references++;
+      else edge.leaf.storage.uses++;
+    }
   }
 
   /** Keeps what was saved until the matching `dropped`. */
@@ -85,7 +91,11 @@ export class GradNode implements GradLink {
     if (!this.#saved) return;
     for (const { tensor } of this.#saved) tensor.dispose();
     this.#saved = null;
-    for (const edge of this.edges) if (edge && 'node' in edge) edge.node.dropped();
+    for (const edge of this.edges) {
+      if (!edge) continue;
+      if ('node' in edge) edge.node.dropped();
+      else doneWith(edge.leaf);
+    }
   }
 
   /** Runs the backward function. */
@@ -117,6 +127,16 @@ export class GradNode implements GradLink {
   }
 }
 
+/** An op that used a leaf is gone. Leaves may share memory, which only changes when no op needs it any more. */
+function doneWith(leaf: Tensor): void {
+  const { storage } = leaf;
+  storage.used.add(leaf);
+  if (--storage.uses > 0) return;
+  const leaves = [...storage.used];
+  storage.used.clear();
+  for (const used of leaves) if (used.grad) used.onGradient?.();
+}
+
 /** What `differentiable` needs to know of an op that just ran. */
 export interface OpRecord {
   readonly name: string;
@@ -133,6 +153,7 @@ export interface OpRecord {
 export function differentiable(op: OpRecord): void {
   const tracked = op.force || op.inputs.some((t) => t.tracked);
   sawTracked ||= tracked;
+  if (sawLeaves) for (const t of op.inputs) if (t.requiresGrad) sawLeaves.add(t);
   if (tracked && pauses === 0) {
     const node = new GradNode(op);
     op.outputs.forEach((output, i) => {
@@ -185,14 +206,27 @@ export function withGrad<T>(body: () => T): T {
   }
 }
 
-/** Runs a synchronous `body` without recording, and tells whether any op in it had an input that needs a gradient. */
-export function withoutRecording<T>(body: () => T): { result: T; trainable: boolean } {
-  const before = sawTracked;
+/** What {@link withoutRecording} saw. */
+export interface Unrecorded<T> {
+  readonly result: T;
+  /** Whether any op had an input that needs a gradient. */
+  readonly trainable: boolean;
+  /** Leaves among these inputs. */
+  readonly leaves: readonly Tensor[];
+}
+
+/** Runs a synchronous `body` without recording, and tells what would have been recorded. */
+export function withoutRecording<T>(body: () => T): Unrecorded<T> {
+  const [tracked, leaves] = [sawTracked, sawLeaves];
+  const own = new Set<Tensor>();
   sawTracked = false;
+  sawLeaves = own;
   try {
     const result = noGrad(body);
-    return { result, trainable: sawTracked };
+    return { result, trainable: sawTracked, leaves: [...own] };
   } finally {
-    sawTracked ||= before;
+    sawTracked ||= tracked;
+    sawLeaves = leaves;
+    for (const leaf of own) leaves?.add(leaf);
   }
 }

@@ -78,6 +78,12 @@ export function checkGrpoConfig(config: GrpoConfig): void {
     throw configError(`the config's "${field}"`, problem);
   };
   planBatches(config);
+  if (config.learning_lanes > 1 && config.gradient_dtype !== 'float32') {
+    refuse(
+      'gradient_dtype',
+      `is ${config.gradient_dtype}, but gradients of ${config.learning_lanes} learning_lanes are summed in f32; set one of them to its default`,
+    );
+  }
   if (config.algorithm === 'grpo' && config.num_generations < 2) {
     refuse(
       'num_generations',

@@ -125,6 +125,17 @@ export function axpy(y: Tensor, x: Tensor, alpha: number, beta = 1): void {
   launchElementwise(gpu, 'elementwise/axpy', { x, y }, { alpha, beta });
 }
 
+/** In place: `y = y + x`, `y` in 16 bits (rounded to nearest even) and `x` in f32. */
+export function accumulate(y: Tensor, x: Tensor): void {
+  const gpu = checkDevice('accumulate', y, x);
+  checkSame('accumulate', y, x);
+  checkDtype('accumulate', 'y', y, 'f16', 'bf16');
+  checkDtype('accumulate', 'x', x, 'f32');
+  const defines = { FORMAT: y.dtype, WIDTH: 1, STORED: y.dtype };
+  const window = (_: number, elements: number) => ({ elements });
+  launchElementwise(gpu, 'elementwise/accumulate', { x, y }, {}, { defines, width: 2, window });
+}
+
 /** A new tensor filled with one value. */
 export function full(gpu: Gpu, shape: Shape, value: number, purpose: Purpose = 'activations'): Tensor {
   const y = empty(gpu, shape, { purpose });

@@ -1,11 +1,6 @@
 /** Optimizers and learning-rate schedules. */
-export {
-  AdamW,
-  type AdamWSettings,
-  type AdamWSlot,
-  type ParameterGroup,
-  type UpdateResult,
-} from './adamw.js';
+export { AdamW, type AdamWSettings, type ParameterGroup, type UpdateResult } from './adamw.js';
+export type { GradientHandling } from './gradients.js';
 export {
   SCHEDULES,
   type Schedule,
@@ -14,3 +9,4 @@ export {
   schedule,
   warmupSteps,
 } from './schedule.js';
+export { type AdamWSlot, type Moments, OPTIMIZERS, type OptimizerName, slotTensors } from './slot.js';

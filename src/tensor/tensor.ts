@@ -18,6 +18,10 @@ export class Storage {
   readonly bytes: number;
   /** Number of tensors over this memory. */
   handles = 0;
+  /** @internal Recorded ops that have a leaf over this memory as an input; autograd counts them. */
+  uses = 0;
+  /** @internal Leaves of ops that are done with. */
+  readonly used = new Set<Tensor>();
 
   /** Takes memory from the pool. */
   constructor(gpu: Gpu, bytes: number, purpose: Purpose) {
@@ -51,6 +55,11 @@ export class Tensor {
   requiresGrad = false;
   /** Accumulated gradient of a leaf, f32. */
   grad: Tensor | null = null;
+  /**
+   * Called in a backward pass when `grad` is complete: nothing that was recorded may add to it any more, or needs what is in
+   * the memory of this leaf. Whoever is called may change the leaf, and take `grad` away.
+   */
+  onGradient: (() => void) | null = null;
   /** Set by autograd on results of differentiable ops. */
   link: GradLink | null = null;
   /** Which output of the linked operation this is. */

@@ -10,6 +10,7 @@ import { folderReader, join } from '../platform/files.js';
 import {
   checkTrainingConfig,
   configError,
+  defaultOf,
   FREE_FIELDS,
   parseYamlFile,
   type TrainingConfig,
@@ -171,10 +172,12 @@ function parseChoices(bytes: Uint8Array, file: string): Choices {
 /** A resumed run must compute what the interrupted one would have. */
 function checkUnchanged(config: TrainingConfig, earlier: Readonly<Record<string, unknown>>): void {
   for (const [field, value] of Object.entries(config)) {
-    if (FREE_FIELDS.has(field) || stringify(value) === stringify(earlier[field])) continue;
+    // What an earlier version did not ask for, it did as the default does.
+    const before = Object.hasOwn(earlier, field) ? earlier[field] : defaultOf(field);
+    if (FREE_FIELDS.has(field) || stringify(value) === stringify(before)) continue;
     throw configError(
       `the config's "${field}"`,
-      `is ${JSON.stringify(value)}, but the run in ${config.output_dir} has ${JSON.stringify(earlier[field])}; resume with the same value, or start a new run`,
+      `is ${JSON.stringify(value)}, but the run in ${config.output_dir} has ${JSON.stringify(before)}; resume with the same value, or start a new run`,
     );
   }
 }

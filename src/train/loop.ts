@@ -11,7 +11,7 @@ import { type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.j
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
 import { NonFiniteSteps } from './non-finite.js';
 import type { Origin } from './origin.js';
-import { EXTRA, parameterGroups } from './parts.js';
+import { EXTRA, optimizerSettings, parameterGroups } from './parts.js';
 import type { RunFolder } from './run-folder.js';
 import {
   dropoutStep,
@@ -90,9 +90,8 @@ class Loop {
     const { gpu, model, config, task, folder, resumeStep } = this.#options;
     const session = { gpu, model, seed: config.seed, totalSteps: this.#total, runDir: folder.path };
     await task.prepare({ ...session, note: (line) => this.#listeners.note(line) });
-    const { adam_beta1: beta1, adam_beta2: beta2, adam_epsilon: epsilon } = config;
     const groups = parameterGroups(config, model, task.extraParameters);
-    this.#optimizer = new AdamW(gpu, groups, { beta1, beta2, epsilon });
+    this.#optimizer = new AdamW(gpu, groups, optimizerSettings(config));
     const extra = task.extraParameters;
     const { files, origin } = this.#options;
     const source = { task: task.name, model, optimizer: this.#optimizer, files, origin };
@@ -151,6 +150,7 @@ class Loop {
     this.#records = [];
     const context = this.#stepContext(step);
     let result: StepResult;
+    (this.#optimizer as AdamW).begin(this.#schedule(step));
     try {
       result = await scope(() => task.step(context));
     } catch (error) {
@@ -188,14 +188,13 @@ class Loop {
   async #update(step: number, result: StepResult): Promise<Metrics> {
     const { config } = this.#options;
     const optimizer = this.#optimizer as AdamW;
-    const factor = this.#schedule(step);
-    const { gradNorm, applied } = await this.#clock.phase('update', () =>
-      optimizer.step(factor, config.max_grad_norm),
+    const { gradNorm, applied, nonFinite } = await this.#clock.phase('update', () =>
+      optimizer.step(config.max_grad_norm),
     );
     if (applied) this.#nonFinite.passed();
-    else this.#nonFinite.skipped(step, result.metrics, await optimizer.nonFinite());
+    else this.#nonFinite.skipped(step, result.metrics, nonFinite);
     this.#clearGradients();
-    return { grad_norm: gradNorm, learning_rate: config.learning_rate * factor };
+    return { grad_norm: gradNorm, learning_rate: config.learning_rate * this.#schedule(step) };
   }
 
   #stepContext(step: number): StepContext {
@@ -289,6 +288,7 @@ class Loop {
   #clearGradients(): void {
     this.#options.model.clearGradients();
     this.#options.task.extraParameters?.clearGradients();
+    this.#optimizer?.clearGradients();
   }
 }
 

@@ -3,7 +3,7 @@
 import { isSaved } from '../models/core/lora/disk.js';
 import type { Model } from '../models/index.js';
 import type { Parameters } from '../nn/parameters.js';
-import type { ParameterGroup } from '../optim/index.js';
+import type { AdamWSettings, ParameterGroup } from '../optim/index.js';
 import type { Tensor } from '../tensor/index.js';
 import { configError, frozenParts, type TrainingConfig } from './config/index.js';
 
@@ -32,6 +32,18 @@ export function parameterGroups(config: TrainingConfig, model: Model, extra?: Pa
   // By name: an adapter's matrices come in another order from a file than when they were made, and a sum must not care.
   for (const { parameters } of groups.values()) parameters.sort(([a], [b]) => (a < b ? -1 : 1));
   return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+}
+
+/** The optimizer that a config asks for. */
+export function optimizerSettings(config: TrainingConfig): AdamWSettings {
+  return {
+    beta1: config.adam_beta1,
+    beta2: config.adam_beta2,
+    epsilon: config.adam_epsilon,
+    optimizer: config.optim,
+    gradients: config.optimizer_in_backward ? 'immediate' : config.gradient_dtype,
+    seed: config.seed,
+  };
 }
 
 /** Weights that train, those that a task adds to the model's included. */

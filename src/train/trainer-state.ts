@@ -9,7 +9,7 @@ import { SafetensorsError } from '../formats/errors.js';
 import { type TensorSource, writeSafetensors } from '../formats/writer.js';
 import { fill } from '../models/core/load-weights.js';
 import { tensorSource } from '../models/core/save.js';
-import type { AdamW } from '../optim/index.js';
+import { type AdamW, slotTensors } from '../optim/index.js';
 import { FileError } from '../platform/errors.js';
 import { folderReader, join, makeFolder, namesIn, writeTextFiles } from '../platform/files.js';
 import { formatOf, type Tensor } from '../tensor/index.js';
@@ -86,9 +86,10 @@ export async function writeTrainerState(dir: string, state: TrainerState): Promi
   await makeFolder(dir);
   const { slots } = state.optimizer;
   const sources: TensorSource[] = [];
-  for (const { name, m, v, master } of slots) {
-    sources.push(tensorSource(`m.${name}`, m, 'F32'), tensorSource(`v.${name}`, v, 'F32'));
-    if (master) sources.push(tensorSource(`master.${name}`, master, 'F32'));
+  for (const slot of slots) {
+    for (const [kind, tensor] of Object.entries(slotTensors(slot))) {
+      sources.push(tensorSource(`${kind}.${slot.name}`, tensor, formatOf(tensor.dtype).file));
+    }
   }
   for (const [name, tensor] of state.exact) sources.push(tensorSource(`exact.${name}`, tensor, 'F32'));
   await writeSafetensors(join(dir, OPTIMIZER), sources);
@@ -172,7 +173,7 @@ export class SavedTrainerState {
   async restore(optimizer: AdamW, weights: (name: string) => Tensor | undefined): Promise<void> {
     const file = this.#optimizer;
     for (const slot of optimizer.slots) {
-      const { name, m, v, master } = slot;
+      const { name } = slot;
       const steps = this.#file.optimizer_steps[name];
       if (steps === undefined) {
         throw new SafetensorsError(
@@ -181,9 +182,9 @@ export class SavedTrainerState {
         );
       }
       slot.steps = steps;
-      await this.#fill(`m.${name}`, m);
-      await this.#fill(`v.${name}`, v);
-      if (master) await this.#fill(`master.${name}`, master);
+      for (const [kind, tensor] of Object.entries(slotTensors(slot))) {
+        await this.#fill(`${kind}.${name}`, tensor);
+      }
     }
     for (const stored of file.names().filter((name) => name.startsWith('exact.'))) {
       const tensor = weights(stored.slice('exact.'.length));

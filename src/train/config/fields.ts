@@ -1,7 +1,7 @@
 /** The fields that all trainers share, named as in transformers' TrainingArguments and TRL's configs. */
 
 import { z } from 'zod';
-import { SCHEDULES } from '../../optim/index.js';
+import { OPTIMIZERS, SCHEDULES } from '../../optim/index.js';
 import { TORCH_FLOATS } from '../../tensor/index.js';
 
 const positive = z.number().positive();
@@ -19,7 +19,7 @@ export const trainingFields = {
   model_name_or_path: z.string().min(1),
   /** Folder of a LoRA adapter to go on with; a new one is made by default. */
   adapter_name_or_path: z.string().min(1).nullable().default(null),
-  /** How weights are stored on the device; `auto` keeps what the files have. 16-bit weights get f32 masters. */
+  /** How weights are stored on the device; `auto` keeps what the files have. Masters of 16-bit weights: see `optim`. */
   dtype: z.enum(['auto', ...TORCH_FLOATS]).default('auto'),
   /** Limits of the pixels of an image after resizing; the checkpoint's own by default. */
   min_pixels: count.nullable().default(null),
@@ -54,6 +54,15 @@ export const trainingFields = {
       extra: positive.optional(),
     })
     .default({}),
+  /**
+   * `adamw_torch` has 12 bytes of state for a 16-bit weight: moments and a master in f32. `adamw_8bit` has 6: moments in
+   * 8 bits, as in bitsandbytes. `adamw_bf16` has 2: no master either, bf16 weights are rounded at random.
+   */
+  optim: z.enum(OPTIMIZERS).default('adamw_torch'),
+  /** How gradients of weights are kept until the update; `bfloat16` rounds each once its pass is over. */
+  gradient_dtype: z.enum(['float32', 'bfloat16']).default('float32'),
+  /** Updates each weight as soon as its gradient is there and keeps none; needs `max_grad_norm: 0` and no accumulation. */
+  optimizer_in_backward: z.boolean().default(false),
   lr_scheduler_type: z.enum(SCHEDULES).default('linear'),
   /** Steps, or a share of the run when below 1. */
   warmup_steps: notNegative.default(0),
@@ -145,6 +154,12 @@ export const FREE_FIELDS: ReadonlySet<string> = new Set([
   'num_train_epochs',
   'max_nonfinite_steps',
 ]);
+
+/** What a field is by default; undefined where it has no default, or is not one of those that all trainers share. */
+export function defaultOf(field: string): unknown {
+  if (!Object.hasOwn(trainingFields, field)) return undefined;
+  return trainingFields[field as keyof typeof trainingFields].safeParse(undefined).data;
+}
 
 const trainingSchema = z.strictObject(trainingFields);
 

@@ -1,5 +1,12 @@
 /** Configs of training runs. */
-export { FREE_FIELDS, OUTPUT_FIELDS, REPORTERS, type TrainingConfig, trainingFields } from './fields.js';
+export {
+  defaultOf,
+  FREE_FIELDS,
+  OUTPUT_FIELDS,
+  REPORTERS,
+  type TrainingConfig,
+  trainingFields,
+} from './fields.js';
 export { type ConfigSource, configError, parseConfigFile, parseYamlFile } from './parse.js';
 export {
   type BestRule,

@@ -78,7 +78,34 @@ export function checkTrainingConfig(config: TrainingConfig): void {
   if (config.min_pixels !== null && config.max_pixels !== null && config.min_pixels > config.max_pixels) {
     refuse('min_pixels', `is ${config.min_pixels}, over max_pixels ${config.max_pixels}`);
   }
+  if (config.optim === 'adamw_bf16' && !config.use_peft && /^float(16|32)$/.test(config.dtype)) {
+    refuse('optim', `is adamw_bf16, which trains bf16 weights; set dtype: bfloat16, not ${config.dtype}`);
+  }
+  if (config.optimizer_in_backward) checkImmediate(config, refuse);
   if (config.save_only_model && config.save_strategy === 'no') {
     refuse('save_only_model', 'is set while save_strategy is no');
+  }
+}
+
+/** A weight that is updated in the backward pass has one gradient, which nothing scales. */
+function checkImmediate(config: TrainingConfig, refuse: (field: string, problem: string) => never): void {
+  const field = 'optimizer_in_backward';
+  if (config.max_grad_norm > 0) {
+    refuse(
+      field,
+      `updates weights before the norm of all gradients is known, but max_grad_norm is ${config.max_grad_norm}; set max_grad_norm: 0, or gradient_dtype: bfloat16 in its place`,
+    );
+  }
+  if (config.gradient_accumulation_steps > 1) {
+    refuse(
+      field,
+      `keeps no gradients to add to, but gradient_accumulation_steps is ${config.gradient_accumulation_steps}; set gradient_accumulation_steps: 1, or gradient_dtype: bfloat16 in its place`,
+    );
+  }
+  if (config.gradient_dtype !== 'float32') {
+    refuse(
+      field,
+      `keeps no gradients, but gradient_dtype is ${config.gradient_dtype}; leave one of them out`,
+    );
   }
 }

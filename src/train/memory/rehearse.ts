@@ -17,7 +17,7 @@ import {
 import { AdamW } from '../../optim/index.js';
 import { fromHost, scope, type Tensor } from '../../tensor/index.js';
 import type { TrainingConfig } from '../config/index.js';
-import { parameterGroups } from '../parts.js';
+import { optimizerSettings, parameterGroups } from '../parts.js';
 import { featureCacheOptions, policyOnPaper, weightDtype } from '../policy.js';
 import type { Workload } from '../task.js';
 
@@ -49,11 +49,7 @@ export function rehearseStep(
     gpu.allocate(features.bytes, 'weights');
   const copies = gpu.memory().liveTotal - own;
   const groups = parameterGroups(config, model);
-  new AdamW(gpu, groups, {
-    beta1: config.adam_beta1,
-    beta2: config.adam_beta2,
-    epsilon: config.adam_epsilon,
-  });
+  new AdamW(gpu, groups, optimizerSettings(config));
   if (kvBytes > 0) {
     const kv = gpu.allocate(kvBytes, 'kv');
     noGrad(() => scope(() => forward(model, workload, {}).dispose()));
