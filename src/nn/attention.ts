@@ -5,7 +5,7 @@ import type { RotaryTable } from '../kernels/rotary.js';
 import type { Tensor } from '../tensor/index.js';
 import type { DropoutStep, Linear } from './linear.js';
 import type { Norm } from './norm.js';
-import { projectAsOne } from './step.js';
+import { project, projectAsOne } from './step.js';
 
 /** Who attends: a layer of a stack, by number. */
 export interface AttentionPlace {
@@ -85,7 +85,7 @@ export class GroupedAttention {
       joins && joined
         ? this.#rows(attendJoined(this.place, this.#heads(joined), context.rotary[this.place.kind]))
         : this.#mixed(norm.forward(x), context);
-    return o.forward(mixed, undefined, residual);
+    return project(o, mixed, residual);
   }
 
   /** What goes into the last projection. */

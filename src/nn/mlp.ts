@@ -3,7 +3,7 @@ import { swiglu } from '../autograd/index.js';
 import type { Tensor } from '../tensor/index.js';
 import type { DropoutStep, Linear } from './linear.js';
 import type { Norm } from './norm.js';
-import { projectGated } from './step.js';
+import { project, projectGated } from './step.js';
 
 /** Anything that maps rows to rows of the same width. */
 export interface Block {
@@ -37,7 +37,7 @@ export class GatedMlp implements Block {
   /** Applies the block to `norm(x)` in a step of generation. */
   step(x: Tensor, norm: Norm, residual?: Tensor): Tensor {
     if (this.gated !== swiglu) return this.forward(norm.forward(x), undefined, residual);
-    return this.down.forward(projectGated(this.gate, this.up, x, norm), undefined, residual);
+    return project(this.down, projectGated(this.gate, this.up, x, norm), residual);
   }
 }
 
