@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { ANY_GPU } from '#osler/gpu/index.js';
 import { binary } from '#osler/kernels/elementwise.js';
 import { embedding } from '#osler/kernels/embedding.js';
 import { fromHost, scope, zeros } from '#osler/tensor/index.js';
@@ -65,4 +66,19 @@ test('a prediction adds what is bound by arithmetic, by memory and by launches',
     bound: 'host',
     seconds: 2 * decode.launches,
   });
+});
+
+test.for([
+  { batch: 8, lora: false, most: 7 },
+  { batch: 32, lora: false, most: 9 },
+  { batch: 8, lora: true, most: 11 },
+  { batch: 32, lora: true, most: 13 },
+])('a layer of a decode step takes few launches: %j', async ({ batch, lora, most }) => {
+  const subgroups = { ...ANY_GPU, tier: 'subgroups' as const, device: { features: new Set(['subgroups']) } };
+  const options = { traits: subgroups, shape: { ...SMALL_STEP, completions: batch, prompts: 1 }, lora };
+  const count = async (layers: number) => {
+    const recorded = await recordStep('qwen2-vl-2b', { ...options, layers, rollOutOnly: true });
+    return recorded.total('decode').launches;
+  };
+  expect((await count(2)) - (await count(1))).toBeLessThanOrEqual(most);
 });

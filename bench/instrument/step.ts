@@ -18,7 +18,7 @@ import {
 } from '#osler/models/index.js';
 import { architecture, PUBLISHED } from '#osler/models/init/init.js';
 import { AdamW } from '#osler/optim/index.js';
-import { scope, zeros } from '#osler/tensor/index.js';
+import { scope } from '#osler/tensor/index.js';
 
 /** Parts of a step, in this order. */
 export const PHASES = ['prefill', 'decode', 'forward', 'backward', 'update'] as const;
@@ -58,10 +58,9 @@ export interface Trainer {
 export function makeModel(gpu: Gpu, config: ModelConfig, lora: boolean): Model {
   const model = new Model(gpu, config, weightsOnPaper(gpu, config, 'auto'));
   if (lora) {
-    adapterOf(model, { rank: 16, alpha: 32, targets: 'all-linear' }, {}, ({ inputs, outputs }, rank) => ({
-      a: zeros(gpu, [rank, inputs], { purpose: 'weights' }).keep(),
-      b: zeros(gpu, [outputs, rank], { purpose: 'weights' }).keep(),
-    }));
+    adapterOf(model, { rank: 16, alpha: 32, targets: 'all-linear' }, {}, (_, { a, b }) => {
+      for (const { range } of [a, b]) gpu.clear(range);
+    });
     model.train((name) => name.includes('lora_'));
   } else {
     model.train((name) => config.names.part(name) === 'language_model');

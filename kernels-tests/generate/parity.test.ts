@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Completion, Generator } from '../../src/generate/index.js';
 import type { Tier } from '../../src/gpu/index.js';
 import { createAdapter } from '../../src/models/core/lora/adapter.js';
+import type { LoraConfig } from '../../src/models/core/lora/config.js';
 import type { Model } from '../../src/models/core/model.js';
 import { type Tensor, tensor } from '../../src/tensor/index.js';
 import { testGpu, testTiers } from '../support/gpu.js';
@@ -22,16 +23,13 @@ async function open(name: string, tier?: Tier): Promise<Model> {
 }
 
 /** An adapter that changes what the model says, with dropout that must not reach generation. */
-function disturb(model: Model): void {
-  const adapter = createAdapter(
-    model,
-    { rank: 4, dropout: 0.5, targets: ['q_proj', 'up_proj'] },
-    { seed: 1 },
-  );
+function disturb(model: Model, settings: Partial<LoraConfig> = { rank: 4, targets: ['q_proj', 'up_proj'] }) {
+  const adapter = createAdapter(model, { dropout: 0.5, ...settings }, { seed: 1 });
   for (const [name, matrix] of adapter.parameters.entries()) {
     if (!name.includes('lora_B')) continue;
     matrix.write(Float32Array.from({ length: matrix.size }, (_, i) => 0.3 * Math.sin(7 * i)));
   }
+  return adapter;
 }
 
 describe.each(MODELS)('%s', (name) => {
@@ -102,6 +100,33 @@ describe.each(MODELS)('%s', (name) => {
     for (const item of seen) item.dispose();
     await generator.dispose();
   });
+});
+
+// Layers over one input run as one where all of them have like adapters, else one by one.
+it('has a trainer’s log-probabilities with adapters of all kinds, on the kernels of hardware', async () => {
+  const model = await tinyModel(await testGpu(undefined, { software: false }), 'qwen2');
+  held.push(model);
+  const { prompts } = await expectation(model, 'qwen2');
+  const requests = prompts.slice(0, 2).map((prompt) => {
+    return { ...prompt, samples: 3, maxNewTokens: 6, seed: 3, stopIds: [] };
+  });
+  for (const settings of [
+    { rank: 8, targets: 'all-linear' },
+    { rank: 8, targets: ['q_proj', 'v_proj', 'down_proj'] },
+    { rank: 8, targets: 'all-linear', rankPattern: { k_proj: 4 }, alphaPattern: { up_proj: 3 } },
+  ]) {
+    const adapter = disturb(model, settings);
+    const generator = new Generator(model);
+    const results = await generator.generate(requests);
+    for (const [i, completions] of results.entries()) {
+      const expected = await trained(model, requests[i], completions);
+      completions.forEach(({ logprobs }, s) => {
+        expect(furthest(logprobs, expected[s]), JSON.stringify(settings)).toBeLessThan(1e-5);
+      });
+    }
+    await generator.dispose();
+    adapter.dispose();
+  }
 });
 
 it('follows weights that change between calls', async () => {

@@ -136,15 +136,11 @@ function checkTrainable(op: string, { param, master }: Trainable, tensors: Recor
 function groupPieces(gpu: Gpu, pieces: readonly Piece[]): Piece[][] {
   const kinds = new Map<string, Piece[]>();
   const groups: Piece[][] = [];
-  const seen = new Set<Storage>();
   for (const piece of pieces) {
     const kind = kinds.get(piece.key);
-    const storages = Object.values(piece.tensors).map((t) => t.storage);
-    // A dispatch may bind a written buffer only once: windows of one tensor, and views of one buffer, go alone.
-    if (piece.count > SMALL || storages.some((s) => seen.has(s))) groups.push([piece]);
+    if (piece.count > SMALL) groups.push([piece]);
     else if (kind) kind.push(piece);
     else kinds.set(piece.key, [piece]);
-    for (const s of storages) seen.add(s);
   }
   for (const small of kinds.values()) {
     const slots = Object.keys(small[0].tensors).length;
@@ -152,10 +148,30 @@ function groupPieces(gpu: Gpu, pieces: readonly Piece[]): Piece[][] {
     // Two shaders per kind are enough: full groups, and single tensors for what is left.
     const full = most >= 3 ? 3 : 1;
     small.sort((a, b) => b.count - a.count);
-    while (small.length >= full) groups.push(small.splice(0, full));
-    for (const piece of small) groups.push([piece]);
+    while (small.length > 0) {
+      const group = apart(small, full);
+      groups.push(...(group.length === full ? [group] : group.map((piece) => [piece])));
+    }
   }
   return groups;
+}
+
+/**
+ * Takes up to `most` pieces out of a list, the first ones that share no memory: a dispatch may bind a written buffer only
+ * once, and views of one buffer, or windows of one tensor, are in it.
+ */
+function apart(list: Piece[], most: number): Piece[] {
+  const taken: Piece[] = [];
+  const seen = new Set<Storage>();
+  for (let i = 0; i < list.length && taken.length < most; ) {
+    const storages = Object.values(list[i].tensors).map((t) => t.storage);
+    if (storages.some((storage) => seen.has(storage))) i++;
+    else {
+      taken.push(...list.splice(i, 1));
+      for (const storage of storages) seen.add(storage);
+    }
+  }
+  return taken;
 }
 
 function launch(

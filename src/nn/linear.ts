@@ -28,14 +28,17 @@ export class Linear {
   /** In any storage format; what trains is in a float one. */
   readonly weight: Tensor;
   readonly bias: Tensor | null;
+  /** Layers of one stack take the same input, and what they consist of lies together in memory. */
+  readonly stack: string | null;
   /** The adapter that is trained or used instead of changing the weight. */
   adapter: LowRank | null = null;
 
   /** Uses weights that belong to the model's parameters. */
-  constructor(path: string, weight: Tensor, bias: Tensor | null) {
+  constructor(path: string, weight: Tensor, bias: Tensor | null, stack: string | null = null) {
     this.path = path;
     this.weight = weight;
     this.bias = bias;
+    this.stack = stack;
   }
 
   /** Width of the input. */

@@ -2,7 +2,7 @@
 import type { Gpu } from '../gpu/index.js';
 import { type CreateOptions, empty } from './create.js';
 import { bytesOf, type DType, formatOf } from './formats.js';
-import { numel, type Shape, sameShape } from './shape.js';
+import { checkShape, numel, type Shape, sameShape } from './shape.js';
 import { Storage, Tensor } from './tensor.js';
 
 /**
@@ -11,6 +11,7 @@ import { Storage, Tensor } from './tensor.js';
  */
 export function emptyStack(gpu: Gpu, shapes: readonly Shape[], options: CreateOptions = {}): Tensor[] {
   const { dtype = 'f32', purpose = 'activations' } = options;
+  for (const shape of shapes) checkShape(shape, 'emptyStack');
   const sizes = shapes.map((shape) => bytesOf(dtype, numel(shape)));
   const bindable = sizes.slice(0, -1).every((bytes) => bytes % gpu.bindingAlignment === 0);
   const total = sizes.reduce((sum, bytes) => sum + bytes, 0);

@@ -13,7 +13,7 @@ import {
   type WeightDtype,
   weightsOnPaper,
 } from '../models/index.js';
-import { empty, fromTorch } from '../tensor/index.js';
+import { fromTorch } from '../tensor/index.js';
 import { frozenParts, type TrainingConfig } from './config/index.js';
 import { selectTrainable } from './parts.js';
 
@@ -57,15 +57,8 @@ export async function loadPolicy(
 export function policyOnPaper(gpu: Rehearsal, config: TrainingConfig, modelConfig: ModelConfig): Model {
   const model = new Model(gpu, modelConfig, weightsOnPaper(gpu, modelConfig, weightDtype(config)));
   if (config.use_peft) {
-    adapterOf(
-      model,
-      loraSettings(config, modelConfig),
-      { adaptVision: adaptsVision(config) },
-      (linear, rank) => ({
-        a: empty(gpu, [rank, linear.inputs], { purpose: 'weights' }),
-        b: empty(gpu, [linear.outputs, rank], { purpose: 'weights' }),
-      }),
-    );
+    const settings = loraSettings(config, modelConfig);
+    adapterOf(model, settings, { adaptVision: adaptsVision(config) }, () => {});
   }
   selectTrainable(config, model);
   return model;

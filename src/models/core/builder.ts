@@ -42,7 +42,7 @@ export class LayerBuilder {
     const parameter = (kind: string, shape: readonly number[], role: ParameterRole) =>
       this.parameter(`${path}.${kind}`, shape, role, stack && `${stack}.${kind}`);
     const weight = parameter('weight', [outputs, inputs], 'matrix');
-    const layer = new Linear(path, weight, bias ? parameter('bias', [outputs], 'bias') : null);
+    const layer = new Linear(path, weight, bias ? parameter('bias', [outputs], 'bias') : null, stack);
     this.linears.set(path, layer);
     return layer;
   }

@@ -8,11 +8,12 @@ import { cast } from '../../../kernels/elementwise.js';
 import { nameHash, randomWords } from '../../../kernels/random.js';
 import type { Linear } from '../../../nn/linear.js';
 import { Parameters } from '../../../nn/parameters.js';
-import { fromHost, scope, type Tensor, zeros } from '../../../tensor/index.js';
+import { scope } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
 import { isVision, namesVision, type WeightNames } from '../names.js';
 import { fillUniform } from '../random-words.js';
 import { LORA_DEFAULTS, type LoraConfig } from './config.js';
+import { adapterRooms, disposeRooms, type LoraMatrices } from './rooms.js';
 import { scaling, targets } from './targets.js';
 
 /** What a model must have to take an adapter. */
@@ -36,12 +37,6 @@ export interface CreateAdapterOptions {
    * tower of Qwen2.5-VL shares names such as `gate_proj` with the decoder.
    */
   readonly adaptVision?: boolean;
-}
-
-/** The matrices of one module. */
-export interface LoraMatrices {
-  readonly a: Tensor;
-  readonly b: Tensor;
 }
 
 /** An adapter, attached to its model until it is merged or disposed. */
@@ -129,23 +124,21 @@ export function createAdapter(
   settings: Partial<LoraConfig>,
   options: CreateAdapterOptions,
 ): Adapter {
-  return adapterOf(model, settings, options, ({ path, inputs, outputs }, rank) => {
-    const a = new Float32Array(rank * inputs);
+  return adapterOf(model, settings, options, ({ path, inputs }, { a, b }) => {
+    const values = new Float32Array(a.size);
     const [key0, key1] = randomWords({ seed: options.seed, stream: nameHash(path), step: 0, position: 0 });
-    fillUniform(a, 1 / Math.sqrt(inputs), key0, key1);
-    return {
-      a: fromHost(model.gpu, a, [rank, inputs], 'f32', 'weights'),
-      b: zeros(model.gpu, [outputs, rank], { purpose: 'weights' }),
-    };
+    fillUniform(values, 1 / Math.sqrt(inputs), key0, key1);
+    a.write(values);
+    model.gpu.clear(b.range);
   });
 }
 
-/** An adapter on the modules that the settings target, with the matrices that `make` gives. */
+/** An adapter on the modules that the settings target, with what `fill` writes into their matrices. */
 export function adapterOf(
   model: Adaptable,
   settings: Partial<LoraConfig>,
   options: Pick<CreateAdapterOptions, 'adaptVision'>,
-  make: (linear: Linear, rank: number) => LoraMatrices,
+  fill: (linear: Linear, matrices: LoraMatrices) => void,
 ): Adapter {
   const config = guarded({ ...LORA_DEFAULTS, ...settings }, model, options);
   const { names } = model.config;
@@ -158,13 +151,21 @@ export function adapterOf(
     );
   }
   const adapter = new Adapter(model, config);
-  try {
-    for (const linear of chosen) {
+  const rooms = adapterRooms(
+    model.gpu,
+    chosen.map((linear) => {
       const { rank } = scaling(config, names.memory(linear.path));
-      adapter.attach(linear, make(linear, rank));
-    }
+      return { linear, a: [rank, linear.inputs], b: [linear.outputs, rank] };
+    }),
+  );
+  try {
+    chosen.forEach((linear, i) => {
+      fill(linear, rooms[i]);
+      adapter.attach(linear, rooms[i]);
+    });
   } catch (error) {
     adapter.dispose();
+    disposeRooms(rooms);
     throw error;
   }
   return adapter;

@@ -3,15 +3,16 @@ import { type Checkpoint, openCheckpoint } from '../../../formats/checkpoint.js'
 import { writeCheckpoint } from '../../../formats/checkpoint-writer.js';
 import { isFloatDtype, toF32 } from '../../../formats/dtypes.js';
 import { writeTextFiles } from '../../../platform/files.js';
-import { fromHost, type Tensor } from '../../../tensor/index.js';
+import type { Tensor } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
 import { fill } from '../load-weights.js';
 import type { Model } from '../model.js';
 import type { WeightNames } from '../names.js';
 import { readJson } from '../read-json.js';
 import { tensorSource } from '../save.js';
-import { type Adaptable, Adapter } from './adapter.js';
+import { Adapter } from './adapter.js';
 import { loraConfigJson, parseLoraConfig } from './config.js';
+import { type AdapterPlan, adapterRooms, disposeRooms } from './rooms.js';
 
 const PREFIX = 'base_model.model.';
 const CONFIG = 'adapter_config.json';
@@ -62,22 +63,34 @@ async function attachAll(adapter: Adapter, file: Checkpoint): Promise<void> {
       );
     await replace(file, name, whole);
   }
+  const plans: (AdapterPlan & { readonly files: { readonly a: string; readonly b: string } })[] = [];
   for (const [path, { a, b }] of pairs) {
     const linear = model.linears.get(path);
     if (!linear)
       throw modelError(`${file.path}: "${a ?? b}"`, 'adapts a module that this model does not have');
     if (!a || !b) throw modelError(`${file.path}: "${a ?? b}"`, `stands without its lora_${a ? 'B' : 'A'}`);
-    adapter.attach(linear, { a: await read(model, file, a), b: await read(model, file, b) });
+    plans.push({ linear, a: file.info(a).shape, b: file.info(b).shape, files: { a, b } });
   }
-  if (pairs.size === 0) throw modelError(file.path, 'holds no LoRA matrices');
+  if (plans.length === 0) throw modelError(file.path, 'holds no LoRA matrices');
+  const rooms = adapterRooms(model.gpu, plans);
+  try {
+    for (const [i, { linear, files }] of plans.entries()) {
+      await read(file, files.a, rooms[i].a);
+      await read(file, files.b, rooms[i].b);
+      adapter.attach(linear, rooms[i]);
+    }
+  } catch (error) {
+    disposeRooms(rooms);
+    throw error;
+  }
 }
 
 /** Adapters are small: a matrix at a time in host memory is fine. */
-async function read(model: Adaptable, file: Checkpoint, name: string): Promise<Tensor> {
-  const { dtype, shape } = file.info(name);
+async function read(file: Checkpoint, name: string, target: Tensor): Promise<void> {
+  const { dtype } = file.info(name);
   if (!isFloatDtype(dtype))
     throw modelError(`${file.path}: "${name}"`, `has dtype ${dtype}; expected a float`);
-  return fromHost(model.gpu, toF32(await file.read(name), dtype), shape, 'f32', 'weights');
+  target.write(toF32(await file.read(name), dtype));
 }
 
 async function replace(file: Checkpoint, name: string, target: Tensor): Promise<void> {
