@@ -8,8 +8,9 @@
  * stands once, in a room without a `model_type`: `common/` is the decoder of RMSNorms, grouped attention and SwiGLU with
  * its names and fields (Llama and every Qwen of today), `qwen-vl/` the tower with its merger, the positions in three
  * dimensions and the names of models that see with a Qwen2 decoder. Qwen2-VL and Qwen2.5-VL hand it what differs, a norm
- * and an MLP, instead of being told apart in it. A family that changes the decoder more builds its own of `core/` and
- * `nn/`, as it would with a tower.
+ * and an MLP, instead of being told apart in it. Qwen3-VL has a tower of its own, and shares with them how images stand in
+ * one. A family that changes the decoder more builds its own of `core/` and `nn/`, as it would with a tower. What holds where
+ * files do not say (chat template, settings of pictures, added tokens) is the family's as well.
  *
  * To add one: its line in `core/family.ts`, its room, and its entry in `registry.ts`, which does not compile without.
  */
