@@ -13,6 +13,7 @@ import { inspect } from './inspect.js';
 import { matrix } from './matrix.js';
 import { parity } from './parity.js';
 import { phantom } from './phantom.js';
+import { plan } from './plan.js';
 import { pull } from './pull.js';
 import { replay } from './replay.js';
 import { report } from './report.js';
@@ -34,6 +35,7 @@ export const COMMANDS = [
   parity,
   generate,
   serve,
+  plan,
   sft,
   grpo,
   evaluate,

@@ -17,7 +17,7 @@ import {
 } from './config/index.js';
 import type { TrainingListener, TrainingResult } from './events.js';
 import { train } from './loop.js';
-import { checkPlan, gib, planMemory, planText } from './memory/index.js';
+import { checkPlan, gib, planMemory, planText, settingsText, settingsThatFit } from './memory/index.js';
 import { originOf } from './origin.js';
 import { featureCacheOptions, loadPolicy } from './policy.js';
 import { type Console, Progress } from './progress.js';
@@ -78,7 +78,11 @@ export async function launchTraining<Config extends TrainingConfig>(
   const plan = planMemory(config, modelConfig, task.workload(), gpu);
   note(`memory plan: about ${gib(plan.peak)} at the peak (${planText(plan)})`);
   const bytes = config.device_memory_gib === null ? options.deviceBytes : config.device_memory_gib * 2 ** 30;
-  checkPlan(plan, { largestBuffer: gpu.limits.maxBufferSize, ...(bytes === undefined ? {} : { bytes }) });
+  const device = { largestBuffer: gpu.limits.maxBufferSize, ...(bytes === undefined ? {} : { bytes }) };
+  checkPlan(plan, device, (most) => {
+    const fit = settingsThatFit(config, modelConfig, task.workload(), most, gpu);
+    return fit && `${settingsText(fit.settings)} (about ${gib(fit.plan.peak)})`;
+  });
 
   const { folder, step } = await openFolder(options, task, note);
   try {

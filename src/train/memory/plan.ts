@@ -59,8 +59,16 @@ export interface DeviceMemory {
   readonly largestBuffer: number;
 }
 
-/** Refuses a plan that cannot work. */
-export function checkPlan(plan: MemoryPlan, device: DeviceMemory): void {
+/**
+ * Refuses a plan that cannot work.
+ *
+ * @param remedy says which settings would make it fit, where any do; asked only if it does not.
+ */
+export function checkPlan(
+  plan: MemoryPlan,
+  device: DeviceMemory,
+  remedy: (bytes: number) => string | null = () => null,
+): void {
   if (plan.largest.bytes > device.largestBuffer) {
     throw new OslerError(
       'value',
@@ -68,9 +76,10 @@ export function checkPlan(plan: MemoryPlan, device: DeviceMemory): void {
     );
   }
   if (device.bytes === undefined || plan.peak <= device.bytes) return;
+  const fitting = remedy(device.bytes);
   throw new OslerError(
     'value',
-    `the run needs about ${gib(plan.peak)}, but the device has ${gib(device.bytes)} for it (${planText(plan)}); lower it with ${plan.lower.join(', ')}, or set device_memory_gib if the device has more`,
+    `the run needs about ${gib(plan.peak)}, but the device has ${gib(device.bytes)} for it (${planText(plan)}); ${fitting === null ? '' : `it fits with ${fitting}; else `}lower it with ${plan.lower.join(', ')}, or set device_memory_gib if the device has more`,
   );
 }
 
