@@ -10,9 +10,10 @@
 // (the first word) is advanced, so that a recorded decode step can be replayed.
 //
 // One workgroup per row. Each lane owns a slab of consecutive ids; the slab that holds the drawn number is divided among
-// the lanes again, and the last few ids are walked one by one. A lane adds up its slab in blocks: added one by one, the
-// 38 thousand numbers of a lane (a vocabulary of 152 thousand, four lanes) lost 1.4e-4 of their sum to rounding, since most
-// of them are small against it; in blocks of 128 they lose 2e-7.
+// the lanes again, and the last few ids are walked one by one. A slab is read by TEAM neighbouring lanes at once, which take
+// every TEAM-th of its ids, so that they read side by side, and its owner adds up what they found. A lane adds up in blocks:
+// added one by one, the 38 thousand numbers of a lane (a vocabulary of 152 thousand, four lanes) lost 1.4e-4 of their sum to
+// rounding, since most of them are small against it; in blocks of 128 they lose 2e-7.
 #define PROCESSED // choose by `work`
 #define LIMITED   // only tokens within the limits of the row
 #define SEEN      // mark the token as seen
@@ -40,8 +41,11 @@ var<storage, read_write> seen: array<u32>;
 #include "common/reduce.wgsl"
 
 var<workgroup> masses: array<f32, WORKGROUP>;
+var<workgroup> shares: array<vec2f, WORKGROUP>;
 
 const BLOCK = 128u;
+// Lanes that read a slab together: 64 bytes at a time.
+override TEAM = min(16u, WORKGROUP);
 const EXPONENT: u32 = 0x7f800000u;
 const NAN: u32 = 0x7fc00000u;
 
@@ -72,19 +76,36 @@ fn mass(base: u32, token: u32, largest: f32, wanted: Row) -> f32 {
   return select(0.0, exp(wanted.scale * value - largest), allowed(value, token, wanted));
 }
 
-// Sums over the tokens of a stretch, relative to the two largest l: of exp(l) under the raw logits, and of `mass`.
-fn massesOf(base: u32, first: u32, end: u32, largest: vec2f, wanted: Row) -> vec2f {
+// Sums over every `step`-th token of a stretch, relative to the two largest l: of exp(l) under the raw logits, and of `mass`.
+fn massesOf(base: u32, first: u32, end: u32, step: u32, largest: vec2f, wanted: Row) -> vec2f {
   var sums = vec2f(0.0);
-  for (var start = first; start < end; start += BLOCK) {
+  for (var start = first; start < end; start += BLOCK * step) {
     var block = vec2f(0.0);
-    let stop = min(start + BLOCK, end);
-    for (var token = start; token < stop; token++) {
+    let stop = min(start + BLOCK * step, end);
+    for (var token = start; token < stop; token += step) {
       let raw = exp(wanted.scale * logits[base + token] - largest.x);
       block += vec2f(raw, mass(base, token, largest.y, wanted));
     }
     sums += block;
   }
   return sums;
+}
+
+// The sums of the lane's own slab, which its team reads with it.
+fn massesOfSlab(base: u32, slab: u32, lane: u32, largest: vec2f, wanted: Row) -> vec2f {
+  let team = lane / TEAM * TEAM;
+  var own = vec2f(0.0);
+  for (var i = 0u; i < TEAM; i++) {
+    let first = (team + i) * slab;
+    let end = min(first + slab, params.vocab);
+    workgroupBarrier();
+    shares[lane] = massesOf(base, first + lane % TEAM, end, TEAM, largest, wanted);
+    workgroupBarrier();
+    if (lane == team + i) {
+      for (var j = 0u; j < TEAM; j++) { own += shares[team + j]; }
+    }
+  }
+  return own;
 }
 
 // Where a number falls among parts laid end to end: the part, and the number relative to its start. The last part that
@@ -121,13 +142,11 @@ fn processRow(row: u32, lane: u32) {
   let base = row * params.vocab;
   let wanted = settings[row];
   let slab = (params.vocab + WORKGROUP - 1u) / WORKGROUP;
-  let first = lane * slab;
-  let end = min(first + slab, params.vocab);
 
   var rawLargest = FORBIDDEN;
   var largest = FORBIDDEN;
-  var best = first;
-  for (var token = first; token < end; token++) {
+  var best = lane;
+  for (var token = lane; token < params.vocab; token += WORKGROUP) {
     let l = wanted.scale * logits[base + token];
     rawLargest = max(rawLargest, l);
 #if PROCESSED
@@ -142,14 +161,15 @@ fn processRow(row: u32, lane: u32) {
   }
   rawLargest = workgroupMax(rawLargest, lane);
   let top = workgroupMax(largest, lane);
-  let sums = massesOf(base, first, end, vec2f(rawLargest, top), wanted);
+  let sums = massesOfSlab(base, slab, lane, vec2f(rawLargest, top), wanted);
   let rawSum = workgroupSum(sums.x, lane);
   let rawNormaliser = rawLargest + log(rawSum);
   let finite = (bitcast<u32>(rawSum) & EXPONENT) != EXPONENT;
   let possible = finite && top > 0.5 * FORBIDDEN * wanted.scale;
 
   if (wanted.greedy != 0u) {
-    let order = select(0.0, f32(WORKGROUP - lane), largest == top && first < end);
+    // A vocabulary has at most 2^24 tokens, whose ids are f32 numbers.
+    let order = select(0.0, f32(params.vocab - best), largest == top && lane < params.vocab);
     let winner = workgroupMax(order, lane);
     if (select(order == winner && order > 0.0, lane == 0u, winner == 0.0)) {
       finish(row, best, wanted.scale, 0.0, rawNormaliser, possible);
@@ -169,7 +189,7 @@ fn processRow(row: u32, lane: u32) {
   let share = (slab + WORKGROUP - 1u) / WORKGROUP;
   let innerEnd = min(begin + (lane + 1u) * share, stop);
   workgroupBarrier();
-  masses[lane] = massesOf(base, begin + lane * share, innerEnd, vec2f(rawLargest, top), wanted).y;
+  masses[lane] = massesOf(base, begin + lane * share, innerEnd, 1u, vec2f(rawLargest, top), wanted).y;
   workgroupBarrier();
   let inner = place(outer.rest);
 
