@@ -1,11 +1,11 @@
-// y = A B^T with few rows of A (ROWS, 1 to 16) and B an N x K matrix of weights as it is stored: what a decode step
-// does. It is bound by reading B, so every weight is read once, coalesced, and used for all rows of A.
+// y = A B^T with few rows of A and B an N x K matrix of weights as it is stored: what a decode step does. It is bound by
+// reading B, so every weight is read coalesced and used for ROWS rows of A; blocks of rows are along the grid's y.
 //
 // A team is a subgroup where there are subgroups, else the workgroup. Its lanes lie along K, WIDTH neighbouring elements
 // each (16 bytes of B where rows are aligned, else one element), and it computes COLUMNS elements of each row of y, adding
 // its lanes up at the end. Also the fastest way on software adapters when A has one row (a team is one subgroup there).
 // Guards are joined by &: && branches, and SwiftShader takes minutes to compile sixteen such branches in a row.
-#define ROWS 1..16   // rows of A, of which some may lie past the end
+#define ROWS 1..8    // rows of A per team, of which some may lie past the end
 #define COLUMNS 1..8 // elements of a row of y per team
 #define SUBGROUPS    // a team is a subgroup
 
@@ -42,6 +42,7 @@ fn main(
 #endif
 ) {
   let z = group.z;
+  let first = group.y * ${ROWS}u;
   let sizeK = depth(z);
 #if SUBGROUPS
   // Counted, not asked for: drivers that choose the size per shader (Intel) may report a larger one than they run.
@@ -61,27 +62,28 @@ fn main(
 #endfor
 #endfor
     for (var k = lane * ${WIDTH}u; k < sizeK; k += lanes * ${WIDTH}u) {
-#for m in 0..ROWS
-      let at${m} = indexA(z, min(${m}u, params.M - 1u), k);
-#if WIDTH > 1
-      let x${m} = a[at${m} / 4u];
-#else
-      let x${m} = a[at${m}];
-#endif
-#if WIDTH == 8
-      let v${m} = a[at${m} / 4u + 1u];
-#endif
-#endfor
 #for j in 0..COLUMNS
-      {
-        let w = loadB(indexB(z, k, min(n + ${j}u, params.N - 1u)) / ${WIDTH}u);
+      let w${j} = loadB(indexB(z, k, min(n + ${j}u, params.N - 1u)) / ${WIDTH}u);
+#endfor
+      // Row by row: no more than one of them is in registers.
 #for m in 0..ROWS
+      {
+        let at = indexA(z, min(first + ${m}u, params.M - 1u), k);
 #if WIDTH == 8
-        c${m}_${j} += dot(x${m}, w[0]) + dot(v${m}, w[1]);
+        let low = a[at / 4u];
+        let high = a[at / 4u + 1u];
 #elif WIDTH == 4
-        c${m}_${j} += dot(x${m}, w);
+        let low = a[at / 4u];
 #else
-        c${m}_${j} += x${m} * w;
+        let low = a[at];
+#endif
+#for j in 0..COLUMNS
+#if WIDTH == 8
+        c${m}_${j} += dot(low, w${j}[0]) + dot(high, w${j}[1]);
+#elif WIDTH == 4
+        c${m}_${j} += dot(low, w${j});
+#else
+        c${m}_${j} += low * w${j};
 #endif
 #endfor
       }
@@ -99,8 +101,8 @@ fn main(
 #endif
       sum = select(sum, total${j}, lane == ${j}u);
 #endfor
-      if ((lane < ${COLUMNS}u) & (n + lane < params.N) & (${m}u < params.M)) {
-        emit(sum, indexC(z, ${m}u, n + lane), n + lane);
+      if ((lane < ${COLUMNS}u) & (n + lane < params.N) & (first + ${m}u < params.M)) {
+        emit(sum, indexC(z, first + ${m}u, n + lane), n + lane);
       }
     }
 #endfor

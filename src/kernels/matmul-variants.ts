@@ -78,7 +78,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
   check(p.M <= GEMV_ROWS && !p.transposeA, 'value', () => {
     return `matmul: the gemv variant takes at most ${GEMV_ROWS} rows of an A that is not transposed; it got ${p.M}`;
   });
-  const rows = 2 ** Math.ceil(Math.log2(p.M));
+  const rows = Math.min(2 ** Math.ceil(Math.log2(p.M)), p.transposeB ? 8 : GEMV_ROWS);
   const bindings = { ...p.a.bindings, ...p.b.bindings, ...outputs(p) };
   const common = { ...epilogue(p), ...layout(p), ...defines, ROWS: rows };
   if (!p.transposeB) {
@@ -95,11 +95,11 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
   const most = formatOf(p.dtypeB).load;
   const aligned = p.K % most === 0 && kEnd % most === 0 && inSteps(p.a, 4) && inSteps(p.b, most);
   const lanes = single ? (gpu.info.subgroupSize?.max ?? 16) : 128;
-  const columns = rows > 4 ? 2 : single && rows === 1 && lanes >= 8 ? 8 : 4;
+  const columns = single && rows === 1 && lanes >= 8 ? 8 : 4;
   const teams = gpu.has.subgroups ? Math.max(1, lanes / (gpu.info.subgroupSize?.max ?? lanes)) : 1;
   const workgroups = ceilDiv(p.N, columns * teams);
   gpu.launch('matmul/gemv-nt', bindings, params(p, kEnd), {
-    groups: [Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension), 1, p.batch],
+    groups: [Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension), ceilDiv(p.M, rows), p.batch],
     defines: { ...common, WIDTH: aligned ? most : 1, COLUMNS: columns, SUBGROUPS: gpu.has.subgroups },
     constants: { WORKGROUP: lanes },
   });
