@@ -24,6 +24,7 @@ interface Packed extends Sizes {
 const PEER: Sizes = { heads: 8, kvHeads: 8, dim: 64 };
 const QWEN: Sizes = { heads: 12, kvHeads: 2, dim: 128 };
 const VISION: Sizes = { heads: 16, kvHeads: 16, dim: 80 };
+const WIDE: Sizes = { heads: 8, kvHeads: 1, dim: 256 };
 const GROUP = [64, 40, 96, 24];
 
 /** Not random, but without structure that hardware could profit from. */
@@ -113,6 +114,8 @@ export default [
   packedCase({ name: 'forward + backward', ...PEER, prompt: 512, backward: true }),
   packedCase({ name: 'forward', ...QWEN, prompt: 512 }),
   packedCase({ name: 'forward, not causal', ...VISION, prompt: 512, causal: false }),
+  packedCase({ name: 'fwd + bwd, not causal', ...VISION, prompt: 512, causal: false, backward: true }),
+  packedCase({ name: 'forward + backward', ...WIDE, prompt: 256, backward: true }),
   packedCase({
     name: 'shared, fwd + bwd',
     ...QWEN,

@@ -23,8 +23,9 @@ export interface HostCost {
   readonly replayed: number;
 }
 
-/** The shader of products on matrix units. */
+/** The shader of products on matrix units, and all that use them. */
 const MATRIX = 'matmul/subgroup-matrix';
+const ON_UNITS = [MATRIX, 'attention/matrix-'];
 
 /** Seconds that launches of a pipeline need, and what they are spent on. */
 export function secondsOf(
@@ -32,7 +33,7 @@ export function secondsOf(
   { flops, movedBytes, launches }: Use,
   card: Pick<Card, 'f32' | 'matrix' | 'bandwidth' | 'launch'>,
 ): { readonly work: number; readonly bound: Bound; readonly launching: number } {
-  const onMatrix = name.startsWith(MATRIX) && card.matrix !== null;
+  const onMatrix = ON_UNITS.some((start) => name.startsWith(start)) && card.matrix !== null;
   // Operands in parts are several products.
   const parts = (operand: string) => Number(name.includes(` PARTS_${operand}=2`));
   const operations = flops * (1 + parts('A') + parts('B'));

@@ -10,4 +10,4 @@ export { type DecodeOptions, decodeAttention } from './attention/decode.js';
 export { type AttentionResult, attentionForward } from './attention/forward.js';
 export type { Segment } from './attention/segment.js';
 export { Segments, type SharedPrefixGroup } from './attention/segments.js';
-export type { AttentionOptions, AttentionVariant } from './attention/shapes.js';
+export type { AttentionOptions, AttentionVariant, PackedVariant } from './attention/shapes.js';

@@ -4,6 +4,7 @@ export type { Span, Tiles } from '../../kernels/attention/segments.js';
 export {
   type AttentionOptions,
   type AttentionVariant,
+  type PackedVariant,
   type Segment,
   Segments,
   type SharedPrefixGroup,

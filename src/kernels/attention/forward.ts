@@ -1,8 +1,16 @@
 /** Launching attention forward. */
+import type { Bindable } from '../../gpu/index.js';
 import { empty, type Tensor } from '../../tensor/index.js';
 import { part } from '../support.js';
-import type { Segments } from './segments.js';
-import { type AttentionOptions, attentionShape, bindableSpans, tileDefines } from './shapes.js';
+import { magnitudes, matrixDefines, pack, packedTokens, type Sources } from './matrix.js';
+import type { Segments, Span } from './segments.js';
+import {
+  type AttentionOptions,
+  type AttentionShape,
+  attentionShape,
+  bindableSpans,
+  tileDefines,
+} from './shapes.js';
 
 /** What attention computes. */
 export interface AttentionResult {
@@ -30,27 +38,55 @@ export function attentionForward(
   const { gpu, tokens, heads, kvHeads, dim, causal, scale, variant } = shape;
   const out = empty(gpu, [tokens, heads, dim]);
   const lse = empty(gpu, [tokens, heads]);
-  const wide = variant === 'wide';
-  const defines: Record<string, number> = wide
-    ? { ROWS: dim <= 64 ? 2 : 1, KEYS: 2, D4: dim / 4 }
-    : tileDefines(shape, 'forward');
-  const size = wide ? 16 * defines.ROWS : 8 * defines.RT;
-  for (const { first, count, segments: own } of bindableSpans(shape, segments)) {
-    const rows = (tensor: Tensor, width: number) => part(tensor, first * width, count * width);
-    const tiles = own.queryTiles(size);
+  const params = { heads, kvHeads, causal: Number(causal), scale };
+  for (const span of bindableSpans(shape, segments)) {
+    const rows = (tensor: Tensor, width: number) => part(tensor, span.first * width, span.count * width);
+    const inputs = { q: rows(q, heads * dim), k: rows(k, kvHeads * dim), v: rows(v, kvHeads * dim) };
+    const outputs = { out: rows(out, heads * dim), lse: rows(lse, heads) };
+    const flops = 4 * span.segments.attended(causal) * heads * dim;
+    if (variant === 'matrix') {
+      launchMatrix(shape, span, inputs, outputs, params, flops);
+      continue;
+    }
+    const wide = variant === 'wide';
+    const defines: Record<string, number> = wide
+      ? { ROWS: dim <= 64 ? 2 : 1, KEYS: 2, D4: dim / 4 }
+      : tileDefines(shape, 'forward');
+    const tiles = span.segments.queryTiles(wide ? 16 * defines.ROWS : 8 * defines.RT);
     gpu.launch(
       wide ? 'attention/wide-forward' : 'attention/tile-forward',
-      {
-        q: rows(q, heads * dim),
-        k: rows(k, kvHeads * dim),
-        v: rows(v, kvHeads * dim),
-        tiles: tiles.table,
-        out: rows(out, heads * dim),
-        lse: rows(lse, heads),
-      },
-      { heads, kvHeads, causal: Number(causal), scale },
-      { groups: [tiles.count, heads], defines, flops: 4 * own.attended(causal) * heads * dim },
+      { ...inputs, tiles: tiles.table, ...outputs },
+      params,
+      { groups: [tiles.count, heads], defines, flops },
     );
   }
   return { out, lse };
+}
+
+/** Rows that a workgroup owns, and keys that it meets at a time: what fits 24 KB of workgroup memory. */
+const BLOCK = { own: 64, seen: 32 } as const;
+
+function launchMatrix(
+  { gpu, heads, kvHeads, dim }: AttentionShape,
+  { count: tokens, segments }: Span,
+  inputs: Sources,
+  outputs: Record<string, Bindable>,
+  params: Record<string, number>,
+  flops: number,
+): void {
+  const largest = magnitudes(gpu, inputs);
+  const queries = pack(gpu, inputs, largest, { which: 'q', heads, tokens, dim, rows: 2, carries: true });
+  const of = { heads: kvHeads, tokens, dim };
+  const keys = pack(gpu, inputs, largest, { which: 'k', ...of, rows: 2, carries: true, other: 'v' });
+  const values = pack(gpu, inputs, largest, { which: 'v', ...of, columns: 2 });
+  const defines = matrixDefines(gpu, dim, BLOCK);
+  const tiles = segments.queryTiles(defines.OWN);
+  gpu.launch(
+    'attention/matrix-forward',
+    { q: queries.rows, k: keys.rows, v: values.columns, largest, tiles: tiles.table, ...outputs },
+    { ...params, padded: packedTokens(tokens) },
+    // Upper times upper, upper times lower and lower times upper parts.
+    { groups: [tiles.count, heads], defines, flops: 3 * flops },
+  );
+  for (const scratch of [largest, queries, keys, values]) scratch.dispose();
 }

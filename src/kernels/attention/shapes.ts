@@ -2,6 +2,7 @@
 import { check, type Gpu } from '../../gpu/index.js';
 import type { Tensor } from '../../tensor/index.js';
 import { checkDevice, checkDtype, checkShapeIs } from '../support.js';
+import { matrixSupported, packedDims, packedTokens } from './matrix.js';
 import type { Segments } from './segments.js';
 
 /** How attention is computed. */
@@ -10,12 +11,18 @@ export interface AttentionOptions {
   readonly causal?: boolean;
   /** What scores are multiplied with; 1 / sqrt(D) by default. */
   readonly scale?: number;
-  /** Forces the kernels of hardware GPUs (`tile`) or of software adapters (`wide`); they agree to rounding. */
-  readonly variant?: AttentionVariant;
+  /**
+   * Forces the kernels of matrix units (`matrix`), of other hardware GPUs (`tile`) or of software adapters (`wide`). They agree
+   * to rounding; gradients on matrix units to that of f16.
+   */
+  readonly variant?: PackedVariant;
 }
 
 /** See {@link AttentionOptions.variant}. */
 export type AttentionVariant = 'tile' | 'wide';
+
+/** Those of packed sequences; decoding has none for matrix units. */
+export type PackedVariant = AttentionVariant | 'matrix';
 
 /** Sizes of a problem, with the options filled in. */
 export interface AttentionShape {
@@ -26,7 +33,7 @@ export interface AttentionShape {
   readonly dim: number;
   readonly causal: boolean;
   readonly scale: number;
-  readonly variant: AttentionVariant;
+  readonly variant: PackedVariant;
 }
 
 /** The largest head dimension: beyond it, what a lane keeps no longer fits its registers. */
@@ -35,6 +42,8 @@ const MAX_DIM = 256;
 const MAX_WIDE_DIM = 128;
 /** Likewise in decoding. */
 const MAX_DECODE_DIM = 128;
+/** The smallest that pays on matrix units. */
+const MIN_MATRIX_DIM = 32;
 
 /** Checks head counts and the head dimension; less is allowed in decoding. */
 export function checkHeads(
@@ -76,17 +85,26 @@ export function attentionShape(
   for (const [name, tensor] of Object.entries({ q, k, v })) checkDtype(op, name, tensor, 'f32');
   const kvHeads = k.shape[1];
   checkHeads(op, heads, kvHeads, dim, MAX_DIM);
-  const { causal = true, variant = gpu.info.software && dim <= MAX_WIDE_DIM ? 'wide' : 'tile' } = options;
+  const { causal = true, variant = chooseVariant(gpu, dim) } = options;
   check(variant !== 'wide' || dim <= MAX_WIDE_DIM, 'shape', () => {
     return `${op}: head dimension ${dim} is over the ${MAX_WIDE_DIM} of the wide variant; use tile`;
   });
   return { gpu, tokens, heads, kvHeads, dim, causal, scale: chooseScale(op, options.scale, dim), variant };
 }
 
+/** Software adapters have matrix units that are slower than their vectors. */
+function chooseVariant(gpu: Gpu, dim: number): PackedVariant {
+  if (gpu.info.software) return dim <= MAX_WIDE_DIM ? 'wide' : 'tile';
+  return dim >= MIN_MATRIX_DIM && matrixSupported(gpu) ? 'matrix' : 'tile';
+}
+
 /** Parts of the batch that this adapter can bind at once. */
-export function bindableSpans({ gpu, heads, dim }: AttentionShape, segments: Segments) {
+export function bindableSpans({ gpu, heads, dim, variant }: AttentionShape, segments: Segments) {
   const step = gpu.bindingAlignment / 4;
-  return segments.spans(Math.floor(gpu.maxBindingBytes / (heads * dim * 4)), step);
+  const packed = variant === 'matrix';
+  const rowBytes = heads * (packed ? packedDims(dim).DC : dim) * 4;
+  const most = Math.floor(gpu.maxBindingBytes / rowBytes);
+  return segments.spans(packed ? most - (packedTokens(most) - most) : most, step);
 }
 
 /** The tile kernels, by what a workgroup's results are: outputs, gradients of queries, or of keys and values. */
