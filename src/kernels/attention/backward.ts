@@ -1,6 +1,7 @@
 /** Launching attention backward. */
 import { empty, type Tensor } from '../../tensor/index.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold } from '../support.js';
+import { launchMatrix } from './backward-matrix.js';
 import { bind, type Needs, type Operands, SCRATCH_BYTES } from './backward-operands.js';
 import { launchTiles } from './backward-tile.js';
 import { launchWide } from './backward-wide.js';
@@ -48,6 +49,7 @@ export function attentionBackward(
   for (const span of bindableSpans(shape, segments)) {
     launchStats(shape, all, span);
     if (variant === 'wide') launchWide(shape, all, span, scratchBytes, needs.q);
+    else if (variant === 'matrix') launchMatrix(shape, all, span, needs);
     else launchTiles(shape, all, span, needs);
   }
   stats.dispose();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type KeyParts, type KeyPartsOptions, type KeyTile, keyParts } from './key-parts.js';
 
-const OPTIONS: KeyPartsOptions = { block: 64, mostSlots: 2048, causal: true };
+const OPTIONS: KeyPartsOptions = { block: 64, align: 1, mostSlots: 2048, causal: true };
 
 /** Tiles of a prompt and its completions, as `Segments` makes them. */
 function group(prompt: number, completion: number, count: number, size: number): KeyTile[] {
@@ -50,6 +50,7 @@ describe('parts of the keys', () => {
       const tiles = group(prompt, own, count, size);
       expect(ratio(keyParts(tiles, OPTIONS))).toBeLessThanOrEqual(2);
       expect(ratio(keyParts(tiles, { ...OPTIONS, causal: false }))).toBeLessThanOrEqual(2);
+      expect(ratio(keyParts(tiles, { ...OPTIONS, align: 8 }))).toBeLessThanOrEqual(2);
     },
   );
 
@@ -59,9 +60,9 @@ describe('parts of the keys', () => {
     expect(ratio(whole)).toBeGreaterThan(10);
   });
 
-  test('every tile meets each of its queries once', () => {
+  test.each([1, 8])('every tile meets each of its queries once, blocks at multiples of %i', (align) => {
     const tiles = group(130, 75, 5, 32);
-    const { parts, cut, slots } = keyParts(tiles, OPTIONS);
+    const { parts, cut, slots } = keyParts(tiles, { ...OPTIONS, align });
     for (const tile of tiles) {
       const [own, ...others] = tile.visitors;
       const seen = [{ ...tile, visitors: [[Math.max(own[0], tile.from), own[1]], ...others] }];

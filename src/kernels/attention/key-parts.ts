@@ -26,9 +26,13 @@ export interface KeyParts {
   readonly slots: number;
 }
 
-/** How to cut: queries per block, the most slots there is room for, and whether own queries before a key are left out. */
+/**
+ * How to cut: queries per block, multiples of what blocks begin at, the most slots there is room for, and whether own queries
+ * before a key are left out.
+ */
 export interface KeyPartsOptions {
   readonly block: number;
+  readonly align: number;
   readonly mostSlots: number;
   readonly causal: boolean;
 }
@@ -55,7 +59,7 @@ export function keyParts(tiles: readonly KeyTile[], options: KeyPartsOptions): K
     for (let i = 0; i < pieces; i++) {
       const from = Math.floor((i * work) / pieces);
       const to = Math.floor(((i + 1) * work) / pieces);
-      const visitors = blocksOf(tile.visitors, from, to, options.block);
+      const visitors = blocksOf(tile.visitors, from, to, options);
       parts.push({ ...tile, visitors, work: to - from, slot: slots++ });
     }
   }
@@ -64,18 +68,22 @@ export function keyParts(tiles: readonly KeyTile[], options: KeyPartsOptions): K
 }
 
 /** A causal mask hides from a tile the queries before it; what is left is its work. */
-function withoutUnseen(tile: KeyTile, { causal, block }: KeyPartsOptions): Counted {
+function withoutUnseen(tile: KeyTile, options: KeyPartsOptions): Counted {
   const visitors = tile.visitors.map((visitor, i) => {
     const [from, ...rest] = visitor;
-    return causal && i === 0 ? [Math.max(from, tile.from), ...rest] : visitor;
+    return options.causal && i === 0 ? [Math.max(from, tile.from), ...rest] : visitor;
   });
-  const work = visitors.reduce((sum, visitor) => sum + blocksIn(visitor, block), 0);
+  const work = visitors.reduce((sum, visitor) => sum + blocksIn(visitor, options), 0);
   // Padding has no visitors.
   return { tile: { ...tile, visitors: work > 0 ? visitors : tile.visitors }, work };
 }
 
-function blocksIn([from, to]: readonly number[], block: number): number {
-  return Math.max(0, Math.ceil((to - from) / block));
+function blocksIn([from, to]: readonly number[], { block, align }: KeyPartsOptions): number {
+  return to > from ? Math.ceil((to - floorTo(from, align)) / block) : 0;
+}
+
+function floorTo(x: number, step: number): number {
+  return Math.floor(x / step) * step;
 }
 
 function piecesOf(work: number, most: number): number {
@@ -100,15 +108,21 @@ function longest(counted: readonly Counted[], mostSlots: number): number {
 }
 
 /** Blocks [from, to) of all visitors' blocks. */
-function blocksOf(visitors: readonly number[][], from: number, to: number, block: number): number[][] {
+function blocksOf(
+  visitors: readonly number[][],
+  from: number,
+  to: number,
+  options: KeyPartsOptions,
+): number[][] {
   const found: number[][] = [];
   let before = 0;
   for (const visitor of visitors) {
     const [start, end, ...rest] = visitor;
-    const count = blocksIn(visitor, block);
+    const count = blocksIn(visitor, options);
+    const begin = (block: number) => floorTo(start, options.align) + block * options.block;
     const first = Math.max(0, from - before);
     const last = Math.min(count, to - before);
-    if (first < last) found.push([start + first * block, Math.min(end, start + last * block), ...rest]);
+    if (first < last) found.push([Math.max(start, begin(first)), Math.min(end, begin(last)), ...rest]);
     before += count;
   }
   return found;
