@@ -89,6 +89,7 @@ function train(notes, seed, settings) {
       'overwrite_output_dir=true',
       `seed=${seed}`,
       `max_steps=${values.steps}`,
+      `per_device_train_batch_size=${values.batch}`,
       'dtype=bfloat16',
       ...settings,
     ],
