@@ -46,6 +46,8 @@ const rooms = {
   generate: { may: models },
   train: { may: [...models, 'generate'] },
   exchange: { may: [] },
+  // What needs Node's sockets; the rest of the house knows the port alone.
+  'exchange/nats': { may: ['exchange'], node: true },
   rollout: { may: [...training, 'data'] },
   sft: { may: [...training, 'data'] },
   grpo: { may: [...training, 'data', 'rollout', 'exchange', 'eval'] },
@@ -55,7 +57,7 @@ const rooms = {
   demo: { may: all },
   // Processes that can be ended, each a file; nobody imports them, `platform/node/helper.ts` starts them.
   helpers: { may: [...all, 'platform/node'], node: true },
-  cli: { may: [...all, 'platform/node', 'platform/launcher'], node: true },
+  cli: { may: [...all, 'exchange/nats', 'platform/node', 'platform/launcher'], node: true },
   'engine.ts': { may: [...training, 'data', ...tasks] },
   'index.ts': { may: ['engine.ts', 'platform/node', 'platform/launcher'], node: true },
 };

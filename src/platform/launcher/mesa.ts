@@ -21,7 +21,7 @@ export function mesaRecipes(): AptRecipe[] | string {
   const architecture = ARCHITECTURES[process.arch];
   if (process.platform !== 'linux') return 'a private Mesa is only provided on Linux';
   if (!architecture) return `a private Mesa is not provided for ${process.arch}`;
-  if (!onPath('apt-get') || !onPath('dpkg-deb')) return 'this distribution does not use apt';
+  if (!findOnPath('apt-get') || !findOnPath('dpkg-deb')) return 'this distribution does not use apt';
   const recipes = aptRecipes({
     osRelease: parseOsRelease(readOr('/etc/os-release')),
     sources: readSources(),
@@ -65,7 +65,7 @@ export function installMesa(
   let failure = new Error('there is no recipe for this machine');
   for (const recipe of recipes) {
     const name = recipe.id + bundle.suffix;
-    const unlock = lock(path.join(cache, `${name}.lock`), report);
+    const unlock = lockFolder(path.join(cache, `${name}.lock`), report);
     try {
       // Another process may have done the work while this one waited.
       const done = mesaIn(path.join(cache, name), bundle);
@@ -132,7 +132,7 @@ function isOld(file: string): boolean {
 }
 
 /** Waits until no other process installs, then keeps others waiting; returns what ends that. */
-function lock(file: string, report: Report): () => void {
+export function lockFolder(file: string, report: Report): () => void {
   for (let waited = 0; ; waited++) {
     try {
       fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
@@ -142,7 +142,7 @@ function lock(file: string, report: Report): () => void {
     }
     // Two processes that both find a lock stale both install, which costs time and harms nothing.
     if (!isAlive(Number(readOr(file))) || isOld(file)) fs.rmSync(file, { force: true });
-    else if (waited === 0) report(`waiting for another process that is fetching the driver (${file})`);
+    else if (waited === 0) report(`waiting for another process that is fetching the same (${file})`);
     sleep(200);
   }
 }
@@ -150,7 +150,7 @@ function lock(file: string, report: Report): () => void {
 /** Removes what killed processes left behind. */
 function removeLeftovers(cache: string): void {
   for (const name of fs.readdirSync(cache)) {
-    const pid = /^\.mesa-.*\.(\d+)-\w+$/.exec(name)?.[1];
+    const pid = /^\.(?:mesa|nats-server)-.*\.(\d+)-\w+$/.exec(name)?.[1];
     if (pid && !isAlive(Number(pid))) fs.rmSync(path.join(cache, name), { recursive: true, force: true });
   }
 }
@@ -178,9 +178,10 @@ function readSources() {
   ];
 }
 
-function onPath(command: string): boolean {
+/** Where a command is on the `PATH`. */
+export function findOnPath(command: string): string | undefined {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
-  return folders.some((folder) => fs.existsSync(path.join(folder, command)));
+  return folders.map((folder) => path.join(folder, command)).find((file) => fs.existsSync(file));
 }
 
 function sleep(ms: number): void {

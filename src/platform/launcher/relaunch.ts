@@ -65,9 +65,9 @@ function endWhereLate(child: ChildProcess, command: string): void {
 
 /**
  * Has the kernel kill the child when this process is killed in a way that it cannot forward (SIGKILL): two trainers must
- * never write one run folder.
+ * never write one run folder. Returns what to start in its place.
  */
-function dieWithParent(command: string, args: readonly string[]): [string, string[]] {
+export function dieWithParent(command: string, args: readonly string[]): [string, string[]] {
   const setpriv = '/usr/bin/setpriv';
   if (process.platform === 'linux' && fs.existsSync(setpriv)) {
     const works = spawnSync(setpriv, ['--pdeathsig', 'KILL', 'true'], { stdio: 'ignore' }).status === 0;

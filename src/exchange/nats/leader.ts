@@ -1,0 +1,259 @@
+/** The leader's exchange: units go into the queue, results come back from the store, in order. */
+import { AckPolicy, DiscardPolicy, RetentionPolicy, StorageType } from '@nats-io/jetstream';
+import { nanos, type Subscription } from '@nats-io/transport-node';
+import type { Exchange, UnitBatch, UnitStep, WeightPort, Work } from '../exchange.js';
+import { decodePacket, digestOf } from '../packet.js';
+import type { Hub } from './hub.js';
+import { type Announcement, fromBytes, type LeaderBeat, REFUSAL, TWIN, toBytes } from './messages.js';
+import * as names from './names.js';
+import { BEAT, Roster } from './roster.js';
+import { StoreShelf } from './shelf.js';
+import { Store } from './store.js';
+import { type Issued, UnitWatch } from './unit-watch.js';
+import { VersionWriter } from './versions.js';
+
+/** Seconds after which a unit whose worker gave no sign is given to another one, whatever else is known. */
+const ACK_WAIT = 60;
+/** Steps back for which results are kept that are small and took long: a run that is resumed finds them. */
+const KEPT_STEPS = 64;
+const ID = 'Osler-Unit';
+
+/** What a leader's exchange is made from. */
+export interface LeaderSetting {
+  readonly hub: Hub;
+  readonly announcement: Announcement;
+  readonly weights: WeightPort;
+  /** Shows the user one line. */
+  note(line: string): void;
+}
+
+/** See above; make it with {@link LeaderExchange.open}. */
+export class LeaderExchange implements Exchange {
+  readonly roster: Roster;
+  readonly #setting: LeaderSetting;
+  readonly #run: string;
+  readonly #store: Store;
+  readonly #shelf: StoreShelf;
+  readonly #versions: VersionWriter;
+  readonly #beating: NodeJS.Timeout;
+  readonly #subscriptions: Subscription[];
+  readonly #said = new Set<string>();
+  #announcement = '';
+  #step = 0;
+  #weights = '';
+  #counts = { redone: 0, reused: 0, differing: 0 };
+  #bytes = 0;
+  #watch: UnitWatch | null = null;
+  #failure: Error | null = null;
+
+  private constructor(setting: LeaderSetting) {
+    const { hub, announcement, weights } = setting;
+    this.#setting = setting;
+    this.#run = announcement.run;
+    this.#store = new Store(hub, names.storeStream(this.#run));
+    this.#shelf = new StoreShelf(this.#run, this.#store);
+    this.#versions = new VersionWriter(this.#run, this.#store, weights);
+    this.roster = new Roster(hub, this.#run);
+    this.roster.onJoin = ({ worker }) => setting.note(`worker ${worker} has joined`);
+    this.#beating = setInterval(() => this.#beat('running'), BEAT);
+    this.#subscriptions = [
+      hub.nc.subscribe(names.twinSubject(this.#run), { callback: (_, { data }) => this.#twin(data) }),
+      hub.nc.subscribe(names.refusalSubject(this.#run), { callback: (_, { data }) => this.#refusal(data) }),
+    ];
+  }
+
+  /** Makes the run known. One that is resumed finds what it had. */
+  static async open(setting: LeaderSetting): Promise<LeaderExchange> {
+    await makeStreams(setting.hub, setting.announcement.run);
+    const leader = new LeaderExchange(setting);
+    try {
+      await leader.#announce();
+    } catch (error) {
+      await leader.close();
+      throw error;
+    }
+    return leader;
+  }
+
+  async run<Input, Output>(
+    work: Work<Input, Output>,
+    { inputs, first = 0 }: UnitBatch<Input>,
+    step: UnitStep,
+    take: (result: Output) => void,
+  ): Promise<void> {
+    await this.#begin(step.step);
+    const { hub, note } = this.#setting;
+    const watch = new UnitWatch({
+      hub,
+      run: this.#run,
+      store: this.#store,
+      roster: this.roster,
+      prefix: `${step.step}.${work.kind}`,
+      note,
+    });
+    this.#watch = watch;
+    if (this.#failure) watch.fail(this.#failure);
+    try {
+      const units: Issued[] = [];
+      for (const [i, input] of inputs.entries()) {
+        units.push(await this.#issue(watch, work, input, step.step, first + i));
+      }
+      for (const unit of units) {
+        await step.phase('cluster', () => watch.wait(unit, step.signal));
+        const stored = await this.#store.get(names.resultSubject(this.#run, unit.name));
+        if (!stored) throw new Error(`the result of ${unit.name} was deleted`);
+        this.#bytes += stored.bytes.length;
+        take(await work.output.unpack(decodePacket(stored.bytes), this.#shelf));
+      }
+    } finally {
+      this.#counts.redone += watch.redone;
+      this.#watch = null;
+      await watch.close();
+    }
+  }
+
+  /** Ends the run with an error: nobody is left to do its units. */
+  fail(error: Error): void {
+    this.#failure = error;
+    this.#watch?.fail(error);
+  }
+
+  metrics(): Record<string, number> {
+    const { redone, reused, differing } = this.#counts;
+    const bytes = this.#bytes + this.#shelf.bytes + this.#versions.bytes;
+    this.#counts = { redone: 0, reused: 0, differing: 0 };
+    this.#bytes = this.#shelf.bytes = this.#versions.bytes = 0;
+    return {
+      'cluster/workers': this.roster.present.length,
+      'cluster/units_redone': redone,
+      'cluster/units_reused': reused,
+      'cluster/twins_differing': differing,
+      'cluster/bytes': bytes,
+    };
+  }
+
+  /** Lets the workers go. With `forget` the server keeps nothing: the run is finished. */
+  async close({ forget = false } = {}): Promise<void> {
+    clearInterval(this.#beating);
+    const { hub } = this.#setting;
+    if (!hub.nc.isClosed()) {
+      this.#beat('ended');
+      for (const subscription of this.#subscriptions) subscription.unsubscribe();
+      this.roster.close();
+      if (forget) {
+        const streams = [names.queueStream(this.#run), names.storeStream(this.#run)];
+        for (const stream of streams) await hub.jsm.streams.delete(stream).catch(() => {});
+      }
+    }
+  }
+
+  async #issue<Input>(
+    watch: UnitWatch,
+    work: Work<Input, unknown>,
+    input: Input,
+    step: number,
+    index: number,
+  ): Promise<Issued> {
+    const packet = await work.input.pack(input, this.#shelf);
+    const onShelf = await this.#shelf.put(packet, () => packet);
+    const weights = this.#weights;
+    const id = await digestOf(toBytes([weights, onShelf, work.kind, index]));
+    const name = names.unitName(step, work.kind, index);
+    const message = { step, kind: work.kind, index, id, weights, input: onShelf };
+    const unit: Issued = { name, message: toBytes(message), id };
+    const there = await this.#store.labelOf(names.resultSubject(this.#run, name), ID);
+    if (there === id) {
+      this.#counts.reused++;
+      watch.expect(unit, true);
+      return unit;
+    }
+    // Of an earlier try that computed something else.
+    if (there !== undefined) await this.#store.purge(names.resultSubject(this.#run, name));
+    watch.expect(unit, false);
+    await watch.issue(unit);
+    return unit;
+  }
+
+  /** Before the first units of a step: publishes the weights, and deletes what nobody needs any more. */
+  async #begin(step: number): Promise<void> {
+    if (step === this.#step) return;
+    this.#shelf.begin(step);
+    this.#weights = await this.#versions.publish(step);
+    const before = this.#step;
+    this.#step = step;
+    const forget = (subject: string) => this.#store.purge(subject);
+    if (before > 0 && before < step) {
+      await forget(names.shelfSubject(this.#run, `${before}.>`));
+      await forget(names.resultSubjects(this.#run, before, 'lane'));
+      await forget(names.failureSubjects(this.#run, before));
+    }
+    if (step > KEPT_STEPS) await forget(names.resultSubjects(this.#run, step - KEPT_STEPS));
+  }
+
+  async #announce(): Promise<void> {
+    const bytes = toBytes(this.#setting.announcement);
+    this.#announcement = await digestOf(bytes);
+    const subject = names.runSubject(this.#run);
+    await this.#store.purge(subject);
+    await this.#store.put(subject, bytes);
+    this.#beat('running');
+  }
+
+  #beat(state: LeaderBeat['state']): void {
+    const { nc } = this.#setting.hub;
+    if (nc.isClosed() || this.#announcement === '') return;
+    nc.publish(
+      names.leaderBeat(this.#run),
+      toBytes({ run: this.#run, announcement: this.#announcement, state }),
+    );
+  }
+
+  /** Two results for one unit, which must be equal. */
+  #twin(data: Uint8Array): void {
+    const twin = fromBytes(TWIN, data);
+    if (!twin || twin.digest === twin.first) return;
+    this.#counts.differing++;
+    this.#setting.note(
+      `warning: worker ${twin.worker} has another result for unit ${twin.unit} than the one that counts; one of two workers computes wrongly`,
+    );
+  }
+
+  #refusal(data: Uint8Array): void {
+    const refusal = fromBytes(REFUSAL, data);
+    const line = refusal && `worker ${refusal.worker} is not let in: ${refusal.problem}`;
+    if (!line || this.#said.has(line)) return;
+    this.#said.add(line);
+    this.#setting.note(line);
+  }
+}
+
+/** The streams of a run, on disk. */
+async function makeStreams(hub: Hub, run: string): Promise<void> {
+  const common = { storage: StorageType.File, num_replicas: 1, discard: DiscardPolicy.New };
+  await hub.ask(() =>
+    hub.jsm.streams.add({
+      ...common,
+      name: names.storeStream(run),
+      subjects: [names.storeSubjects(run)],
+      retention: RetentionPolicy.Limits,
+      max_msgs_per_subject: 1,
+      allow_direct: true,
+    }),
+  );
+  await hub.ask(() =>
+    hub.jsm.streams.add({
+      ...common,
+      name: names.queueStream(run),
+      subjects: [names.queueSubjects(run)],
+      retention: RetentionPolicy.Workqueue,
+    }),
+  );
+  await hub.ask(() =>
+    hub.jsm.consumers.add(names.queueStream(run), {
+      durable_name: names.QUEUE_CONSUMER,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: nanos(ACK_WAIT * 1000),
+      max_ack_pending: -1,
+    }),
+  );
+}

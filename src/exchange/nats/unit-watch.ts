@@ -1,0 +1,223 @@
+/** Units under way: which results are there, which units have to be given out again, and which nobody can do. */
+import type { Subscription } from '@nats-io/transport-node';
+import { UnitFailure } from '../exchange.js';
+import type { Hub } from './hub.js';
+import { FAILURE, fromBytes } from './messages.js';
+import * as names from './names.js';
+import { BEAT, type Roster } from './roster.js';
+import type { Store } from './store.js';
+
+/** Milliseconds between looks into the store: a message may have been missed. */
+const LOOK = 2000;
+/** Failures of a unit that end the run, and workers that ended over it. */
+const MOST_FAILURES = 3;
+const MOST_DEATHS = 5;
+/** A unit that takes this many times as long as others of its kind did is given to another worker that has nothing to do. */
+const STRAGGLING = 2;
+/** Seconds that a straggler has in any case. */
+const GRACE = 10;
+
+/** A unit that was given out. */
+export interface Issued {
+  readonly name: string;
+  readonly id: string;
+  /** What the queue has of it. */
+  readonly message: Uint8Array;
+}
+
+interface Entry {
+  readonly unit: Issued;
+  done: boolean;
+  tries: number;
+  issued: number;
+  readonly failures: Map<string, string>;
+  deaths: number;
+  again: boolean;
+}
+
+/** What a watch works with. */
+export interface WatchSetting {
+  readonly hub: Hub;
+  readonly run: string;
+  readonly store: Store;
+  readonly roster: Roster;
+  /** Step and kind of the units. */
+  readonly prefix: string;
+  note(line: string): void;
+}
+
+/** See above. */
+export class UnitWatch {
+  /** Units that were given out again. */
+  redone = 0;
+  readonly #setting: WatchSetting;
+  readonly #entries = new Map<string, Entry>();
+  readonly #subscriptions: Subscription[];
+  readonly #seconds: number[] = [];
+  #wake: () => void = () => {};
+  #looked = performance.now();
+  #lonely = performance.now();
+  #failure: Error | null = null;
+
+  /** Listens from now on. */
+  constructor(setting: WatchSetting) {
+    const { hub, run, prefix } = setting;
+    this.#setting = setting;
+    this.#subscriptions = [
+      hub.nc.subscribe(names.resultSubject(run, `${prefix}.*`), {
+        callback: (_, { subject }) => this.#arrived(subject),
+      }),
+      hub.nc.subscribe(names.failureSubject(run, `${prefix}.*`, '*'), {
+        callback: (_, { subject, data }) => this.#failed(subject, data),
+      }),
+    ];
+  }
+
+  /** Watches a unit from now on. */
+  expect(unit: Issued, done: boolean): void {
+    this.#entries.set(unit.name, {
+      unit,
+      done,
+      tries: 0,
+      issued: performance.now(),
+      failures: new Map(),
+      deaths: 0,
+      again: false,
+    });
+  }
+
+  /** Puts a unit into the queue. */
+  async issue({ name, id, message }: Issued): Promise<void> {
+    const entry = this.#entries.get(name) as Entry;
+    entry.tries++;
+    entry.issued = performance.now();
+    if (entry.tries > 1) this.redone++;
+    const { hub, run } = this.#setting;
+    await hub.ask(() =>
+      hub.js.publish(names.queueSubject(run, name), message, {
+        msgID: `${id}.${process.pid}.${entry.tries}.${Math.round(entry.issued)}`,
+      }),
+    );
+  }
+
+  /** Waits for a unit's result. Throws when it cannot be had, or when the run is to stop. */
+  async wait(unit: Issued, signal: AbortSignal): Promise<void> {
+    const entry = this.#entries.get(unit.name) as Entry;
+    const wake = () => this.#wake();
+    signal.addEventListener('abort', wake);
+    try {
+      while (!entry.done) {
+        signal.throwIfAborted();
+        if (this.#failure) throw this.#failure;
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, BEAT);
+          this.#wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+        await this.#look();
+      }
+    } finally {
+      signal.removeEventListener('abort', wake);
+    }
+  }
+
+  /** Ends all waiting with an error. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+  }
+
+  /** Ends the watch, and takes what is left of its units out of the queue. */
+  async close(): Promise<void> {
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
+    const { hub, run, prefix } = this.#setting;
+    if (hub.nc.isClosed()) return;
+    const filter = names.queueSubject(run, `${prefix}.*`);
+    await hub.jsm.streams.purge(names.queueStream(run), { filter }).catch(() => {});
+  }
+
+  async #look(): Promise<void> {
+    const { store, run, prefix, roster, note } = this.#setting;
+    const now = performance.now();
+    if (now - this.#looked > LOOK) {
+      this.#looked = now;
+      for (const subject of await store.subjects(names.resultSubject(run, `${prefix}.*`)))
+        this.#arrived(subject);
+    }
+    for (const lost of roster.takeLost()) {
+      note(`worker ${lost.worker} is gone`);
+      if (lost.unit !== null) this.#lost(lost.unit, lost.worker);
+    }
+    if (roster.present.length > 0) this.#lonely = now;
+    else if (now - this.#lonely > 30_000) {
+      this.#lonely = Number.POSITIVE_INFINITY;
+      note('no worker is there; waiting for one (osler worker --join)');
+    }
+    this.#findStraggler(now);
+    for (const entry of this.#entries.values()) {
+      if (!entry.again || entry.done) continue;
+      entry.again = false;
+      await this.issue(entry.unit);
+    }
+  }
+
+  /** Whoever worked on a unit is gone. */
+  #lost(name: string, worker: string): void {
+    const entry = this.#entries.get(name);
+    if (!entry || entry.done) return;
+    entry.deaths++;
+    entry.again = true;
+    if (entry.deaths < MOST_DEATHS) return;
+    this.#failure = new UnitFailure(
+      `unit ${name} cannot be done: ${entry.deaths} workers ended over it, the last one ${worker}`,
+    );
+  }
+
+  #findStraggler(now: number): void {
+    const open = [...this.#entries.values()].filter(({ done }) => !done);
+    const present = this.#setting.roster.present;
+    const idle = present.filter(({ state }) => state === 'idle').length;
+    if (open.length === 0 || idle === 0 || this.#seconds.length === 0) return;
+    const inWork = new Map(present.flatMap(({ unit, seconds }) => (unit === null ? [] : [[unit, seconds]])));
+    const usual = [...this.#seconds].sort((a, b) => a - b)[Math.floor(this.#seconds.length / 2)];
+    for (const entry of open) {
+      const seconds = inWork.get(entry.unit.name);
+      const late = Math.max(GRACE, STRAGGLING * usual);
+      // Not twice at once: the second one has its time, too.
+      if (seconds === undefined || seconds < late || now - entry.issued < late * 1000) continue;
+      entry.again = true;
+    }
+  }
+
+  #arrived(subject: string): void {
+    const entry = this.#entries.get(unitOf(subject));
+    if (!entry || entry.done) return;
+    entry.done = true;
+    this.#seconds.push((performance.now() - entry.issued) / 1000);
+    this.#wake();
+  }
+
+  #failed(subject: string, data: Uint8Array): void {
+    const failure = fromBytes(FAILURE, data);
+    const parts = subject.split('.');
+    const entry = this.#entries.get(parts.slice(-4, -1).join('.'));
+    if (!failure || !entry || entry.done) return;
+    entry.failures.set(parts.at(-1) as string, failure.problem);
+    entry.again = true;
+    const { name } = entry.unit;
+    this.#setting.note(`worker ${failure.worker} failed at unit ${name}: ${failure.problem}`);
+    if (entry.failures.size >= MOST_FAILURES) {
+      this.#failure = new UnitFailure(
+        `unit ${name} failed ${entry.failures.size} times, the last time on worker ${failure.worker}: ${failure.problem}`,
+      );
+    }
+    this.#wake();
+  }
+}
+
+/** A unit's name, at the end of a subject. */
+function unitOf(subject: string): string {
+  return subject.split('.').slice(-3).join('.');
+}
