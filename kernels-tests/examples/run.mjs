@@ -13,6 +13,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Gpu } from '../../dist/gpu/index.js';
+import { hasNatsServer } from '../../dist/platform/launcher/nats.js';
 import { examples, shellWords } from './collect.mjs';
 import { madeSmall, withOptions } from './small.mjs';
 import { makeKit, placeStandIns } from './stand-ins.mjs';
@@ -21,10 +22,25 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const main = new URL('../../dist/cli/main.js', import.meta.url);
 const scripts = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')).scripts;
 
-/** Commands that run until they are told to stop: where examples say that they listen, and a page that shows that they do. */
+/**
+ * Commands that run until they are told to stop: where examples say that they listen, options for any free port, what they say
+ * when they are up, and a page that shows that they are.
+ */
 const SERVERS = {
-  serve: { shown: 'http://127.0.0.1:8000', page: '/v1/models' },
-  watch: { shown: 'http://127.0.0.1:8780', page: '/' },
+  serve: {
+    shown: 'http://127.0.0.1:8000',
+    free: ['--port', '0'],
+    up: /http:\/\/127\.0\.0\.1:\d+/,
+    page: '/v1/models',
+  },
+  watch: {
+    shown: 'http://127.0.0.1:8780',
+    free: ['--port', '0'],
+    up: /http:\/\/127\.0\.0\.1:\d+/,
+    page: '/',
+  },
+  hub: { shown: 'nats://lab-1:4222', free: ['--listen', '127.0.0.1:0'], up: /nats:\/\/127\.0\.0\.1:\d+/ },
+  worker: { up: /waits for a run/ },
 };
 
 async function runAll(folder) {
@@ -68,7 +84,10 @@ function shareDevices() {
 
 /** Runs a line as a shell would; returns what went wrong, if anything did. */
 async function runExample(line, kit, running) {
-  const there = running.reduce((text, { shown, address }) => text.replaceAll(shown, address), line);
+  const there = running.reduce(
+    (text, { shown, address }) => (shown ? text.replaceAll(shown, address) : text),
+    line,
+  );
   const words = shellWords(there);
   const environment = words.splice(
     0,
@@ -109,6 +128,8 @@ async function runOsler(given, kit, running) {
   const [command] = given;
   if (given.includes('--peers')) return 'skipped: installs the peers, 470 MB, and takes minutes';
   if (given.includes('--isa')) return "skipped: fetches real GPUs' drivers, 60 MB, and compiles for minutes";
+  const needsNats = command === 'hub' || given.includes('--workers') || given.includes('--join');
+  if (needsNats && !hasNatsServer()) return 'skipped: no nats-server is to be had';
   const words = await madeSmall(given);
   // Different words may come to the same when they are made small.
   if (ran.has(words.join(' '))) return undefined;
@@ -127,8 +148,8 @@ async function runOsler(given, kit, running) {
 
 /** Starts a command that stays, on any free port, and asks it for a page. */
 async function startServer(words, running) {
-  const { shown, page } = SERVERS[words[0]];
-  const { done, output } = start(withOptions(words, ['--port', '0']));
+  const { shown, free = [], up, page } = SERVERS[words[0]];
+  const { done, output } = start(withOptions(words, free));
   let ended = false;
   done.then(() => {
     ended = true;
@@ -136,10 +157,11 @@ async function startServer(words, running) {
   let address;
   while (!address && !ended) {
     await setTimeout(20);
-    address = /http:\/\/127\.0\.0\.1:\d+/.exec(output())?.[0];
+    address = up.exec(output())?.[0];
   }
   if (!address) return `ended before it listened: ${output()}`;
   running.push({ shown, address, done });
+  if (!page) return undefined;
   const { status } = await fetch(address + page);
   return status === 200 ? undefined : `${page} was answered with ${status}`;
 }

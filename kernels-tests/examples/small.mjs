@@ -13,7 +13,7 @@ const SMALL = {
   init: ['--arch', 'tiny'],
   generate: ['--max-new-tokens', '4'],
   sft: TRAINING,
-  grpo: GRPO,
+  grpo: (words) => (words.includes('--workers') ? [...GRPO, '--workers', '1'] : GRPO),
   eval: ['--max-new-tokens', '4'],
   matrix: (words) => (words.includes('--recipe') ? GRPO : []),
   phantom: ['--n', '8', '--size', '84'],

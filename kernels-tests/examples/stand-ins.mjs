@@ -26,6 +26,7 @@ const BY_OPTION = {
   '--inputs': 'inputs',
   '--input': 'prompts',
   '--image': 'picture',
+  '--token-file': 'token',
 };
 /** Of the words right after a command's name. */
 const BY_COMMAND = {
@@ -136,6 +137,7 @@ const PLACE = {
   },
   fixture: link(path.join(fixtures, 'models', 'qwen2-vl.forward.safetensors')),
   inputs: link(path.join(fixtures, 'models', 'qwen2-vl.forward.safetensors')),
+  token: (file) => fs.writeFileSync(file, 'a token of the examples\n'),
   adapter: (file, { at }) => copy(at('run', 'checkpoints', 'step-000001'), file),
   picture: (file) =>
     sharp({ create: { width: 84, height: 84, channels: 3, background: 'teal' } }).toFile(file),

@@ -8,6 +8,7 @@ import { doctor } from './doctor.js';
 import { evaluate } from './eval.js';
 import { generate } from './generate.js';
 import { grpo } from './grpo.js';
+import { hub } from './hub.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
 import { matrix } from './matrix.js';
@@ -22,6 +23,8 @@ import { sft } from './sft.js';
 import { synth } from './synth.js';
 import { verify } from './verify.js';
 import { watch } from './watch.js';
+import { worker } from './worker.js';
+import { workers } from './workers.js';
 
 /** In the order of `osler --help`: from first looks to looking at results. */
 export const COMMANDS = [
@@ -46,5 +49,8 @@ export const COMMANDS = [
   synth,
   report,
   watch,
+  hub,
+  worker,
+  workers,
   bench,
 ] as CommandModule[];

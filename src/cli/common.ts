@@ -1,6 +1,7 @@
 /** Options and exit codes that all commands share. */
 import type { Argv } from 'yargs';
 import { DataError } from '../data/errors.js';
+import { ClusterError } from '../exchange/nats/errors.js';
 import { OslerError } from '../gpu/index.js';
 import { FileError, PlaceError } from '../platform/errors.js';
 import { HubError } from '../platform/node/hub/error.js';
@@ -28,6 +29,7 @@ const BAD_INPUT = [UsageError, PlaceError, FileError, TextError, ImageError, Dat
 /** 2 for bad usage or bad input, 1 for a run that failed. */
 export function exitCodeOf(error: unknown): 1 | 2 {
   if (BAD_INPUT.some((kind) => error instanceof kind)) return 2;
+  if (error instanceof ClusterError) return error.kind === 'refused' ? 2 : 1;
   if (error instanceof HubError) return error.kind === 'refused' ? 2 : 1;
   if (error instanceof OslerError) return ['value', 'shape', 'dtype'].includes(error.code) ? 2 : 1;
   return 1;

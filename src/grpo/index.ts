@@ -9,4 +9,12 @@ export {
   type LossWindow,
 } from './loss/settings.js';
 export { type PassGroup, type PassResult, PolicyPass, type PolicyPassOptions, scorePass } from './pass.js';
-export { type GrpoEnvironment, GrpoTask, makeGrpoTask } from './task.js';
+export { type GrpoShare, openShare } from './share.js';
+export {
+  type GrpoEnvironment,
+  GrpoTask,
+  makeGrpoTask,
+  makeSharedGrpoTask,
+  type OpenExchange,
+  type SharedRun,
+} from './task.js';

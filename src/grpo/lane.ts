@@ -41,10 +41,29 @@ export class LaneSums {
   valueLoss = 0;
   valuesClipped = 0;
   readonly statistics: LossStatistics;
-  readonly difference = new SamplerDifference();
+  readonly difference: SamplerDifference;
 
-  constructor(config: GrpoConfig) {
-    this.statistics = new LossStatistics(lossSettings(config));
+  constructor(
+    config: GrpoConfig,
+    statistics = new LossStatistics(lossSettings(config)),
+    difference = new SamplerDifference(),
+  ) {
+    this.statistics = statistics;
+    this.difference = difference;
+  }
+
+  /** Everything in numbers, for {@link fromNumbers}. */
+  toNumbers(): number[] {
+    const own = [this.loss, this.policyLoss, this.tokens, this.valueLoss, this.valuesClipped];
+    return [...own, ...this.difference.toNumbers(), ...this.statistics.toNumbers()];
+  }
+
+  /** Sums from their numbers. */
+  static fromNumbers(config: GrpoConfig, numbers: readonly number[]): LaneSums {
+    const statistics = LossStatistics.fromNumbers(lossSettings(config), numbers.slice(8));
+    const sums = new LaneSums(config, statistics, SamplerDifference.fromNumbers(numbers.slice(5, 8)));
+    [sums.loss, sums.policyLoss, sums.tokens, sums.valueLoss, sums.valuesClipped] = numbers;
+    return sums;
   }
 
   /** Takes in the sums of the lane that follows. */

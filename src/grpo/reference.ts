@@ -56,10 +56,15 @@ export class Reference {
     }
   }
 
+  /** Its weights, where it has some of its own, under the names that checkpoints have them by. */
+  ownWeights(): [string, Tensor][] {
+    return [...(this.#frozen?.parameters.entries() ?? [])].map(([name, tensor]) => [PREFIX + name, tensor]);
+  }
+
   /** Weights that a resumed run cannot load from where the run began. */
   state(): TaskState['tensors'] {
     if (!this.#frozen || !this.#config.sync_ref_model) return {};
-    return Object.fromEntries([...this.#frozen.parameters.entries()].map(([n, t]) => [PREFIX + n, t]));
+    return Object.fromEntries(this.ownWeights());
   }
 
   /** Puts back what {@link state} gave. */

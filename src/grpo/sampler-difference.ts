@@ -25,6 +25,18 @@ export class SamplerDifference {
     this.#count += other.#count;
   }
 
+  /** Everything in numbers, for {@link fromNumbers}. */
+  toNumbers(): number[] {
+    return [this.#most, this.#sum, this.#count];
+  }
+
+  /** Differences from their numbers. */
+  static fromNumbers(numbers: readonly number[]): SamplerDifference {
+    const out = new SamplerDifference();
+    [out.#most, out.#sum, out.#count] = numbers;
+    return out;
+  }
+
   /** Ours, and by the names that TRL has with vLLM. */
   metrics(): Record<string, number> {
     if (this.#count === 0) return {};

@@ -1,7 +1,7 @@
 /** GRPO and PPO as a task of the training loop. */
 
 import { DataError, loadTrainingData, type Question, questionsOf } from '../data/index.js';
-import { type Exchange, localExchange } from '../exchange/index.js';
+import { type Exchange, localExchange, type PacketJson, UnitFailure } from '../exchange/index.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { type Completion, loadStopIds } from '../generate/index.js';
 import { Parameters } from '../nn/parameters.js';
@@ -20,6 +20,7 @@ import {
 import { isTruncated } from '../rollout/round.js';
 import { type CompletionSource, drawRound, type Round } from '../rollout/sampler.js';
 import type { TaskSetting } from '../train/launch.js';
+import { StepFailure } from '../train/non-finite.js';
 import type {
   EvaluationContext,
   Json,
@@ -60,14 +61,16 @@ export class GrpoTask implements TrainingTask {
   readonly inputs: readonly string[];
   readonly #setting: TaskSetting<GrpoConfig>;
   readonly #preparation: Preparation;
-  readonly #exchange: Exchange = localExchange;
+  readonly #open: OpenExchange | undefined;
+  #exchange: Exchange = localExchange;
   #work: GrpoWork | null = null;
   /** Place of the next round in the order of prompts. */
   #next = 0;
   /** What the steps of the round under way learn from; null between rounds. */
   #round: readonly LearnedGroup[] | null = null;
 
-  constructor(setting: TaskSetting<GrpoConfig>, preparation: Preparation) {
+  constructor(setting: TaskSetting<GrpoConfig>, preparation: Preparation, exchange?: OpenExchange) {
+    this.#open = exchange;
     this.name = setting.config.algorithm;
     this.#setting = setting;
     this.#preparation = preparation;
@@ -101,9 +104,20 @@ export class GrpoTask implements TrainingTask {
       stopIds,
       tokens: this.workload().tokens,
     });
+    const share = { stopIds, tokens: this.workload().tokens };
+    if (this.#open) this.#exchange = await this.#open({ session, config, share, work: this.#work });
   }
 
   async step(context: StepContext): Promise<StepResult> {
+    try {
+      return await this.#step(context);
+    } catch (error) {
+      if (error instanceof UnitFailure) throw new StepFailure(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  async #step(context: StepContext): Promise<StepResult> {
     const { config } = this.#setting;
     const { plan } = this.#preparation;
     const { index, slice } = placeOf(plan, context.step);
@@ -119,7 +133,7 @@ export class GrpoTask implements TrainingTask {
     // Only now, so that a step that is broken off leaves everything as it was.
     if (drawn) this.#next = drawn.next;
     this.#round = index === plan.roundSteps - 1 ? null : round;
-    return { metrics: { ...drawn?.metrics, ...metrics }, tokens };
+    return { metrics: { ...drawn?.metrics, ...metrics, ...this.#exchange.metrics?.() }, tokens };
   }
 
   async afterUpdate({ step }: StepContext): Promise<void> {
@@ -303,6 +317,18 @@ function withTokenAdvantages(
   );
 }
 
+/** A run whose units somebody else shall do. */
+export interface SharedRun {
+  readonly session: TrainingSession;
+  readonly config: GrpoConfig;
+  /** What others need to know besides the config, for `openShare`. */
+  readonly share: PacketJson;
+  readonly work: GrpoWork;
+}
+
+/** Finds somebody. */
+export type OpenExchange = (run: SharedRun) => Promise<Exchange>;
+
 /** What the command line knows and the config does not. */
 export interface GrpoEnvironment {
   /** Folder of the config file, which reward modules are relative to. */
@@ -312,9 +338,18 @@ export interface GrpoEnvironment {
 }
 
 /** Reads the data of a config and makes the task; refuses what cannot work. */
-export async function makeGrpoTask(
+export function makeGrpoTask(
   setting: TaskSetting<GrpoConfig>,
   environment: GrpoEnvironment,
+): Promise<GrpoTask> {
+  return makeSharedGrpoTask(setting, environment);
+}
+
+/** Like {@link makeGrpoTask}, for a run whose units others do; without `exchange` this process does them. */
+export async function makeSharedGrpoTask(
+  setting: TaskSetting<GrpoConfig>,
+  environment: GrpoEnvironment,
+  exchange?: OpenExchange,
 ): Promise<GrpoTask> {
   const { config, model, encoder, note } = setting;
   const plan = planBatches(config);
@@ -339,5 +374,6 @@ export async function makeGrpoTask(
   );
   const stopIds = await loadStopIds(config.model_name_or_path, model, encoder.processor.tokenizer);
   const inputs = [...data.files, ...rewardFiles(config.rewards, environment.folder)];
-  return new GrpoTask(setting, { plan, prompts, evaluation: evaluation.questions, rewards, stopIds, inputs });
+  const preparation = { plan, prompts, evaluation: evaluation.questions, rewards, stopIds, inputs };
+  return new GrpoTask(setting, preparation, exchange);
 }

@@ -1,16 +1,24 @@
 /** What the units of a run are done with: the model and all beside it that makes passes. */
-import type { Work } from '../exchange/index.js';
+import type { WeightPort, Work } from '../exchange/index.js';
 import type { Completion, GenerationRequest } from '../generate/index.js';
 import { Generator } from '../generate/index.js';
 import type { Model } from '../models/index.js';
 import type { Parameters } from '../nn/parameters.js';
 import { drawHere } from '../rollout/draw-here.js';
 import type { BatchPlan } from '../rollout/plan.js';
-import { fromTorch } from '../tensor/index.js';
+import { formatOf, fromTorch, type Tensor } from '../tensor/index.js';
 import type { Vocabulary } from '../text/index.js';
 import { trainedWeights } from '../train/parts.js';
+import {
+  completionsCodec,
+  laneInputCodec,
+  laneResultCodec,
+  requestsCodec,
+  scoreInputCodec,
+  scoresCodec,
+} from './codecs.js';
 import type { GrpoConfig } from './config.js';
-import type { TrainedWeights } from './gradients.js';
+import { disposeGradients, type TrainedWeights } from './gradients.js';
 import { type LaneInput, type LaneResult, learnLane } from './lane.js';
 import type { PolicyPassOptions } from './pass.js';
 import { addValueHead, valueHead } from './ppo.js';
@@ -43,7 +51,10 @@ export class GrpoWork {
   readonly score: Work<ScoreInput, (Scores | null)[]>;
   readonly lane: Work<LaneInput, LaneResult>;
 
+  readonly #config: GrpoConfig;
+
   private constructor(setting: WorkSetting, reference: Reference | null) {
+    this.#config = setting.config;
     const { config, plan, model, extra, tokenizer, stopIds, tokens } = setting;
     const { microBatch } = plan;
     this.reference = reference;
@@ -65,14 +76,24 @@ export class GrpoWork {
     };
     this.rollout = {
       kind: 'rollout',
+      input: requestsCodec,
+      output: completionsCodec,
       run: (requests, { signal }) => drawHere(generator, requests, signal),
     };
     this.score = {
       kind: 'score',
+      input: scoreInputCodec,
+      output: scoresCodec,
       run: (input, context) => scoreGroups({ microBatch, model, reference, passOptions }, input, context),
     };
     const lane = { config, microBatch, model, weights: this.weights, passOptions };
-    this.lane = { kind: 'lane', run: (input, context) => learnLane(lane, input, context) };
+    this.lane = {
+      kind: 'lane',
+      input: laneInputCodec,
+      output: laneResultCodec(config, model.gpu),
+      run: (input, context) => learnLane(lane, input, context),
+      dispose: ({ gradients }) => disposeGradients(gradients),
+    };
   }
 
   /** Loads what the run needs beside the policy. */
@@ -80,6 +101,26 @@ export class GrpoWork {
     const { config, model, extra } = setting;
     if (extra) addValueHead(model, extra);
     return new GrpoWork(setting, await Reference.open(config, model));
+  }
+
+  /** The weights that change from step to step: those that train, and a reference that follows them. */
+  weightPort(): WeightPort {
+    const moving = this.#config.sync_ref_model ? (this.reference?.ownWeights() ?? []) : [];
+    const tensors = new Map<string, Tensor>(
+      [...this.weights(), ...moving].sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+    const find = (name: string) => tensors.get(name) as Tensor;
+    return {
+      names: () => [...tensors.keys()],
+      read: async (name) => {
+        const data = await find(name).raw();
+        return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      },
+      write: (name, bytes) => {
+        const tensor = find(name);
+        tensor.write(new (formatOf(tensor.dtype).host)(bytes.slice().buffer));
+      },
+    };
   }
 
   /** Frees it. */

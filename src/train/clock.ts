@@ -33,5 +33,5 @@ export class Clock {
 
 /** Metrics that say how a machine fared or what was found on it, not what was computed: two equal runs differ in them. */
 export function isMachineMetric(name: string): boolean {
-  return /^(time\/|memory\/|vision\/|step_time$|tokens_per_second$)/.test(name);
+  return /^(time\/|memory\/|vision\/|cluster\/|step_time$|tokens_per_second$)/.test(name);
 }

@@ -9,7 +9,7 @@ import { CheckpointKeeper } from './checkpoints.js';
 import { Clock } from './clock.js';
 import { type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
-import { NonFiniteSteps } from './non-finite.js';
+import { NonFiniteSteps, StepFailure } from './non-finite.js';
 import type { Origin } from './origin.js';
 import { EXTRA, optimizerSettings, parameterGroups } from './parts.js';
 import type { RunFolder } from './run-folder.js';
@@ -111,7 +111,7 @@ class Loop {
     while (this.#step < this.#total) {
       // As it is before the step, for a step that is broken off.
       const before = task.state();
-      const taken = await this.#tryStep();
+      const taken = await this.#tryStep(before);
       if (taken) metrics = taken.metrics;
       const stop = this.#signal.aborted;
       if (!taken || stop || taken.save) await this.#save(taken ? task.state() : before);
@@ -141,7 +141,7 @@ class Loop {
   }
 
   /** One step; null if it was broken off because the run is to stop. */
-  async #tryStep(): Promise<{ metrics: Metrics; save: boolean } | null> {
+  async #tryStep(before: TaskState): Promise<{ metrics: Metrics; save: boolean } | null> {
     const { gpu, config, task } = this.#options;
     const step = this.#step + 1;
     const start = performance.now();
@@ -156,6 +156,7 @@ class Loop {
     } catch (error) {
       this.#clearGradients();
       if (this.#signal.aborted && error === this.#signal.reason) return null;
+      if (error instanceof StepFailure) await this.#save(before);
       throw error;
     }
     const update = await this.#update(step, result);

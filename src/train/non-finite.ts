@@ -4,6 +4,9 @@ import type { Metrics } from './task.js';
 /** A run that cannot go on: exit code 1. */
 export class TrainingFailure extends Error {}
 
+/** A step that cannot be taken, for reasons outside of the weights: what was before it is saved. */
+export class StepFailure extends TrainingFailure {}
+
 /** Counts skipped steps and ends a run that has too many in a row. */
 export class NonFiniteSteps {
   readonly #limit: number;

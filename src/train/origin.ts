@@ -29,6 +29,15 @@ export async function originOf(config: TrainingConfig, data: readonly string[]):
   return { osler: OSLER_VERSION, config: await configDigest(stringify(config)), inputs };
 }
 
+/** SHA-256 of the files of a model's or an adapter's folder, by name. */
+export async function folderDigests(folder: string): Promise<Record<string, string>> {
+  const digests: Record<string, string> = {};
+  for (const file of await modelFiles(folder)) {
+    digests[file.slice(join(folder, '').length).replace(/^\//, '')] = (await fileDigest(file)) as string;
+  }
+  return digests;
+}
+
 async function modelFiles(folder: string): Promise<string[]> {
   return (await namesIn(folder)).filter((name) => MODEL_FILE.test(name)).map((name) => join(folder, name));
 }

@@ -21,7 +21,15 @@ import type { Json } from './task.js';
 
 const CHECKPOINTS = 'checkpoints';
 /** What a run writes besides; nothing else in the folder is touched. */
-const OWN = [CHECKPOINTS, 'metrics.jsonl', 'completions.jsonl', 'best.json', 'tensorboard', 'wandb'];
+const OWN = [
+  CHECKPOINTS,
+  'metrics.jsonl',
+  'completions.jsonl',
+  'best.json',
+  'tensorboard',
+  'wandb',
+  'cluster',
+];
 const CONFIG = 'config.yaml';
 const LOCK = 'run.lock';
 

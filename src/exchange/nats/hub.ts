@@ -105,7 +105,8 @@ export class Hub {
   async close(): Promise<void> {
     if (this.nc.isClosed()) return;
     // A server that is gone takes no leave.
-    await Promise.race([this.nc.drain(), new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
+    const leave = this.nc.drain().catch(() => {});
+    await Promise.race([leave, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
     await this.nc.close();
   }
 

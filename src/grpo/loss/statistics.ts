@@ -74,6 +74,25 @@ export class LossStatistics {
     this.#highShares.push(...other.#highShares);
   }
 
+  /** Everything in numbers, for {@link fromNumbers}. */
+  toNumbers(): number[] {
+    const means = [this.#entropy, this.#kl, this.#low, this.#high].flatMap(({ sum, count }) => [sum, count]);
+    const shares = [this.#lowShares.length, ...this.#lowShares, ...this.#highShares];
+    return [...means, this.#clamped, this.#leastRatio, this.#mostRatio, ...shares];
+  }
+
+  /** Statistics from their numbers. */
+  static fromNumbers(settings: LossSettings, numbers: readonly number[]): LossStatistics {
+    const out = new LossStatistics(settings);
+    const means = [out.#entropy, out.#kl, out.#low, out.#high];
+    for (const [i, own] of means.entries()) add(own, numbers[2 * i], numbers[2 * i + 1]);
+    [out.#clamped, out.#leastRatio, out.#mostRatio] = numbers.slice(8, 11);
+    const shares = numbers.slice(12);
+    out.#lowShares.push(...shares.slice(0, numbers[11]));
+    out.#highShares.push(...shares.slice(numbers[11]));
+    return out;
+  }
+
   /** By TRL's names; `kl_clamped` and `ratio/*` are ours. */
   metrics(): Record<string, number> {
     const { lossType, beta } = this.#settings;

@@ -82,7 +82,7 @@ export const trainingFields = {
   num_train_epochs: positive.default(3),
   /** Optimizer steps; -1 leaves the length to `num_train_epochs`. */
   max_steps: z.union([z.literal(-1), count]).default(-1),
-  /** Rows of a micro-batch. There is one device, so this is the whole of it; the name is that of transformers. */
+  /** Rows of a micro-batch. One device computes one, so this is the whole of it; the name is that of transformers. */
   per_device_train_batch_size: count.default(8),
   per_device_eval_batch_size: count.default(8),
   /** Micro-batches of an optimizer step. */

@@ -1,0 +1,89 @@
+/** A run whose units workers do, as users start it: the same bytes as a run by itself, whoever is killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, it } from 'vitest';
+import { hasNatsServer } from '../../src/platform/launcher/nats.js';
+import { testGpu } from '../support/gpu.js';
+import { computedMetrics, removeFolders } from '../train/support.js';
+import { contents, logOf, runGrpo, workspace } from './support.js';
+
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+afterEach(removeFolders);
+
+/** Processes below one, by what their command lines have. */
+function below(parent: number, word: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const ppid = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+        return ppid === parent && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word);
+      } catch {
+        return false;
+      }
+    });
+}
+
+/** Starts `osler grpo`; `onStep` is called when a step is in the metrics. */
+async function runShared(dir: string, config: string, onStep: (child: ChildProcess, step: number) => void) {
+  const words = ['grpo', '--config', config, '--workers', '2', '--tier', 'base'];
+  const child = spawn(process.execPath, [...process.execArgv, main, ...words], {
+    cwd: dir,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  let seen = 0;
+  const timer = setInterval(async () => {
+    const steps = await logOf(join(dir, 'shared'), 'metrics').catch(() => []);
+    while (seen < steps.length) onStep(child, ++seen);
+  }, 50);
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  clearInterval(timer);
+  return { code, said };
+}
+
+// Slow, for three processes that compile kernels: nothing else shows that results are bytes of no particular process.
+it.skipIf(process.platform !== 'linux' || !hasNatsServer())(
+  'workers that are killed, and a server, change no byte of an adapter and its optimizer',
+  async () => {
+    const { dir, settings } = await workspace();
+    const base = {
+      ...settings,
+      max_steps: 3,
+      save_steps: 3,
+      rollout_units: 2,
+      learning_lanes: 2,
+      use_peft: true,
+      lora_r: 4,
+      lora_dropout: 0.1,
+      beta: 0.04,
+    };
+    const gpu = await testGpu('base');
+    await runGrpo(gpu, dir, { ...base, output_dir: join(dir, 'alone') });
+    const config = join(dir, 'grpo.yaml');
+    await writeFile(config, JSON.stringify({ ...base, output_dir: join(dir, 'shared') }));
+    const { code, said } = await runShared(dir, config, (child, step) => {
+      const victims = below(child.pid as number, step === 1 ? 'worker' : 'nats-server');
+      if (step < 3) process.kill(victims[0], 'SIGKILL');
+    });
+    expect(said).toMatch(/worker local-\d ended \(SIGKILL\) and is started again/);
+    expect(code, said).toBe(0);
+    const [a, b] = [join(dir, 'alone'), join(dir, 'shared')];
+    expect(await computedMetrics(b)).toEqual(await computedMetrics(a));
+    expect(await readFile(`${b}/completions.jsonl`, 'utf8')).toBe(
+      await readFile(`${a}/completions.jsonl`, 'utf8'),
+    );
+    const [first, second] = [await contents(`${a}/checkpoints`), await contents(`${b}/checkpoints`)];
+    // The manifest names the config, which has another place to write to.
+    for (const [name, bytes] of first) expect([name, second.get(name) === bytes]).toEqual([name, true]);
+    // Nothing of it is left.
+    expect(readdirSync(b)).not.toContain('cluster');
+  },
+);
