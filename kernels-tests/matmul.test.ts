@@ -4,7 +4,7 @@ import { type Gpu, Rehearsal } from '../src/gpu/index.js';
 import { type MatmulChoice, type MatmulOptions, matmul } from '../src/kernels/matmul.js';
 import { tileSupported } from '../src/kernels/matmul-variants.js';
 import { type DType, empty, encode, fromHost, scope, type Tensor, tensor } from '../src/tensor/index.js';
-import { expectClose, random } from './support/compare.js';
+import { expectClose, random, relativeError } from './support/compare.js';
 import { testGpu, testTiers } from './support/gpu.js';
 import { activations, type Product, product, rounded } from './support/matmul.js';
 
@@ -236,6 +236,64 @@ test('on matrix units NaN stays in its row, and infinities are the ends of what 
       }
     }
   }
+});
+
+test.for(['f16', 'bf16'] as const)('few rows on matrix units, weights in %s', async (dtype, { skip }) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix');
+  const choice: MatmulChoice = { variant: 'short' };
+  // Few enough for one fragment: what processors take for compiling grows with them.
+  for (const [M, N, K] of [
+    [5, 19, 40],
+    [7, 7, 3000],
+    [8, 24, 512],
+  ]) {
+    await expectProduct(device, { M, N, K, dtype, transposeB: true }, { choice }, 1e-6);
+  }
+  const c = { M: 8, N: 20, K: 264, dtype, transposeB: true };
+  if (dtype === 'f16') await expectProduct(device, c, { choice, precision: 'f16' }, 5e-4);
+  const { a, b, valuesA, valuesB } = inputs(device, c);
+  const [bias, residual] = [random(c.N, 3), random(c.M * c.N, 4)];
+  const y = matmul(a, b, {
+    transposeB: true,
+    bias: tensor(device, bias),
+    residual: tensor(device, residual, [c.M, c.N]),
+    activation: 'silu',
+    choice,
+  });
+  const expected = product(valuesA, valuesB, c).map(
+    (v, i) => activations.silu(v + bias[i % c.N]) + residual[i],
+  );
+  await expectClose(y, expected, 1e-6);
+});
+
+test('few rows on matrix units, of sizes that grow and shrink along K, with NaN and infinities', async ({
+  skip,
+}) => {
+  skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+  const device = await testGpu('subgroup-matrix');
+  const c: Case = { M: 9, N: 9, K: 1000, dtype: 'bf16', transposeB: true };
+  const { b, valuesA, valuesB } = inputs(device, c);
+  for (const size of [1e-18, 1e18]) {
+    for (const slope of [-1, 0, 1]) {
+      const values = valuesA.map((x, i) => x * size * 10 ** ((slope * 8 * (i % c.K)) / c.K));
+      const y = matmul(tensor(device, values, [c.M, c.K]), b, {
+        transposeB: true,
+        choice: { variant: 'short' },
+      });
+      await expectClose(y, product(values, valuesB, c), 1e-6);
+    }
+  }
+  valuesA[5] = Number.NaN;
+  valuesA[2 * c.K - 3] = Number.POSITIVE_INFINITY;
+  const y = await matmul(tensor(device, valuesA, [c.M, c.K]), b, {
+    transposeB: true,
+    choice: { variant: 'short' },
+  }).data();
+  const expected = product(valuesA, valuesB, c);
+  expect(y.subarray(0, c.N).every(Number.isNaN)).toBe(true);
+  expect(y.subarray(c.N, 2 * c.N).every(Number.isFinite)).toBe(true);
+  expect(relativeError(y.subarray(2 * c.N), expected.subarray(2 * c.N))).toBeLessThan(1e-6);
 });
 
 test('matrix units store whole tiles whose rows do not start at 16 bytes', async ({ skip }) => {

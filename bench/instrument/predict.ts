@@ -23,7 +23,7 @@ export interface HostCost {
   readonly replayed: number;
 }
 
-/** The shader of products on matrix units, and all that use them. */
+/** How the names of shaders of products on matrix units begin, and of all that use them. */
 const MATRIX = 'matmul/subgroup-matrix';
 const ON_UNITS = [MATRIX, 'attention/matrix-'];
 
@@ -51,7 +51,7 @@ export function shareOnMatrixUnits({ pipelines }: Pick<Recorder, 'pipelines'>): 
     for (const { part, flops } of uses) {
       if (part !== 'forward' && part !== 'backward') continue;
       all += flops;
-      if (path === MATRIX) onUnits += flops;
+      if (path.startsWith(MATRIX)) onUnits += flops;
     }
   }
   return onUnits / all;

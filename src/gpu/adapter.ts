@@ -85,11 +85,12 @@ export function describeAdapter(adapter: GPUAdapter): AdapterInfo {
   const tiers: Tier[] = ['base'];
   if (has('shader-f16')) tiers.push('f16');
   if (has('subgroups')) tiers.push('subgroups');
-  // f16 operands with an f32 accumulator; f16 accumulation overflows on Qwen activations.
+  // f16 or f32 operands with an f32 accumulator; f16 accumulation overflows on Qwen activations.
   // llvmpipe offers 8x8x8 whatever its vector width, but crashes the process on it when subgroups have 16 lanes (Mesa
   // 26.1, LP_NATIVE_VECTOR_WIDTH=512); with 8 lanes (256) it is right.
   const crashes = llvmpipe && (info.subgroupMaxSize ?? 0) > 8;
-  const usable = !crashes && matrixConfigs.some((c) => c.component === 'f16' && c.result === 'f32');
+  const usable =
+    !crashes && matrixConfigs.some((c) => ['f16', 'f32'].includes(c.component) && c.result === 'f32');
   if (has('chromium-experimental-subgroup-matrix') && has('shader-f16') && has('subgroups') && usable) {
     tiers.push('subgroup-matrix');
   }

@@ -3,6 +3,7 @@ import type { Gpu } from '../gpu/index.js';
 import { empty, type FloatDType, type Tensor } from '../tensor/index.js';
 import { full } from './elementwise.js';
 import { type Piece, pieces } from './matmul-problem.js';
+import { shortSupported } from './matmul-short.js';
 import { GEMV_ROWS, type MatmulChoice, runPiece, tileSupported } from './matmul-variants.js';
 import { matrixShape, matrixSupported, matrixTraits, partsFor, type TileSize } from './matrix-units.js';
 import { ceilDiv } from './support.js';
@@ -46,6 +47,9 @@ function task(gpu: Gpu, spec: Spec): Task<MatmulChoice> {
   };
 }
 
+/** Rows up to which products are one by one bound by reading B, and matrix units would idle. */
+const FEW_ROWS = 8;
+
 /** What a shape gets unless it was measured. */
 export function rule(gpu: Gpu, s: Spec): MatmulChoice {
   const { M, N, transposeB } = s;
@@ -60,6 +64,7 @@ export function rule(gpu: Gpu, s: Spec): MatmulChoice {
     const splits = M * N <= 320 && s.K >= 2048 ? 4 : 1;
     return { variant: 'wide', packed: M > (transposeB ? 192 : 16), splits };
   }
+  if (M > FEW_ROWS && shortSupported(gpu, s) && !matrixTraits(gpu).emulated) return { variant: 'short' };
   if (M <= GEMV_ROWS && !s.transposeA) {
     return { variant: 'gemv', splits: transposeB ? 1 : splitsFor(s, ceilDiv(N, 128)) };
   }
@@ -106,6 +111,7 @@ function candidates(gpu: Gpu, s: Spec): MatmulChoice[] {
     if (s.M <= 4 && s.transposeB && gpu.has.subgroups) add({ variant: 'gemv', single: true });
     return list;
   }
+  if (shortSupported(gpu, s)) add({ variant: 'short' });
   if (s.M <= GEMV_ROWS && !s.transposeA) {
     for (const splits of s.transposeB ? [1] : [1, splitsFor(s, ceilDiv(s.N, 128))]) {
       add({ variant: 'gemv', splits });

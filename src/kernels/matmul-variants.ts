@@ -4,13 +4,14 @@ import { empty, formatOf } from '../tensor/index.js';
 import { epilogue, flops, inSteps, layout, outputs, params } from './matmul-launch.js';
 import { matrix } from './matmul-matrix.js';
 import type { Piece } from './matmul-problem.js';
+import { short, shortAligned } from './matmul-short.js';
 import { inSlabs } from './matmul-slabs.js';
 import type { TileSize } from './matrix-units.js';
 import { ceilDiv } from './support.js';
 
 /** A variant with its parameters; plain data, so that it can be recorded. */
 export interface MatmulChoice {
-  readonly variant: 'tile' | 'wide' | 'matrix' | 'gemv';
+  readonly variant: 'tile' | 'wide' | 'matrix' | 'gemv' | 'short';
   /** `tile`, `matrix`: rows and columns of y per workgroup. */
   readonly tile?: TileSize;
   /** `gemv`: workgroups of a single subgroup, which suits software adapters. */
@@ -25,6 +26,10 @@ export interface MatmulChoice {
 export function runPiece(p: Piece, choice: MatmulChoice): void {
   if (choice.variant === 'matrix') {
     matrix(p, choice.tile ?? 64, choice.splits ?? 1);
+    return;
+  }
+  if (choice.variant === 'short' && shortAligned(p)) {
+    short(p);
     return;
   }
   const strides = { a: p.transposeA ? p.a.ld : 1, b: p.transposeB ? 1 : p.b.ld };
