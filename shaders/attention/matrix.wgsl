@@ -3,7 +3,7 @@
 // A workgroup is four subgroups. It owns OWN rows (queries, or keys in the backward pass of keys) and meets SEEN rows of the
 // other side at a time. Scores pass through workgroup memory, as elements of fragments cannot be told apart: subgroup
 // (i, j) of 2 x 2 computes its OWN / 2 x SEEN / 2 of them, and of results its OWN / 2 rows and DC / 2 columns.
-// Operands come from attention/pack.wgsl, straight from memory: a fragment is loaded in whole runs of it. Fragments that are
+// Operands come from attention/pack.wgsl in rows of DP numbers, straight from memory: a fragment is loaded in whole runs of it. Fragments that are
 // products over tokens begin at a multiple of 8 tokens, so blocks of seen rows do, and masks hide what lies before.
 // TEAM neighbouring invocations share the scores of an own row.
 #define SHAPE_M 8 | 16 // rows of a fragment of a result
