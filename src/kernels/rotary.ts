@@ -53,10 +53,12 @@ export function sectionedRotaryAngles(
   });
   const frequencies = rotaryFrequencies(2 * half, theta);
   const axes = sections.flatMap((count, axis) => new Array<number>(count).fill(axis));
-  return Float32Array.from(
-    { length: tokens * half },
-    (_, i) => positions[axes[i % half] * tokens + Math.floor(i / half)] * frequencies[i % half],
-  );
+  const angles = new Float32Array(tokens * half);
+  // Millions for a long batch, each time.
+  for (let token = 0, i = 0; token < tokens; token++) {
+    for (let j = 0; j < half; j++, i++) angles[i] = positions[axes[j] * tokens + token] * frequencies[j];
+  }
+  return angles;
 }
 
 /** Angles of the vision tower [N, dim/2]: the first half of the frequencies turns with the row, the second with the column. */
@@ -85,10 +87,12 @@ export function rotaryTable(gpu: Gpu, angles: Float32Array, dim: number): Rotary
     return `rotary: ${angles.length} angles are not rows of ${half}`;
   });
   const shape = [angles.length / half, half];
-  return {
-    cos: fromHost(gpu, angles.map(Math.cos), shape, 'f32'),
-    sin: fromHost(gpu, angles.map(Math.sin), shape, 'f32'),
-  };
+  const [cos, sin] = [new Float32Array(angles.length), new Float32Array(angles.length)];
+  for (let i = 0; i < angles.length; i++) {
+    cos[i] = Math.cos(angles[i]);
+    sin[i] = Math.sin(angles[i]);
+  }
+  return { cos: fromHost(gpu, cos, shape, 'f32'), sin: fromHost(gpu, sin, shape, 'f32') };
 }
 
 /** Rotates x [T, H, D]; `direction` -1 rotates back, which is the gradient. */

@@ -157,17 +157,27 @@ export interface PlacedSegment extends FormatSegment {
 export function placeSegments({ segments }: Pick<Format, 'segments'>, elements: number): PlacedSegment[] {
   let end = 0;
   return segments.map((segment) => {
-    const offset = Math.ceil(end / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
-    const shares = Number.isFinite(segment.elements) ? Math.ceil(elements / segment.elements) : 1;
-    end = offset + shares * segment.bytes;
+    const offset = nextPlace(end);
+    end = offset + segmentBytes(segment, elements);
     return { ...segment, offset, size: end - offset };
   });
 }
 
+function nextPlace(end: number): number {
+  return Math.ceil(end / SEGMENT_ALIGNMENT) * SEGMENT_ALIGNMENT;
+}
+
+function segmentBytes(segment: FormatSegment, elements: number): number {
+  const shares = Number.isFinite(segment.elements) ? Math.ceil(elements / segment.elements) : 1;
+  return shares * segment.bytes;
+}
+
 /** Bytes of so many elements. */
 export function bytesOf(dtype: DType, elements: number): number {
-  const last = placeSegments(formatOf(dtype), elements).at(-1) as PlacedSegment;
-  return last.offset + last.size;
+  let end = 0;
+  // Asked several times a launch: nothing is made for it.
+  for (const segment of formatOf(dtype).segments) end = nextPlace(end) + segmentBytes(segment, elements);
+  return end;
 }
 
 /** Converts numbers to the host representation of a dtype. */

@@ -1,10 +1,11 @@
 /**
  * The largest step of a run, taken on a device that only counts: the policy with what trains, the optimizer's state, a
- * rollout, and two micro-batches, forward and backward. Nothing here says what a layer keeps; the layers run.
+ * rollout, and a micro-batch, forward and backward. Nothing here says what a layer keeps; the layers run.
  */
 import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../../autograd/index.js';
 import { type DeviceTraits, type MemoryReport, Rehearsal } from '../../gpu/index.js';
 import { patchValues } from '../../models/core/grid.js';
+import { isVision } from '../../models/core/names.js';
 import {
   type EncodedImages,
   type Grid,
@@ -14,8 +15,8 @@ import {
   type PassOptions,
   weightsOnPaper,
 } from '../../models/index.js';
-import { AdamW } from '../../optim/index.js';
-import { fromHost, scope, type Tensor } from '../../tensor/index.js';
+import { AdamW, type ParameterGroup } from '../../optim/index.js';
+import { empty, fromHost, scope, type Tensor } from '../../tensor/index.js';
 import type { TrainingConfig } from '../config/index.js';
 import { optimizerSettings, parameterGroups } from '../parts.js';
 import { featureCacheOptions, policyOnPaper, weightDtype } from '../policy.js';
@@ -55,16 +56,27 @@ export function rehearseStep(
     noGrad(() => scope(() => forward(model, workload, {}).dispose()));
     gpu.release(kv);
   }
+  if (config.gradient_accumulation_steps > 1) giveGradients(groups, model, workload);
   const options = { recompute: config.gradient_checkpointing, dropout: { seed: config.seed, step: 1 } };
-  // From the second on all gradients are there while activations are.
-  for (let i = 0; i < Math.min(2, config.gradient_accumulation_steps); i++) {
-    scope(() => learn(model, workload, options));
-  }
+  scope(() => learn(model, workload, options));
   const trained = groups.flatMap(({ parameters }) =>
     parameters.map(([name, { size }]) => [name, size] as const),
   );
   const [name, elements] = trained.reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const);
   return { memory: gpu.memory(), copies, largest: { name, elements } };
+}
+
+/** In the second micro-batch of a step, those of the first are there while activations are. */
+function giveGradients(
+  groups: readonly ParameterGroup[],
+  { gpu, config: { names } }: Model,
+  { patches }: Workload,
+): void {
+  for (const [name, weight] of groups.flatMap(({ parameters }) => parameters)) {
+    if (patches === 0 && isVision(names, name)) continue;
+    weight.grad = empty(gpu, weight.shape, { purpose: 'gradients' }).keep();
+    weight.onGradient?.();
+  }
 }
 
 /** A micro-batch under way. */
