@@ -19,6 +19,11 @@ function sinkOf(leaf: Tensor): Map<Tensor, Tensor | null> | undefined {
   return sinks.findLast((sink) => sink.has(leaf));
 }
 
+/** Whether gradients of leaves may go elsewhere than to them. */
+export function collects(): boolean {
+  return sinks.length > 0;
+}
+
 /** Adds the gradient of `output` to `.grad` of every leaf that requires it. */
 export function backward(output: Tensor, options: BackwardOptions = {}): void {
   output.assertUsable();

@@ -206,6 +206,12 @@ export function withGrad<T>(body: () => T): T {
   }
 }
 
+/** Tells {@link withoutRecording} of ops that were not run again. */
+export function sawTrainable(trainable: boolean, leaves: readonly Tensor[]): void {
+  sawTracked ||= trainable;
+  for (const leaf of leaves) sawLeaves?.add(leaf);
+}
+
 /** What {@link withoutRecording} saw. */
 export interface Unrecorded<T> {
   readonly result: T;

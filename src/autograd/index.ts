@@ -1,6 +1,6 @@
 /** Automatic differentiation: ops that record, backward passes, checkpointing, gradient checks. */
 export { type BackwardOptions, backward, gradients } from './backward.js';
-export { checkpoint } from './checkpoint.js';
+export { type Alike, checkpoint, checkpointAlike } from './checkpoint.js';
 export { type GradcheckOptions, type GradcheckResult, gradcheck } from './gradcheck.js';
 export {
   ACCUMULATED,
@@ -15,5 +15,6 @@ export {
 } from './graph.js';
 export type { Operand } from './methods.js';
 export * from './ops/index.js';
+export { type Outcome, Repeats } from './repeat.js';
 
 import './methods.js';

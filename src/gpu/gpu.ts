@@ -17,6 +17,7 @@ import { type BufferRange, type Pipeline, PipelineCache } from './pipelines.js';
 import { BufferPool, type MemoryReport, type PoolBuffer, type Purpose } from './pool.js';
 import { type ProfileEvent, Profiler } from './profile.js';
 import { Recording } from './recording.js';
+import { Capture, type Template, type TemplateHost } from './template.js';
 import type { Defines } from './wgsl/defines.js';
 import type { ShaderSource } from './wgsl/source.js';
 
@@ -62,6 +63,9 @@ export interface LaunchOptions {
   readonly flops?: number;
 }
 
+type Dispatch = Extract<Command, { kind: 'dispatch' }>;
+type Launch = Pick<Dispatch, 'pipeline' | 'params' | 'groups' | 'flops'>;
+
 const NONE = {};
 /** Buffers for read-back up to this many bytes are used again. */
 const KEPT_STAGING = 1 << 24;
@@ -88,7 +92,16 @@ export class Gpu {
   readonly #onWait: () => void;
   readonly #staging = new Map<number, GPUBuffer[]>();
   #recording: Recording | null = null;
+  #capture: Capture | null = null;
   #destroyed = false;
+  readonly #templateHost: TemplateHost = {
+    allocate: (bytes, purpose) => this.allocate(bytes, purpose),
+    release: (buffer) => this.release(buffer),
+    relabel: (buffer, purpose) => this.relabel(buffer, purpose),
+    copy: (from, to, size) => this.copy(from, to, size),
+    clear: (range) => this.clear(range),
+    dispatch: (launch, ranges) => this.#dispatch(launch, ranges),
+  };
 
   protected constructor(candidate: Candidate, tier: Tier, device: GPUDevice, options: OpenOptions) {
     this.info = { ...candidate.info, software: options.software ?? candidate.info.software };
@@ -142,6 +155,7 @@ export class Gpu {
     const size = Math.max(4, Math.ceil(bytes / 4) * 4);
     const buffer = this.#recording?.reuse(size, purpose) ?? this.#pool.acquire(size, purpose);
     this.#recording?.allocated(buffer);
+    this.#capture?.allocated(buffer, bytes, purpose);
     return buffer;
   }
 
@@ -150,11 +164,13 @@ export class Gpu {
     if (this.#destroyed) return;
     this.#pool.release(buffer);
     this.#recording?.freed(buffer);
+    this.#capture?.released(buffer);
   }
 
   /** Moves a buffer's accounting to another purpose (an activation that became a gradient). */
   relabel(buffer: PoolBuffer, purpose: Purpose): void {
     this.#pool.relabel(buffer, purpose);
+    this.#capture?.relabelled(buffer, purpose);
   }
 
   /** Bytes by purpose, now and at the peak. */
@@ -194,16 +210,10 @@ export class Gpu {
     check(Math.max(...groups) <= most && Math.min(...groups) > 0, 'limit', () => {
       return `${path}: a grid of ${groups.join(' x ')} workgroups is empty or over ${most} per dimension`;
     });
-    this.#push({
-      kind: 'dispatch',
-      pipeline,
-      group: this.#pipelines.bindGroup(pipeline, ranges),
-      params: packParams(pipeline, params),
-      groups,
-      flops: options.flops ?? 0,
-      buffers: ranges.map((r) => r.buffer),
-      written: ranges.filter((_, i) => pipeline.bindings[i].access === 'read_write').map((r) => r.buffer),
-    });
+    this.#dispatch(
+      { pipeline, params: packParams(pipeline, params), groups, flops: options.flops ?? 0 },
+      ranges,
+    );
   }
 
   /** Compiles a kernel without running it, as `launch` would. */
@@ -215,6 +225,7 @@ export class Gpu {
   /** Records a copy between buffers; offsets and size are multiples of 4. */
   copy(from: BufferRange, to: BufferRange, size = from.size): void {
     this.#assertAlive();
+    this.#capture?.copied(from, to, size);
     this.#push({
       kind: 'copy',
       from: from.buffer.gpu,
@@ -230,6 +241,7 @@ export class Gpu {
   /** Records filling a range with zero bytes. */
   clear(range: BufferRange): void {
     this.#assertAlive();
+    this.#capture?.cleared(range);
     this.#push({
       kind: 'clear',
       buffer: range.buffer.gpu,
@@ -249,6 +261,7 @@ export class Gpu {
     if (range.buffer.lastBatch === this.#commands.batch) this.flush();
     range.buffer.version++;
     this.#recording?.written(range.buffer);
+    this.#capture?.spoil();
     const whole = data.byteLength & ~3;
     const { buffer, byteOffset } = data;
     this.device.queue.writeBuffer(range.buffer.gpu, range.offset, buffer as ArrayBuffer, byteOffset, whole);
@@ -322,6 +335,38 @@ export class Gpu {
     }
   }
 
+  /**
+   * Runs `body` and keeps what it does, to be done again by {@link repeat} with other buffers in the place of `operands`.
+   *
+   * @param results the memory that is left of what `body` allocated.
+   */
+  capture<T>(
+    operands: readonly PoolBuffer[],
+    body: () => T,
+    results: (result: T) => readonly (PoolBuffer | null)[],
+  ): { result: T; template: Template | null } {
+    // One within another sees what the outer one does not.
+    if (this.#capture) return { result: body(), template: null };
+    const capture = new Capture(operands);
+    this.#capture = capture;
+    try {
+      const result = body();
+      return { result, template: capture.finish(results(result)) };
+    } finally {
+      this.#capture = null;
+    }
+  }
+
+  /** Does what a template keeps; `result` allocates its results. */
+  repeat(
+    template: Template,
+    operands: readonly PoolBuffer[],
+    result: (i: number, bytes: number, purpose: Purpose) => PoolBuffer,
+  ): void {
+    this.#assertAlive();
+    template.run(this.#templateHost, operands, result);
+  }
+
   // --- profiling and lifetime -------------------------------------------------------------------------------------
 
   /** Starts timing every kernel (needs timestamp-query). */
@@ -358,6 +403,28 @@ export class Gpu {
       () => this.device.createBuffer({ size, usage }),
       () => this.#pool.outOfMemory(size, 'scratch'),
     );
+  }
+
+  #dispatch(launch: Launch, ranges: readonly BufferRange[]): void {
+    const { pipeline } = launch;
+    const buffers: PoolBuffer[] = [];
+    const written: PoolBuffer[] = [];
+    for (let i = 0; i < ranges.length; i++) {
+      buffers.push(ranges[i].buffer);
+      if (pipeline.bindings[i].access === 'read_write') written.push(ranges[i].buffer);
+    }
+    const command: Dispatch = {
+      kind: 'dispatch',
+      pipeline,
+      group: this.#pipelines.bindGroup(pipeline, ranges),
+      params: launch.params,
+      groups: launch.groups,
+      flops: launch.flops,
+      buffers,
+      written,
+    };
+    this.#capture?.dispatched(command, ranges);
+    this.#push(command);
   }
 
   #push(command: Command): void {

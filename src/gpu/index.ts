@@ -14,5 +14,6 @@ export { type MemoryReport, type PoolBuffer, PURPOSES, type Purpose } from './po
 export { chromeTrace, type ProfileEvent, summarise } from './profile.js';
 export type { Recording } from './recording.js';
 export { ANY_GPU, type DeviceTraits, Rehearsal } from './rehearsal.js';
+export type { Template } from './template.js';
 export type { Defines } from './wgsl/defines.js';
 export type { ShaderSource } from './wgsl/source.js';

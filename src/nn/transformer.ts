@@ -1,5 +1,5 @@
 /** A pre-norm transformer layer and stacks of them. */
-import { add, checkpoint } from '../autograd/index.js';
+import { add, checkpointAlike, Repeats } from '../autograd/index.js';
 import { scope, type Tensor } from '../tensor/index.js';
 import type { LayerContext } from './attention.js';
 import type { Block } from './mlp.js';
@@ -58,6 +58,18 @@ export interface RunOptions {
   readonly tap?: (h: Tensor, layer: number) => Tensor;
 }
 
+/** By what the layers of a pass share: of other passes nothing is known. */
+const repeatsOfContexts = new WeakMap<LayerContext, Repeats>();
+
+function repeatsOf(context: LayerContext): Repeats {
+  let found = repeatsOfContexts.get(context);
+  if (!found) {
+    found = new Repeats();
+    repeatsOfContexts.set(context, found);
+  }
+  return found;
+}
+
 /** Runs layers one after another. */
 export function runLayers(
   x: Tensor,
@@ -65,10 +77,11 @@ export function runLayers(
   context: LayerContext,
   { recompute = false, tap = (h) => h }: RunOptions = {},
 ): Tensor {
+  const repeats = repeatsOf(context);
   let h = x;
   layers.forEach((layer, i) => {
     const block = (input: Tensor) => scope(() => layer.forward(input, context));
-    const given = recompute ? checkpoint(block, h) : block(h);
+    const given = recompute ? checkpointAlike({ repeats, parts: layer.parts }, block, h) : block(h);
     const next = tap(given, i);
     // A layer's input and output are ours, except the first input; what the backward needs of them the tape holds itself.
     if (h !== x) h.dispose();
