@@ -144,8 +144,14 @@ export class BufferPool {
     this.#live[buffer.purpose] -= buffer.capacity;
     this.#liveTotal -= buffer.capacity;
     const shelf = this.#shelves.get(buffer.capacity);
-    if (shelf) shelf.push(buffer);
-    else this.#shelves.set(buffer.capacity, [buffer]);
+    if (!shelf) {
+      this.#shelves.set(buffer.capacity, [buffer]);
+      return;
+    }
+    // The oldest one is taken first, in whatever order they came back: equal passes find equal buffers, and so bind groups.
+    let at = shelf.length;
+    while (at > 0 && shelf[at - 1].id < buffer.id) at--;
+    shelf.splice(at, 0, buffer);
   }
 
   /** Marks all unused buffers for destruction after the next submit. */

@@ -31,10 +31,9 @@ export function rotaryFrequencies(dim: number, theta: number): Float32Array {
 export function rotaryAngles(positions: ArrayLike<number>, dim: number, theta: number): Float32Array {
   const frequencies = rotaryFrequencies(dim, theta);
   const half = frequencies.length;
-  return Float32Array.from(
-    { length: positions.length * half },
-    (_, i) => positions[Math.floor(i / half)] * frequencies[i % half],
-  );
+  const angles = new Float32Array(positions.length * half);
+  for (let i = 0; i < angles.length; i++) angles[i] = positions[Math.floor(i / half)] * frequencies[i % half];
+  return angles;
 }
 
 /**
@@ -80,19 +79,35 @@ export function visionRotaryAngles(
   });
 }
 
-/** Uploads the cosines and sines of angles [T, dim/2]. */
-export function rotaryTable(gpu: Gpu, angles: Float32Array, dim: number): RotaryTable {
+/**
+ * Uploads the cosines and sines of angles [T, dim/2].
+ *
+ * @param rows for each token, which row of the angles is its own; by default there is one for each.
+ */
+export function rotaryTable(gpu: Gpu, angles: Float32Array, dim: number, rows?: Int32Array): RotaryTable {
   const half = dim / 2;
   check(angles.length > 0 && angles.length % half === 0, 'shape', () => {
     return `rotary: ${angles.length} angles are not rows of ${half}`;
   });
-  const shape = [angles.length / half, half];
+  const shape = [rows?.length ?? angles.length / half, half];
   const [cos, sin] = [new Float32Array(angles.length), new Float32Array(angles.length)];
   for (let i = 0; i < angles.length; i++) {
     cos[i] = Math.cos(angles[i]);
     sin[i] = Math.sin(angles[i]);
   }
-  return { cos: fromHost(gpu, cos, shape, 'f32'), sin: fromHost(gpu, sin, shape, 'f32') };
+  const spread = (values: Float32Array) => (rows ? gathered(values, half, rows) : values);
+  return {
+    cos: fromHost(gpu, spread(cos), shape, 'f32'),
+    sin: fromHost(gpu, spread(sin), shape, 'f32'),
+  };
+}
+
+function gathered(values: Float32Array, width: number, rows: Int32Array): Float32Array {
+  const out = new Float32Array(rows.length * width);
+  for (let i = 0; i < rows.length; i++) {
+    out.set(values.subarray(rows[i] * width, (rows[i] + 1) * width), i * width);
+  }
+  return out;
 }
 
 /** Rotates x [T, H, D]; `direction` -1 rotates back, which is the gradient. */

@@ -8,7 +8,7 @@ import { fromHost, type Tensor } from '../../tensor/index.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
 import type { PackedBatch } from './packing.js';
-import type { Axes } from './positions.js';
+import { type Axes, distinctPositions } from './positions.js';
 
 /** Token ids with -1 at the rows that features will fill; such rows embed to zeros and send no gradient back. */
 export function uploadIds(gpu: Gpu, batch: Pick<PackedBatch, 'ids' | 'featureRows'>): Tensor {
@@ -19,8 +19,9 @@ export function uploadIds(gpu: Gpu, batch: Pick<PackedBatch, 'ids' | 'featureRow
 
 /** The decoder's rotary tables for some positions, by kind of layer. */
 export function uploadRotary(gpu: Gpu, config: ModelConfig, positions: Axes): readonly RotaryTable[] {
-  return config.rotaryAngles(positions).map((angles) => {
-    const table = rotaryTable(gpu, angles, config.text.headDim);
+  const { distinct, rows } = distinctPositions(positions);
+  return config.rotaryAngles(distinct).map((angles) => {
+    const table = rotaryTable(gpu, angles, config.text.headDim, rows);
     table.cos.keep();
     table.sin.keep();
     return table;

@@ -32,3 +32,31 @@ export function refuseLeft(left: readonly Grid[]): void {
   if (left.length === 0) return;
   throw modelError('the sequence', `has no placeholder tokens for ${left.length} of its images or videos`);
 }
+
+/** Positions below this fit into a number together. */
+const MOST = 2 ** 17;
+
+/**
+ * Each place once, and for every token which one is its own: completions of a prompt stand at the same places.
+ *
+ * @internal
+ */
+export function distinctPositions([time, height, width]: Axes): { distinct: Axes; rows: Int32Array } {
+  const first: number[] = [];
+  const found = new Map<number, number>();
+  const rows = time.map((t, i) => {
+    const [h, w] = [height[i], width[i]];
+    // Beyond, every token counts as a place of its own.
+    const known = Math.max(t, h, w) < MOST && Math.min(t, h, w) >= 0;
+    const key = known ? t + MOST * (h + MOST * w) : -1 - i;
+    let row = found.get(key);
+    if (row === undefined) {
+      row = first.length;
+      found.set(key, row);
+      first.push(i);
+    }
+    return row;
+  });
+  const pick = (axis: Int32Array) => Int32Array.from(first, (i) => axis[i]);
+  return { distinct: [pick(time), pick(height), pick(width)], rows };
+}
