@@ -60,7 +60,7 @@ export class Repeats {
       facts.push(dtype, offset, shape.length, ...shape, requiresGrad, tracked, grad !== null);
       if (!grad) continue;
       operands.push(grad);
-      facts.push(grad.offset);
+      facts.push(grad.dtype, grad.offset);
     }
     const buffers = operands.map(({ storage }) => storage.buffer);
     facts.push(...sharing(buffers));
