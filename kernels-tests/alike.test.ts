@@ -5,7 +5,7 @@ import type { Gpu } from '../src/gpu/index.js';
 import { PolicyPass } from '../src/grpo/index.js';
 import { createAdapter, Model, parseConfig, weightsOnPaper } from '../src/models/index.js';
 import { architecture } from '../src/models/init/init.js';
-import { scope } from '../src/tensor/index.js';
+import { scope, type Tensor } from '../src/tensor/index.js';
 import { testGpu } from './support/gpu.js';
 
 const LAYERS = 7;
@@ -17,6 +17,8 @@ interface Setting {
   readonly arch?: string;
   readonly lora?: boolean;
   readonly dropout?: number;
+  /** Gradients are taken away as soon as they are complete, as optimizers do that update in the backward pass. */
+  readonly taken?: boolean;
   /** Changes the model before it runs. */
   readonly change?: (model: Model) => void;
 }
@@ -42,6 +44,13 @@ function makeModel(gpu: Gpu, { arch = 'tiny-qwen2', lora = false, dropout = 0, c
 /** Two micro-batches: the second one adds to gradients that are there. */
 async function learn(gpu: Gpu, setting: Setting) {
   const model = makeModel(gpu, setting);
+  const taken: [string, Tensor][] = [];
+  for (const [name, weight] of setting.taken ? model.namedParameters() : []) {
+    weight.onGradient = () => {
+      taken.push([name, weight.grad as Tensor]);
+      weight.grad = null;
+    };
+  }
   // What lies unused is handed out although it is a little larger.
   gpu.trim();
   gpu.resetPeakMemory();
@@ -65,6 +74,10 @@ async function learn(gpu: Gpu, setting: Setting) {
   const gradients = new Map<string, number[]>();
   for (const [name, { grad }] of model.namedParameters())
     if (grad) gradients.set(name, [...(await grad.data())]);
+  for (const [i, [name, grad]] of taken.entries()) {
+    gradients.set(`${i}: ${name}`, [...(await grad.data())]);
+    grad.dispose();
+  }
   const launches = launch.mock.calls.length;
   launch.mockRestore();
   model.dispose();
@@ -81,6 +94,7 @@ async function learn(gpu: Gpu, setting: Setting) {
 const CASES: [string, Setting, boolean][] = [
   ['all weights', {}, true],
   ['an adapter', { lora: true }, true],
+  ['all weights, whose gradients are taken at once', { taken: true }, true],
   ['sections of positions', { arch: 'tiny-qwen2-vl', lora: true }, true],
   ['an adapter with masks that each layer draws for itself', { lora: true, dropout: 0.2 }, false],
   [

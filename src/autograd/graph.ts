@@ -132,7 +132,8 @@ function doneWith(leaf: Tensor): void {
   const { storage } = leaf;
   storage.used.add(leaf);
   if (--storage.uses > 0) return;
-  const leaves = [...storage.used];
+  // In the order of their places, however they came to be used last.
+  const leaves = [...storage.used].sort((a, b) => a.offset - b.offset);
   storage.used.clear();
   for (const used of leaves) if (used.grad) used.onGradient?.();
 }

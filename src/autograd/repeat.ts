@@ -36,7 +36,7 @@ interface Kind {
 const MOST_FAILURES = 3;
 
 /** Names of fields that say which layer it is; where a launch depends on them, templates differ. */
-const PLACES: ReadonlySet<string> = new Set(['path', 'layer', 'stream']);
+const PLACES: ReadonlySet<string> = new Set(['path', 'stack', 'layer', 'stream']);
 
 /** What was learned from runs of one pass, whose layers share all tensors that are not their own. */
 export class Repeats {
@@ -125,9 +125,9 @@ function look(value: unknown, tensors: Tensor[], facts: unknown[]): void {
   } else {
     facts.push(value.constructor);
     for (const [name, part] of Object.entries(value)) {
-      if (PLACES.has(name)) continue;
       facts.push(name);
-      look(part, tensors, facts);
+      if (PLACES.has(name)) facts.push(typeof part);
+      else look(part, tensors, facts);
     }
   }
 }
