@@ -12,23 +12,25 @@ export interface Alike {
   readonly parts: object;
 }
 
-type Block = (...inputs: Tensor[]) => Tensor;
-
 /**
  * Runs `block` without recording and, during backward, runs it again with recording. `block` must compute the same
  * thing both times: random numbers in it must be addressed by seed and position (they are in this engine), and every
  * tensor with a gradient that it uses must be one of `inputs` or a leaf.
  */
-export function checkpoint(block: Block, ...inputs: Tensor[]): Tensor {
+export function checkpoint(block: (...inputs: Tensor[]) => Tensor, ...inputs: Tensor[]): Tensor {
   return run(block, inputs, null);
 }
 
 /** The same for a block that is one of several alike. */
-export function checkpointAlike(alike: Alike, block: Block, ...inputs: Tensor[]): Tensor {
+export function checkpointAlike(
+  alike: Alike,
+  block: (...inputs: Tensor[]) => Tensor,
+  ...inputs: Tensor[]
+): Tensor {
   return run(block, inputs, alike);
 }
 
-function run(block: Block, inputs: readonly Tensor[], alike: Alike | null): Tensor {
+function run(block: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[], alike: Alike | null): Tensor {
   const through = (what: string, tensors: readonly Tensor[], body: () => Outcome) =>
     alike ? alike.repeats.run(what, alike.parts, tensors, body) : body();
   const { tensors, trainable, leaves } = through('forward', inputs, () => {

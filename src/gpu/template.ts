@@ -153,7 +153,7 @@ export class Template {
   }
 
   /**
-   * Does the work over other operands.
+   * @internal Does the work over other operands, for `Gpu.repeat`.
    *
    * @param result allocates the memory of the i-th result.
    */
