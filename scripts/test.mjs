@@ -10,6 +10,8 @@ import { createInterface } from 'node:readline';
 import { ensureBuilt, ensureInstalled, root } from './lib/checkout.mjs';
 import { addUp, closingLines, readRun } from './lib/tally.mjs';
 
+/** Tests that mostly wait for processes of their own. */
+const PROCESSES = ['kernels-tests/examples', 'kernels-tests/eval', 'kernels-tests/cluster'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 ensureInstalled();
@@ -27,23 +29,29 @@ function runSome() {
 }
 
 /**
- * Everything: what needs an adapter, which does not keep two cores busy, and beside it what needs none, which keeps one. The
- * output of the second is shown after that of the first.
+ * Everything, in two rows of runs side by side, as none keeps two cores busy. The first row has the tests of kernels, models
+ * and trainers; the second what needs no adapter, what starts processes of its own, and the kernels again on vectors of
+ * another width. The output of the second row is shown after that of the first.
  */
 async function runAll() {
   const without = (...folders) => folders.flatMap((folder) => ['--exclude', `${folder}/**`]);
-  const kernels = runVitest(without('src', 'scripts', 'bench'), { needsDriver: true });
-  const runs = await Promise.all([kernels, runVitest(without('kernels-tests'), { after: kernels })]);
-  if (runs[0].finished && (await isWide())) {
-    console.log('The kernel tests again, with vectors of 256 bits:');
-    const env = { LP_NATIVE_VECTOR_WIDTH: '256' };
-    runs.push(await runVitest(kernelTests(), { needsDriver: true, env }));
-  }
+  const second = async () => {
+    const runs = [await runVitest(without('kernels-tests'), { held: true })];
+    if (runs[0].finished) runs.push(await runVitest(PROCESSES, { held: true, needsDriver: true }));
+    if (runs.at(-1).finished && (await isWide())) {
+      const env = { LP_NATIVE_VECTOR_WIDTH: '256' };
+      runs.push(await runVitest(kernelTests(), { held: true, needsDriver: true, env }));
+    }
+    return runs;
+  };
+  const first = runVitest(without('src', 'scripts', 'bench', ...PROCESSES), { needsDriver: true });
+  const runs = (await Promise.all([first, second()])).flat();
+  for (const { output } of runs) process.stdout.write(output);
   return runs;
 }
 
-/** One run; `after` is another, before whose end nothing is printed. */
-async function runVitest(vitestArgs, { needsDriver = false, env = {}, after }) {
+/** One run; if `held`, what it prints is given and not shown. */
+async function runVitest(vitestArgs, { needsDriver = false, env = {}, held = false }) {
   const run = path.join(root, 'dist', 'platform', 'launcher', 'run.js');
   const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
   const folder = mkdtempSync(path.join(os.tmpdir(), 'osler-tests-'));
@@ -51,15 +59,15 @@ async function runVitest(vitestArgs, { needsDriver = false, env = {}, after }) {
   const command = [...(needsDriver ? [run] : []), vitest, 'run', ...vitestArgs];
   const child = spawn(process.execPath, command, {
     cwd: root,
-    stdio: ['inherit', after ? 'pipe' : 'inherit', 'pipe'],
+    stdio: ['inherit', held ? 'pipe' : 'inherit', 'pipe'],
     env: { ...process.env, ...env, OSLER_TEST_TALLY: file },
   });
   // Tests run in a worker, where Dawn's noise cannot be kept back at its source.
   createInterface({ input: child.stderr }).on('line', (line) => {
     if (!DAWN_NOISE.test(line)) process.stderr.write(`${line}\n`);
   });
-  const held = [];
-  child.stdout?.on('data', (chunk) => held.push(chunk));
+  const output = [];
+  child.stdout?.on('data', (chunk) => output.push(chunk));
   // Whatever ends the tests, the closing line says what they came to.
   const forward = (signal) => {
     // A terminal sends Ctrl-C to the child by itself.
@@ -73,9 +81,7 @@ async function runVitest(vitestArgs, { needsDriver = false, env = {}, after }) {
   for (const signal of SIGNALS) process.off(signal, forward);
   const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
   rmSync(folder, { recursive: true });
-  await after;
-  process.stdout.write(Buffer.concat(held));
-  return readRun(text, ending);
+  return { ...readRun(text, ending), output: Buffer.concat(output) };
 }
 
 /**

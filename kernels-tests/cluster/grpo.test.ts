@@ -8,7 +8,7 @@ import { afterEach, expect, it } from 'vitest';
 import { hasNatsServer } from '../../src/platform/launcher/nats.js';
 import { testGpu } from '../support/gpu.js';
 import { computedMetrics, removeFolders } from '../train/support.js';
-import { contents, logOf, runGrpo, workspace } from './support.js';
+import { contents, logOf, runGrpo, workspace } from '../grpo/support.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 afterEach(removeFolders);
