@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
 import { hasNatsServer } from '../../src/platform/launcher/nats.js';
+import { contents, logOf, runGrpo, workspace } from '../grpo/support.js';
 import { testGpu } from '../support/gpu.js';
 import { computedMetrics, removeFolders } from '../train/support.js';
-import { contents, logOf, runGrpo, workspace } from '../grpo/support.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 afterEach(removeFolders);
