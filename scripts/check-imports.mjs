@@ -16,7 +16,7 @@ const readers = ['platform', 'formats', 'text', 'vision'];
 const ops = ['gpu', 'tensor', 'kernels', 'autograd'];
 const models = [...ops, ...readers, 'nn', 'models', 'models/core', 'optim'];
 const training = [...models, 'generate', 'train'];
-const tasks = ['rollout', 'exchange', 'sft', 'grpo', 'synth', 'eval'];
+const tasks = ['rollout', 'endpoint', 'exchange', 'sft', 'grpo', 'synth', 'eval'];
 const all = [...training, 'data', ...tasks, 'phantom', 'report', 'demo'];
 
 /** Each folder of src/ (and folders in it that have rules of their own), and the folders that it may import from. */
@@ -45,14 +45,15 @@ const rooms = {
   },
   generate: { may: models },
   train: { may: [...models, 'generate'] },
+  endpoint: { may: ['platform'] },
   exchange: { may: [] },
   // What needs Node's sockets; the rest of the house knows the port alone.
   'exchange/nats': { may: ['exchange'], node: true },
-  rollout: { may: [...training, 'data'] },
+  rollout: { may: [...training, 'data', 'endpoint'] },
   sft: { may: [...training, 'data'] },
   grpo: { may: [...training, 'data', 'rollout', 'exchange', 'eval'] },
   eval: { may: [...training, 'data'] },
-  synth: { may: [...training, 'data', 'eval'] },
+  synth: { may: [...training, 'data', 'endpoint', 'eval'] },
   report: { may: [...training, 'data', ...tasks] },
   demo: { may: all },
   // Processes that can be ended, each a file; nobody imports them, `platform/node/helper.ts` starts them.

@@ -1,7 +1,7 @@
 /** `osler synth`: reasoning for questions by rejection sampling. */
 
 import type { Argv, CommandModule } from 'yargs';
-import { loadDataset, promptTemplate, type Question, questionsOf, select } from '../data/index.js';
+import { loadDataset, type Question, questionsOf, select } from '../data/index.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { isProtected } from '../platform/protected.js';
@@ -15,6 +15,7 @@ import {
   type SynthSummary,
   synthesize,
 } from '../synth/index.js';
+import { DEFAULT_TEMPLATE } from '../synth/settings.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { type GenerationArgs, generationOptions, openSession } from './generation.js';
 import { COUNT, COUNT_OR_NONE, NOT_NEGATIVE, numbers, SEED, SHARE } from './numbers.js';
@@ -133,7 +134,7 @@ function candidates<T>(yargs: Argv<T>) {
     .option('seed', { type: 'number', default: 0, describe: 'Equal seeds give equal candidates' })
     .option('template', {
       type: 'string',
-      default: promptTemplate('think', 'train'),
+      default: DEFAULT_TEMPLATE,
       describe: 'What is asked, with {Question} in it',
     })
     .option('system', { type: 'string', describe: "System message; the chat template's own by default" })

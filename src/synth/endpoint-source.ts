@@ -1,13 +1,14 @@
 /** Candidates from an OpenAI-compatible endpoint, several requests at a time. */
 import { type Question, questionPrompt, withPictures } from '../data/index.js';
+import { ChatClient } from '../endpoint/chat.js';
+import { type ClientOptions, EndpointError } from '../endpoint/client.js';
 import { toBase64 } from '../formats/base64.js';
 import { bytesPicture, encodedPicture, imageFormat, type Picture } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
-import { ChatClient, type ChatClientOptions, EndpointError } from './chat-client.js';
-import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';
+import { type PromptSettings, promptWords, recorded, type SamplingSettings } from './settings.js';
 
 /** Settings of {@link EndpointSource}. */
-export interface EndpointOptions extends ChatClientOptions, PromptSettings, SamplingSettings {
+export interface EndpointOptions extends ClientOptions, PromptSettings, SamplingSettings {
   readonly model: string;
   /** Requests that are under way at a time. */
   readonly concurrency: number;
@@ -96,7 +97,7 @@ export class EndpointSource implements CandidateSource {
   }
 
   async #messages(question: Question, signal: AbortSignal): Promise<object[]> {
-    const { messages } = questionPrompt(question, this.#options.template, this.#options.system);
+    const { messages } = questionPrompt(question, promptWords(this.#options), this.#options.system);
     return Promise.all(
       withPictures(question, messages).map(async ({ role, content }) => {
         if (typeof content === 'string') return { role, content };

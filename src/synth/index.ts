@@ -1,6 +1,6 @@
 /** Reasoning data by logic-constrained rejection sampling: candidates from a model, accepted only where they hold. */
+export { EndpointError } from '../endpoint/client.js';
 export type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
-export { EndpointError } from './chat-client.js';
 export {
   brokenConstraint,
   CONSTRAINTS,

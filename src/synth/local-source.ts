@@ -4,7 +4,7 @@ import type { GenerationRequest, Generator } from '../generate/index.js';
 import { ahead, type PromptEncoder } from '../models/processor/index.js';
 import { ImageError } from '../vision/index.js';
 import type { Candidate, CandidateSource, CandidateTask, FailedCandidate } from './candidate.js';
-import { type PromptSettings, recorded, type SamplingSettings } from './settings.js';
+import { type PromptSettings, promptWords, recorded, type SamplingSettings } from './settings.js';
 
 /** Settings of {@link LocalSource}. */
 export interface LocalOptions extends PromptSettings, SamplingSettings {
@@ -75,8 +75,8 @@ export class LocalSource implements CandidateSource {
   }
 
   async #request({ question, index }: CandidateTask): Promise<GenerationRequest> {
-    const { encoder, template, system, samples, temperature, topP, maxNewTokens, seed } = this.#options;
-    const { messages } = questionPrompt(question, template, system);
+    const { encoder, system, samples, temperature, topP, maxNewTokens, seed } = this.#options;
+    const { messages } = questionPrompt(question, promptWords(this.#options), system);
     const prompt = await encoder.prompt(withPictures(question, messages), { name: sampleName(question) });
     return {
       ...(await encoder.prepare(prompt)),

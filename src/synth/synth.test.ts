@@ -7,9 +7,9 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadDataset, type Question, questionsOf } from '../data/index.js';
+import { backoff, Pace, retryAfter } from '../endpoint/pacing.js';
 import type { Candidate, CandidateSource, CandidateTask } from './candidate.js';
 import { EndpointSource, type JudgeSettings, synthesize } from './index.js';
-import { backoff, Pace, retryAfter } from './pacing.js';
 
 const SETTINGS: JudgeSettings = {
   ...{ minSteps: 2, minWords: 8, maxWords: 100 },

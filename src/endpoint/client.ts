@@ -1,9 +1,8 @@
-/** Chat completions of an OpenAI-compatible endpoint, with patience for what goes wrong on the way. */
-import { z } from 'zod';
+/** Requests to an OpenAI-compatible endpoint, with patience for what goes wrong on the way. */
 import { backoff, delay, Pace, retryAfter } from './pacing.js';
 
 /** How to reach an endpoint. */
-export interface ChatClientOptions {
+export interface ClientOptions {
   /** Address up to and with `/v1`. */
   readonly baseUrl: string;
   readonly apiKey?: string;
@@ -14,13 +13,6 @@ export interface ChatClientOptions {
   readonly requestsPerMinute: number;
   /** Milliseconds before the first repetition; each further one waits twice as long. */
   readonly retryDelay?: number;
-}
-
-/** What an endpoint said. */
-export interface ChatReply {
-  readonly text: string;
-  readonly finish: string;
-  readonly tokens?: number;
 }
 
 /** The endpoint refuses this request; others may pass. */
@@ -38,49 +30,51 @@ const LONGEST_ANSWER = 16 * 1024 * 1024;
 const PASSING = new Set([408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529]);
 const UNUSABLE = new Set([401, 402, 403, 404]);
 
-const replySchema = z.object({
-  choices: z
-    .array(
-      z.object({
-        message: z.object({
-          content: z.string().nullish(),
-          /** Where servers put the reasoning of models that reason apart. */
-          reasoning_content: z.string().nullish(),
-          reasoning: z.string().nullish(),
-        }),
-        finish_reason: z.string().nullish(),
-      }),
-    )
-    .min(1),
-  usage: z.object({ completion_tokens: z.number().nullish() }).nullish(),
-});
+/** Why a try failed that may be repeated. */
+class PassingProblem {
+  readonly problem: string;
+  /** Milliseconds that the endpoint asked all requests to wait. */
+  readonly pause: number | undefined;
+
+  constructor(problem: string, pause?: number) {
+    this.problem = problem;
+    this.pause = pause;
+  }
+}
 
 /** Sends requests at a pace, and again when they fail in passing. */
-export class ChatClient {
-  readonly #options: ChatClientOptions;
+export class EndpointClient {
+  readonly #options: ClientOptions;
   readonly #pace: Pace;
   /** Requests that were sent again. */
   repeated = 0;
 
-  constructor(options: ChatClientOptions) {
+  constructor(options: ClientOptions) {
     this.#options = options;
     this.#pace = new Pace(options.requestsPerMinute);
   }
 
   /**
-   * Asks for one completion.
+   * Sends a request.
    *
-   * @param body fields of the request, `model` and `messages` at least.
+   * @param path what follows the address, such as `chat/completions`.
+   * @param body fields of the request.
+   * @param read takes the text of an answer apart; undefined where it is not what was asked for.
    * @throws RefusedRequest when the endpoint will not have this request, or all tries failed.
    * @throws EndpointError when it will not have any.
    */
-  async complete(body: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<ChatReply> {
+  async post<T extends object>(
+    path: string,
+    body: Readonly<Record<string, unknown>>,
+    read: (text: string) => T | undefined,
+    signal: AbortSignal,
+  ): Promise<T> {
     const { retries, retryDelay = 1000 } = this.#options;
     const json = JSON.stringify(body);
     for (let attempt = 1; ; attempt++) {
       await this.#pace.turn(signal);
-      const outcome = await this.#try(json, signal);
-      if (!('problem' in outcome)) return outcome;
+      const outcome = await this.#try(path, json, read, signal);
+      if (!(outcome instanceof PassingProblem)) return outcome;
       if (attempt > retries) throw new RefusedRequest(`${outcome.problem} (tried ${attempt} times)`);
       this.repeated++;
       if (outcome.pause !== undefined) this.#pace.pause(Math.min(outcome.pause, LONGEST_PAUSE));
@@ -88,12 +82,17 @@ export class ChatClient {
     }
   }
 
-  async #try(json: string, signal: AbortSignal): Promise<ChatReply | PassingProblem> {
+  async #try<T extends object>(
+    path: string,
+    json: string,
+    read: (text: string) => T | undefined,
+    signal: AbortSignal,
+  ): Promise<T | PassingProblem> {
     const { baseUrl, apiKey, timeout } = this.#options;
     let response: Response;
     let text: string;
     try {
-      response = await fetch(`${baseUrl.replace(/\/+$/, '')}/chat/completions`, {
+      response = await fetch(`${baseUrl.replace(/\/+$/, '')}/${path}`, {
         method: 'POST',
         headers: {
           'Content-Type': 'application/json',
@@ -107,25 +106,18 @@ export class ChatClient {
       text = await limitedText(response);
     } catch (error) {
       signal.throwIfAborted();
-      return { problem: reasonOf(error as Error, timeout) };
+      return new PassingProblem(reasonOf(error as Error, timeout));
     }
-    if (response.ok) return replyOf(text) ?? { problem: 'the answer is not that of a chat completion' };
+    if (response.ok) return read(text) ?? new PassingProblem(`the answer is not one of ${path}`);
     const said = `status ${response.status}: ${errorIn(text)}`;
     if (UNUSABLE.has(response.status)) {
       throw new EndpointError(
-        `${baseUrl} cannot be used, ${said}; check --endpoint, --model and the API key`,
+        `${baseUrl} cannot be used, ${said}; check its address, the model and the API key`,
       );
     }
     if (!PASSING.has(response.status)) throw new RefusedRequest(said);
-    const pause = retryAfter(response.headers.get('retry-after'));
-    return { problem: said, ...(pause !== undefined && { pause }) };
+    return new PassingProblem(said, retryAfter(response.headers.get('retry-after')));
   }
-}
-
-interface PassingProblem {
-  readonly problem: string;
-  /** Milliseconds that the endpoint asked all requests to wait. */
-  readonly pause?: number;
 }
 
 async function limitedText(response: Response): Promise<string> {
@@ -142,28 +134,6 @@ async function limitedText(response: Response): Promise<string> {
       throw new Error('the answer is longer than 16 MB');
     }
   }
-}
-
-function replyOf(text: string): ChatReply | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  const parsed = replySchema.safeParse(value);
-  const choice = parsed.data?.choices[0];
-  if (!choice) return undefined;
-  const { content, reasoning_content, reasoning } = choice.message;
-  const apart = (reasoning_content ?? reasoning ?? '').trim();
-  const said = content ?? '';
-  const tokens = parsed.data?.usage?.completion_tokens;
-  return {
-    // Reasoning that came apart goes where our format has it.
-    text: apart !== '' && !/<think>/i.test(said) ? `<think>${apart}</think>\n${said.trim()}` : said,
-    finish: choice.finish_reason ?? 'stop',
-    ...(tokens != null && { tokens }),
-  };
 }
 
 function errorIn(text: string): string {
