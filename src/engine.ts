@@ -4,6 +4,8 @@
  * {@link Gpu.open}. The entry `osler` is this one with Node's platform.
  */
 export * from './autograd/index.js';
+export type { Box } from './data/answers/boxes.js';
+export type { BoxesAnswer, NumberAnswer, OpenAnswer, ReportAnswer, TextAnswer } from './data/answers/open.js';
 // What the signatures above speak of besides.
 export type { Conversation } from './data/conversation.js';
 export type { EmbeddedImage, ImageSource, Question, Source } from './data/question.js';

@@ -34,6 +34,17 @@ function table(title: string, cells: Readonly<Record<string, PairedCell>>): stri
   return textTable([title, ...HEAD], rows);
 }
 
+/** Scores of open answers, where there are some. */
+function scoreTable({ scores = {} }: Comparison): string[] {
+  const rows = Object.entries(scores).map(([name, { n, a, b, delta }]) => [
+    name,
+    String(n),
+    ...[a, b].map((value) => value.toFixed(3)),
+    `${delta < 0 ? '' : '+'}${delta.toFixed(3)}`,
+  ]);
+  return rows.length === 0 ? [] : [textTable(['score of open answers', 'n', 'a', 'b', 'b - a'], rows)];
+}
+
 function render(comparison: Comparison): string {
   const cells = Object.entries(comparison.matrix).flatMap(([modality, types]) =>
     Object.entries(types).map(([type, cell]): [string, PairedCell] => [`${modality}, ${type}`, cell]),
@@ -43,6 +54,7 @@ function render(comparison: Comparison): string {
     textTable([`all (${comparison.reading})`, ...HEAD], [row('all', comparison)]),
     table('modality', comparison.by_modality),
     table('question type', comparison.by_question_type),
+    ...scoreTable(comparison),
     textTable(
       ['cell', ...HEAD],
       cells.map(([name, cell]) => row(name, cell)),
@@ -75,7 +87,7 @@ export const compare: CommandModule<object, Args> = {
   handler: async (args) => {
     const [a, b] = await Promise.all([readPredictions(args.a), readPredictions(args.b)]);
     const comparison = compareEvaluations(a, b, args.reading);
-    if (comparison.n === 0) {
+    if (comparison.n === 0 && comparison.scores === undefined) {
       throw new UsageError(
         `${args.a} and ${args.b} have no question in common; compare evaluations of the same data`,
       );

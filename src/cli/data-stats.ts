@@ -20,11 +20,12 @@ interface Args extends ReadArgs {
   readonly 'check-images': boolean;
 }
 
-const HEAD = ['questions', 'images', 'random', 'majority', 'letter'];
+const HEAD = ['questions', 'images', 'random', 'majority', 'answer'];
 
 function row(name: string, stats: QuestionStats): string[] {
   const { questions, images, random, majority, majorityLetter } = stats;
-  return [name, String(questions), String(images), percent(random), percent(majority), majorityLetter];
+  const shown = majorityLetter.length > 20 ? `${majorityLetter.slice(0, 19)}…` : majorityLetter;
+  return [name, String(questions), String(images), percent(random), percent(majority), shown];
 }
 
 function table(title: string, groups: Readonly<Record<string, QuestionStats>>, all: QuestionStats): string {
@@ -76,7 +77,7 @@ export const dataStats: CommandModule<object, Args> = {
       .positional('path', {
         type: 'string',
         demandOption: true,
-        describe: 'A JSONL, JSON, TSV or Parquet file, or a folder such as OmniMedVQA',
+        describe: 'A JSONL, JSON, TSV, CSV or Parquet file, or a folder such as OmniMedVQA',
       })
       .option('check-images', {
         type: 'boolean',
@@ -99,6 +100,7 @@ export const dataStats: CommandModule<object, Args> = {
       });
     } else {
       const options = Object.entries(stats.optionCounts).map(([n, count]) => `${count} with ${n}`);
+      const kinds = Object.entries(stats.answerKinds).map(([kind, count]) => `${count} ${kind}`);
       const text = [
         table('modality', stats.byModality, stats),
         table('question type', stats.byType, stats),
@@ -106,6 +108,7 @@ export const dataStats: CommandModule<object, Args> = {
         cellTable(stats),
         [
           `questions by number of options: ${options.join(', ')}`,
+          `questions by kind of answer: ${kinds.join(', ')}`,
           `with reference reasoning: ${stats.withReasoning}`,
           ...(bad ? [`pictures that cannot be used: ${bad.length}`, ...bad.slice(0, 10)] : []),
         ].join('\n'),

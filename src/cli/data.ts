@@ -8,7 +8,7 @@ import { dataStats } from './data-stats.js';
 export const data: CommandModule = {
   command: 'data',
   describe:
-    'Look at datasets, convert and split them: OmniMedVQA, Med-R1, GMAI, MedXpertQA, MMMU, messages, Parquet',
+    'Look at datasets, convert and split them: OmniMedVQA, Med-R1, GMAI, MedXpertQA, MMMU, VQA-RAD, SLAKE, PathVQA, PMC-VQA, reports, Parquet',
   builder: (yargs) =>
     yargs
       .command(dataStats)

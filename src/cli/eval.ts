@@ -15,7 +15,7 @@ import {
 import { type EvaluateProgress, evaluateModel } from '../eval/evaluate.js';
 import { summaryOf, writeEvaluation } from '../eval/files.js';
 import type { EvalSummary } from '../eval/summary.js';
-import { accuracyTable, matrixTable } from '../eval/tables.js';
+import { accuracyTable, matrixTable, scoresIn } from '../eval/tables.js';
 import { counted, leftOut } from '../formats/counted.js';
 import { FeatureCache } from '../models/core/features.js';
 import { makeFolder } from '../platform/files.js';
@@ -97,6 +97,7 @@ export function summaryText(summary: EvalSummary): string {
     table(accuracyTable('modality', summary, summary.by_modality)),
     table(accuracyTable('question type', summary, summary.by_question_type)),
     table(matrixTable(summary)),
+    ...scoresIn(summary).map((score) => table(matrixTable(summary, score))),
     [
       ...several,
       `tokens per answer: mean ${lengths.mean.toFixed(1)}, median ${lengths.median}, 95% below ${Math.ceil(lengths.p95)}`,
@@ -109,7 +110,7 @@ export function summaryText(summary: EvalSummary): string {
 /** The yargs command. */
 export const evaluate: CommandModule<object, Args> = {
   command: 'eval',
-  describe: 'Measure how well a model answers multiple-choice questions',
+  describe: 'Measure how well a model answers questions, with options or open',
   builder: (yargs) =>
     commonOptions(generationOptions(yargs))
       .option('data', {

@@ -3,7 +3,14 @@ import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { readSummary } from '../eval/files.js';
 import { heatMapPage, heatMapSvg, matrixMarkdown } from '../eval/heat-map.js';
-import { type Domain, generalizationMatrix, type Matrix, type MatrixRow } from '../eval/matrix.js';
+import {
+  type Domain,
+  generalizationMatrix,
+  MATRIX_READINGS,
+  type Matrix,
+  type MatrixReading,
+  type MatrixRow,
+} from '../eval/matrix.js';
 import type { EvalSummary } from '../eval/summary.js';
 import { isFolder, readWholeFile, writeTextFiles } from '../platform/files.js';
 import { parseYamlFile } from '../train/config/index.js';
@@ -15,7 +22,7 @@ import { print, printJson } from './terminal.js';
 interface Args extends CommonArgs {
   readonly runs: string[];
   readonly domain: Domain;
-  readonly reading: 'robust' | 'paper';
+  readonly reading: MatrixReading;
   readonly evaluation: string;
   readonly base?: string;
   readonly out: string;
@@ -79,9 +86,9 @@ export const matrix: CommandModule<object, Args> = {
         describe: 'What rows and columns are: 8x8 of modalities or 5x5 of question types in the paper',
       })
       .option('reading', {
-        choices: ['robust', 'paper'] as const,
+        choices: MATRIX_READINGS,
         default: 'robust' as const,
-        describe: 'Which reading of the answers counts',
+        describe: 'Which reading of the answers counts, or which score of open answers',
       })
       .option('evaluation', {
         type: 'string',

@@ -1,4 +1,7 @@
 /** What a line of results says of the question that was asked; the same in completions.jsonl and predictions.jsonl. */
+
+import type { AnswerKind } from './answers/open.js';
+import { expectedFields } from './answers/record.js';
 import { imageName } from './images.js';
 import type { Question } from './question.js';
 
@@ -8,7 +11,14 @@ export interface Asked {
   readonly images: readonly string[];
   readonly question: string;
   readonly options: Readonly<Record<string, string>>;
+  /** Letter of the right option; of an open question the answer as one would write it. */
   readonly answer: string;
+  /** What else says what is right, of an open question; names are those of our JSONL. */
+  readonly answers?: readonly string[];
+  readonly tolerance?: number;
+  readonly unit?: string;
+  readonly bbox?: readonly (readonly number[])[];
+  readonly answer_kind?: AnswerKind;
   readonly modality?: string;
   readonly question_type?: string;
   readonly dataset?: string;
@@ -20,14 +30,17 @@ export function asked({
   question,
   options,
   answer,
+  open,
   modality,
   question_type,
   dataset,
 }: Question): Asked {
+  const more = open === undefined ? {} : expectedFields({ options, answer, open });
   return {
     images: images.map(imageName),
     question,
     options,
+    ...more,
     answer,
     ...(modality === undefined ? {} : { modality }),
     ...(question_type === undefined ? {} : { question_type }),

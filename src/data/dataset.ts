@@ -1,12 +1,12 @@
 /** From the bytes of a file, or a path on disk, to checked samples and a list of what was wrong. */
-import { isFolder, join, listFolder, readWholeFile, splitPath } from '../platform/files.js';
+import { isFolder, join, listFolder, namesIn, readWholeFile, splitPath } from '../platform/files.js';
 import type { TableLimits } from '../platform/ports/tables.js';
 import { DataError } from './errors.js';
-import { isJsonArray, jsonArray, jsonLines } from './readers/containers.js';
+import { isJsonArray, isSplitsObject, jsonArray, jsonLines, jsonSplits } from './readers/containers.js';
 import type { Raw } from './readers/fields.js';
 import { parquetRows } from './readers/parquet.js';
 import { readRecord, type Sample, type Schema, schemaOf } from './readers/schemas.js';
-import { tsvRows } from './readers/tsv.js';
+import { csvRows, tsvRows } from './readers/separated.js';
 
 /** Settings of {@link readDataset} and {@link loadDataset}. */
 export interface ReadOptions {
@@ -16,6 +16,8 @@ export interface ReadOptions {
   readonly strict?: boolean;
   /** Folder that image paths are relative to; by default the file's, and for OmniMedVQA the folder above `QA_information`. */
   readonly imageRoot?: string;
+  /** Names of what is in that folder; some formats name pictures by what is below one of its folders. */
+  readonly beside?: ReadonlySet<string>;
   /** What decoding a Parquet file may take, beyond which it counts as damaged. */
   readonly limits?: TableLimits;
   /** Values of fields that records lack. */
@@ -51,7 +53,8 @@ export async function readDataset(
   for await (const { line, value } of records(source, name, options.limits)) {
     try {
       if (value instanceof DataError) throw value;
-      const at = { file: name, line, root: options.imageRoot ?? '', defaults: options.defaults ?? {} };
+      const { imageRoot: root = '', beside = NOTHING, defaults = {} } = options;
+      const at = { file: name, line, root, beside, defaults };
       const sample = readRecord(options.schema ?? schemaOf(value), value, at);
       const earlier = firstLine.get(sample.id);
       if (earlier !== undefined) {
@@ -70,6 +73,8 @@ export async function readDataset(
   return { file: name, samples, problems };
 }
 
+const NOTHING: ReadonlySet<string> = new Set();
+
 async function* records(
   source: Uint8Array | { readonly path: string },
   name: string,
@@ -81,6 +86,8 @@ async function* records(
     throw new DataError({ file: name }, 'is a git-lfs pointer, not the file itself; run git lfs pull');
   }
   if (/\.tsv$/i.test(name)) return yield* tsvRows(bytes, name);
+  if (/\.csv$/i.test(name)) return yield* csvRows(bytes, name);
+  if (isSplitsObject(bytes)) return yield* jsonSplits(bytes, name);
   yield* isJsonArray(bytes) ? jsonArray(bytes, name) : jsonLines(bytes, name);
 }
 
@@ -90,13 +97,16 @@ export async function datasetFiles(path: string): Promise<string[]> {
   const folder = (await isFolder(omni)) ? omni : path;
   const names = await listFolder(folder);
   if (names === undefined) return [path];
-  const files = names.filter((name) => /\.(jsonl|ndjson|json|parquet|tsv)$/i.test(name));
-  if (files.length > 0) return files.map((name) => join(folder, name));
-  throw new DataError({ file: path }, 'has no .jsonl, .json, .tsv or .parquet file');
+  // Tables with commas often say something else of a dataset, where its questions are in another file.
+  for (const kind of [/\.(jsonl|ndjson|json|parquet|tsv)$/i, /\.csv$/i]) {
+    const files = names.filter((name) => kind.test(name));
+    if (files.length > 0) return files.map((name) => join(folder, name));
+  }
+  throw new DataError({ file: path }, 'has no .jsonl, .json, .tsv, .csv or .parquet file');
 }
 
 /**
- * Reads a dataset from disk: one JSONL, JSON, TSV or Parquet file, or a folder of them. A folder with
+ * Reads a dataset from disk: one JSONL, JSON, TSV, CSV or Parquet file, or a folder of them. A folder with
  * `QA_information/Open-access` is OmniMedVQA as published.
  *
  * @throws DataError when there is no usable record at all.
@@ -115,7 +125,8 @@ export async function loadDataset(path: string, options: ReadOptions = {}): Prom
 
 async function loadFile(path: string, options: ReadOptions): Promise<Dataset> {
   const imageRoot = options.imageRoot ?? (await rootOf(path));
-  return readDataset({ path }, path, { ...options, imageRoot });
+  const beside = new Set(await namesIn(imageRoot));
+  return readDataset({ path }, path, { ...options, imageRoot, beside });
 }
 
 /**

@@ -7,6 +7,24 @@ export {
   matchOption,
   statedAnswer,
 } from './answer.js';
+export { type Box, boxesIn, boxesIou, iou } from './answers/boxes.js';
+export {
+  answerText,
+  type Gradable,
+  type Grade,
+  gradeAnswer,
+  SCORES,
+  type ScoreName,
+  type Scores,
+} from './answers/grade.js';
+export {
+  ANSWER_KINDS,
+  type AnswerKind,
+  type OpenAnswer,
+  referenceTexts,
+  writtenAnswer,
+} from './answers/open.js';
+export { bleu, rougeL, tokenF1 } from './answers/words.js';
 export { type Asked, asked } from './asked.js';
 export { type Conversation, isConversation } from './conversation.js';
 export { type Dataset, loadDataset, type ReadOptions, readDataset } from './dataset.js';
@@ -36,6 +54,7 @@ export {
   type DatasetStats,
   datasetStats,
   groupBy,
+  guessing,
   type QuestionStats,
   questionStats,
   UNKNOWN,

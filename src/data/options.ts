@@ -2,8 +2,12 @@
 import { letterAt, type Question } from './question.js';
 import type { Random } from './random.js';
 
-/** The question with its options in random order under the letters A, B, C, ...; reasoning that names letters is dropped. */
+/**
+ * The question with its options in random order under the letters A, B, C, ...; reasoning that names letters is
+ * dropped. An open question stays as it is.
+ */
 export function shuffleOptions(question: Question, random: Random): Question {
+  if (question.open !== undefined) return question;
   const old = random.shuffle(Object.keys(question.options));
   const options = Object.fromEntries(
     old.map((letter, i) => [letterAt(i), question.options[letter] as string]),

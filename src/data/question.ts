@@ -1,4 +1,5 @@
-/** Multiple-choice questions about images: what every reader yields and everything else works on. */
+/** Questions about images: what every reader yields and everything else works on. */
+import type { AnswerKind, OpenAnswer } from './answers/open.js';
 import type { Place } from './errors.js';
 
 /** A picture: a path below the dataset's folder, or the bytes of a file that came inside the dataset. */
@@ -35,13 +36,15 @@ export function sampleName({ id, source }: SampleFields): string {
   return source ? `${source.file}:${source.line}` : `sample ${id}`;
 }
 
-/** A multiple-choice question with its answer. */
+/** A question with its answer: one of several options, or an open one. */
 export interface Question extends SampleFields {
   readonly question: string;
-  /** Text of each option by letter, in order. */
+  /** Text of each option by letter, in order; none of an open question. */
   readonly options: Readonly<Record<string, string>>;
-  /** Letter of the right option. */
+  /** Letter of the right option; of an open question the answer as one would write it. */
   readonly answer: string;
+  /** What an open question's answer has to be; absent where there are options. `gradeAnswer` compares. */
+  readonly open?: OpenAnswer;
   /** Reference reasoning, for fine-tuning. */
   readonly reasoning?: string;
   /** Question and options in the very words of the source, where `problemText` would not give them back. */
@@ -50,8 +53,16 @@ export interface Question extends SampleFields {
 
 /** Names of the fields in our JSONL, in order; `image` stands for a list of one. */
 export const QUESTION_FIELDS: ReadonlySet<string> = new Set(
-  'id image images question options answer modality question_type dataset reasoning problem'.split(' '),
+  (
+    'id image images question options answer answers tolerance unit bbox answer_kind ' +
+    'modality question_type dataset reasoning problem'
+  ).split(' '),
 );
+
+/** The kind of answer that a question wants. */
+export function answerKind({ open }: Pick<Question, 'open'>): AnswerKind {
+  return open?.kind ?? 'choice';
+}
 
 /** Letters of a question's options, in order. */
 export function letters(question: Pick<Question, 'options'>): string[] {
@@ -64,8 +75,9 @@ export function letterAt(index: number): string {
 }
 
 /** Question and options in one line, as Med-R1 writes them: `What is it? A)one, B)two`. */
-export function problemText(question: Pick<Question, 'question' | 'options' | 'problem'>): string {
+export function problemText(question: Pick<Question, 'question' | 'options' | 'problem' | 'open'>): string {
   if (question.problem !== undefined) return question.problem;
+  if (question.open !== undefined) return question.question;
   const options = Object.entries(question.options).map(([letter, text]) => `${letter})${text}`);
   return `${question.question} ${options.join(', ')}`;
 }

@@ -14,6 +14,7 @@ import {
   questionsToParquet,
   readDataset,
 } from './index.js';
+import { readRecord, schemaOf } from './readers/schemas.js';
 
 const read = (name: string, text: string, options = {}) =>
   readDataset(new TextEncoder().encode(text), name, options);
@@ -130,7 +131,7 @@ describe('published formats', () => {
     });
   });
 
-  it('MMMU: options as a Python list, subject from the id; open questions are bad records', async () => {
+  it('MMMU: options as a Python list, subject from the id; open questions have texts', async () => {
     const record = {
       id: 'validation_Clinical_Medicine_3',
       question: '<image 1> What is it?',
@@ -142,8 +143,14 @@ describe('published formats', () => {
       image_3: null,
       subfield: 'Radiology',
     };
-    const open = { ...record, id: 'validation_Pharmacy_1', question_type: 'open', options: '[]' };
-    const { samples, problems } = await read('mmmu.jsonl', lines(record, open));
+    const open = {
+      ...record,
+      id: 'validation_Pharmacy_1',
+      question_type: 'open',
+      options: '[]',
+      answer: "['2', 'two']",
+    };
+    const { samples } = await read('mmmu.jsonl', lines(record, open));
     expect(samples[0]).toMatchObject({
       images: ['a.png', 'b.png'],
       options: { A: 'it\'s "a"', B: 'b, c', C: 'é' },
@@ -151,7 +158,11 @@ describe('published formats', () => {
       dataset: 'Clinical Medicine',
       extra: { subfield: 'Radiology' },
     });
-    expect(problems[0]?.message).toMatch('mmmu.jsonl:2:question_type is open');
+    expect(samples[1]).toMatchObject({
+      options: {},
+      answer: '2',
+      open: { kind: 'text', accepted: ['2', 'two'] },
+    });
   });
 
   it('MMMU-Pro: ten options, subject; its vision part has the question in the picture', async () => {
@@ -332,6 +343,120 @@ describe('fields that Osler has no use for', () => {
   });
 });
 
+describe('open questions as they are published', () => {
+  it('VQA-RAD: answers that are numbers, pictures by name', async () => {
+    const record = {
+      qid: 7,
+      image_name: 'synpic1.jpg',
+      question: 'How many?',
+      answer: 2,
+      question_type: 'COUNT',
+      answer_type: 'OPEN',
+    };
+    const beside = new Set(['VQA_RAD Image Folder']);
+    const { samples } = await read('VQA_RAD Dataset Public.json', JSON.stringify([record]), { beside });
+    expect(samples[0]).toMatchObject({
+      id: '7',
+      images: ['VQA_RAD Image Folder/synpic1.jpg'],
+      answer: '2',
+      open: { kind: 'text', accepted: ['2'] },
+      question_type: 'COUNT',
+      extra: { answer_type: 'OPEN' },
+    });
+  });
+
+  it('SLAKE: the language stays a column', async () => {
+    const record = {
+      img_id: 1,
+      img_name: 'xmlab1/source.jpg',
+      question: 'What is it?',
+      answer: 'Liver',
+      q_lang: 'en',
+      modality: 'CT',
+      content_type: 'Organ',
+      qid: 11,
+    };
+    const { samples } = await read('train.json', JSON.stringify([record]), { beside: new Set(['imgs']) });
+    expect(samples[0]).toMatchObject({
+      images: ['imgs/xmlab1/source.jpg'],
+      modality: 'CT',
+      question_type: 'Organ',
+      extra: { q_lang: 'en', img_id: 1 },
+    });
+  });
+
+  it('PMC-VQA: both tables', async () => {
+    const first =
+      'Figure_path,Question,Answer,Choice A,Choice B,Choice C,Choice D,Answer_label\na.jpg,Q?,two, A:one, B:two, C:three, D:four,B\n';
+    const second =
+      'index,Figure_path,Caption,Question,Choice A,Choice B,Choice C,Choice D,Answer,split\n9,a.jpg,"c, d",Q?,one,two,three,four,B,test\n';
+    for (const table of [first, second]) {
+      expect(await one('test.csv', table)).toMatchObject({
+        images: ['a.jpg'],
+        options: { A: 'one', B: 'two', C: 'three', D: 'four' },
+        answer: 'B',
+        dataset: 'PMC-VQA',
+      });
+    }
+  });
+
+  it('PathVQA and others in Parquet: yes and no are closed', async () => {
+    const at = { file: 'f', line: 1, root: '', beside: new Set<string>(), defaults: {} };
+    const image = { bytes: new Uint8Array([1]), path: null };
+    const types = ['yes', 'a spleen'].map((answer) => {
+      const raw = { image, question: 'Q?', answer };
+      return (readRecord(schemaOf(raw), raw, at) as Question).question_type;
+    });
+    expect(types).toEqual(['Closed', 'Open']);
+  });
+
+  it('reports: the parts of one object, and findings with an impression', async () => {
+    const study = { id: 's1', study_id: 4, report: 'No acute disease. ', image_path: ['p/1.jpg', 'p/2.jpg'] };
+    const text = JSON.stringify({ train: [study], val: [], test: [{ ...study, id: 's2' }] });
+    const { samples, problems } = await read('annotation.json', text, { beside: new Set(['images']) });
+    expect(problems).toEqual([]);
+    expect(samples[1]).toMatchObject({
+      id: 's2',
+      images: ['images/p/1.jpg', 'images/p/2.jpg'],
+      open: { kind: 'report', reference: 'No acute disease.' },
+      extra: { split: 'test', study_id: 4 },
+    });
+    const sections = { image: 'a.png', findings: 'Clear.', impression: 'Normal.', indication: 'Cough.' };
+    expect(await one('r.jsonl', lines(sections))).toMatchObject({
+      question: 'Write the report of this study. Indication: Cough.',
+      answer: 'Findings: Clear.\nImpression: Normal.',
+    });
+    const cut = await read('annotation.json', text.slice(0, -4));
+    expect(cut.problems.map(({ message }) => message)).toEqual([
+      'annotation.json:1 ends in the middle of the list; the file is cut off',
+    ]);
+  });
+
+  it('our own fields say the same after writing and reading', async () => {
+    const base = { image: 'a.png', question: 'Q?' };
+    const records = [
+      { ...base, id: '1', answer: 'one', answers: ['one', 'two'] },
+      { ...base, id: '2', answer: 4.5, tolerance: 0.5, unit: 'mm' },
+      { ...base, id: '3', bbox: [1, 2, 3, 4] },
+      { ...base, id: '4', answer: 'A long text.', answer_kind: 'report' },
+      { ...base, id: '5', answer: 'B', answer_kind: 'text' },
+    ];
+    const { samples, problems } = await read('a.jsonl', lines(...records));
+    expect(problems).toEqual([]);
+    expect(samples.map((sample) => (sample as Question).answer)).toEqual([
+      ...['one', '4.5 mm', '[1,2,3,4]', 'A long text.', 'B'],
+    ]);
+    const written = samples.map((sample) => questionRecord(sample as Question));
+    const again = await read('a.jsonl', lines(...written));
+    expect(again.samples).toEqual(samples);
+    const parquet = new Uint8Array(await questionsToParquet(samples as Question[]));
+    const table = await readDataset(parquet, 'a.jsonl.parquet');
+    expect(table.samples.map(({ id, ...rest }) => [id, (rest as Question).open])).toEqual(
+      samples.map(({ id, ...rest }) => [id, (rest as Question).open]),
+    );
+  });
+});
+
 describe('bad records', () => {
   const good = { image: 'a.png', question: 'Q?', options: ['x', 'y'], answer: 'A' };
   it.each([
@@ -349,6 +474,10 @@ describe('bad records', () => {
     [{ ...good, options: ['x', 'x'], answer: 'x' }, 'answer "x" is the text of options A and B'],
     [{ ...good, options: ['x'] }, 'options has fewer than two options'],
     [{ ...good, options: { a: 'x', b: 'y' } }, 'options.a is not one of the letters'],
+    [{ ...good, options: undefined }, 'options is missing, and answer is the letter of one'],
+    [{ ...good, options: undefined, answer: 2, tolerance: -1 }, 'tolerance must be a number of 0 or more'],
+    [{ ...good, options: undefined, bbox: [3, 2, 1, 4] }, 'bbox has no area'],
+    [{ ...good, options: undefined, answers: ['x', ''] }, 'answers.1 must be text'],
     [{ ...good, question: ' ' }, 'question is missing or empty'],
     [{ ...good, id: {} }, 'id must be text or a whole number'],
     ['"x"', 'is JSON but not an object'],

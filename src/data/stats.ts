@@ -1,16 +1,16 @@
 /** What a set of questions holds, and what guessing would score on it. */
 import { imageKey } from './images.js';
-import type { Question } from './question.js';
+import { answerKind, type Question } from './question.js';
 
 /** Counts and baselines of some questions. */
 export interface QuestionStats {
   readonly questions: number;
   readonly images: number;
-  /** Expected accuracy of choosing an option at random. */
+  /** Expected accuracy of choosing an option at random; an open question is never guessed. */
   readonly random: number;
-  /** Accuracy of always naming the commonest letter. */
+  /** Accuracy of always giving the commonest answer. */
   readonly majority: number;
-  /** That letter. */
+  /** That answer: a letter, of open questions a text. */
   readonly majorityLetter: string;
 }
 
@@ -21,6 +21,8 @@ export interface DatasetStats extends QuestionStats {
   readonly byDataset: Readonly<Record<string, QuestionStats>>;
   /** Questions by modality, then type. */
   readonly cells: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** Questions by kind of answer. */
+  readonly answerKinds: Readonly<Record<string, number>>;
   /** Questions by number of options. */
   readonly optionCounts: Readonly<Record<number, number>>;
   readonly withReasoning: number;
@@ -37,7 +39,7 @@ export function questionStats(questions: readonly Question[]): QuestionStats {
     (best, entry) => (entry[1] > best[1] ? entry : best),
     ['', 0],
   );
-  const chance = questions.reduce((sum, q) => sum + 1 / Object.keys(q.options).length, 0);
+  const chance = questions.reduce((sum, q) => sum + guessing(q), 0);
   const n = Math.max(1, questions.length);
   return {
     questions: questions.length,
@@ -46,6 +48,12 @@ export function questionStats(questions: readonly Question[]): QuestionStats {
     majority: most / n,
     majorityLetter,
   };
+}
+
+/** Chance of guessing a question's answer. */
+export function guessing({ options }: Pick<Question, 'options'>): number {
+  const count = Object.keys(options).length;
+  return count === 0 ? 0 : 1 / count;
 }
 
 /** All that `osler data stats` shows. */
@@ -62,6 +70,7 @@ export function datasetStats(questions: readonly Question[]): DatasetStats {
     byType: split((q) => q.question_type),
     byDataset: split((q) => q.dataset),
     cells,
+    answerKinds: countBy(questions, answerKind),
     optionCounts: countBy(questions, (q) => String(Object.keys(q.options).length)),
     withReasoning: questions.filter((q) => q.reasoning !== undefined).length,
   };

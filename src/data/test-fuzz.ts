@@ -1,4 +1,5 @@
 /** Mutated dataset files, and what must hold of whatever a reader makes of them. */
+import { writtenAnswer } from './answers/open.js';
 import { isConversation } from './conversation.js';
 import { readDataset } from './dataset.js';
 import { DataError } from './errors.js';
@@ -140,6 +141,32 @@ export const READER_SEEDS: Readonly<Record<string, () => Promise<Uint8Array> | U
         ...numbers.map((i) => `${i}\t${PNG}\t"What ""is"" ${i}?"\tx\ty\tB\tk`),
       ].join('\n'),
     ),
+  'open.jsonl': () =>
+    jsonl(
+      numbers.map((i) => ({
+        image: `${i}.png`,
+        question: 'Q?',
+        ...[{ answers: ['x', `y ${i}`] }, { answer: i, tolerance: 0.5 }, { bbox: [[0, i, 9, 99]] }][i % 3],
+      })),
+    ),
+  'annotation.json': () =>
+    new TextEncoder().encode(
+      JSON.stringify({
+        train: numbers.map((i) => ({
+          id: `t${i}`,
+          report: `R ${i}`,
+          image_path: [`${i}/0.png`, `${i}/1.png`],
+        })),
+        test: [{ id: 'e', report: 'R', image_path: ['e.png'] }],
+      }),
+    ),
+  'pmc-vqa.csv': () =>
+    new TextEncoder().encode(
+      [
+        'Figure_path,Question,Answer,Choice A,Choice B,Choice C,Choice D,Answer_label',
+        ...numbers.map((i) => `${i}.jpg,"What, ""then"" ${i}?",x, A:x, B:y, C:z, D:w,A`),
+      ].join('\n'),
+    ),
   'questions.parquet': parquet,
 };
 
@@ -181,11 +208,16 @@ export function assertSound(sample: Sample): void {
     if (sample.messages.length === 0) throw bad('messages');
     return;
   }
+  if (sample.question.trim() === '') throw bad('question');
   const letters = Object.keys(sample.options);
+  if (sample.open !== undefined) {
+    if (letters.length > 0 || sample.answer !== writtenAnswer(sample.open)) throw bad('open answer');
+    if (sample.answer.trim() === '') throw bad('empty answer');
+    return;
+  }
   if (letters.length < 2 || !letters.every((letter) => /^[A-Z]$/.test(letter))) throw bad('options');
   if (!letters.every((letter) => (sample.options[letter] as string).trim() !== '')) throw bad('empty option');
   if (!Object.hasOwn(sample.options, sample.answer)) throw bad('answer');
-  if (sample.question.trim() === '') throw bad('question');
 }
 
 const TOKENS = [

@@ -1,4 +1,5 @@
 /** Questions as our JSONL and as Parquet. */
+import { expectedFields } from './answers/record.js';
 import { DataError } from './errors.js';
 import { QUESTION_FIELDS, type Question } from './question.js';
 
@@ -9,7 +10,7 @@ export function questionLine(question: Question): string {
 
 /** The fields of a question as our JSONL has them; the source's further fields stand after them. */
 export function questionRecord(question: Question): Record<string, unknown> {
-  const { images, extra = {}, source, id, question: text, options, answer, ...rest } = question;
+  const { images, extra = {}, source, id, question: text, options, answer, open, ...rest } = question;
   const embedded = images.find((image) => typeof image !== 'string');
   if (embedded !== undefined) {
     throw new DataError(
@@ -22,8 +23,7 @@ export function questionRecord(question: Question): Record<string, unknown> {
     id,
     ...(images.length === 1 ? { image: only } : { images }),
     question: text,
-    options,
-    answer,
+    ...expectedFields(open === undefined ? { options, answer } : { options, answer, open }),
     ...rest,
     // In another schema a name of ours may mean something else, and must not take the place of what was read.
     ...Object.fromEntries(

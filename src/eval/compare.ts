@@ -1,4 +1,5 @@
 /** Two evaluations of the same questions against each other. */
+import { SCORES, type ScoreName } from '../data/answers/grade.js';
 import { groupBy } from '../data/stats.js';
 import { type McNemar, mcNemar } from './statistics.js';
 import type { Prediction } from './summary.js';
@@ -18,6 +19,16 @@ export interface PairedCell {
   readonly only_b: number;
   readonly p: number;
   readonly method: McNemar['method'];
+  /** Scores of open questions; only where there are some. Reports have nothing else: they do not count above. */
+  readonly scores?: Readonly<Partial<Record<ScoreName, PairedScore>>>;
+}
+
+/** Means of a score over the questions that both answered. */
+export interface PairedScore {
+  readonly n: number;
+  readonly a: number;
+  readonly b: number;
+  readonly delta: number;
 }
 
 /** Result of {@link compareEvaluations}. */
@@ -37,6 +48,7 @@ interface Pair {
   readonly question: Prediction;
   readonly a: boolean;
   readonly b: boolean;
+  readonly scores: readonly [Prediction['scores'], Prediction['scores']];
 }
 
 /** Compares the first samples of two evaluations, question by question. */
@@ -53,7 +65,9 @@ export function compareEvaluations(
   const pairs: Pair[] = [];
   for (const [id, question] of firstA) {
     const other = firstB.get(id);
-    if (other !== undefined) pairs.push({ question, a: right(question), b: right(other) });
+    if (other === undefined) continue;
+    const scores = [question.scores, other.scores] as const;
+    pairs.push({ question, a: right(question), b: right(other), scores });
   }
   const by = (key: (question: Prediction) => string | undefined) => cellsBy(pairs, key);
   return {
@@ -86,7 +100,22 @@ function cellsBy(
   );
 }
 
-function pairedCell(pairs: readonly Pair[]): PairedCell {
+function pairedScores(pairs: readonly Pair[]): Pick<PairedCell, 'scores'> {
+  const found = SCORES.flatMap((name): [string, PairedScore][] => {
+    const both = pairs.flatMap(({ scores: [a, b] }) =>
+      a?.[name] === undefined || b?.[name] === undefined ? [] : [[a[name], b[name]] as const],
+    );
+    if (both.length === 0) return [];
+    const [a, b] = [0, 1].map(
+      (side) => both.reduce((sum, pair) => sum + (pair[side] as number), 0) / both.length,
+    );
+    return [[name, { n: both.length, a: a as number, b: b as number, delta: (b as number) - (a as number) }]];
+  });
+  return found.length === 0 ? {} : { scores: Object.fromEntries(found) };
+}
+
+function pairedCell(all: readonly Pair[]): PairedCell {
+  const pairs = all.filter(({ question }) => question.answer_kind !== 'report');
   const n = pairs.length;
   const count = (holds: (pair: Pair) => boolean) => pairs.filter(holds).length;
   const [onlyA, onlyB] = [count((pair) => pair.a && !pair.b), count((pair) => pair.b && !pair.a)];
@@ -94,5 +123,5 @@ function pairedCell(pairs: readonly Pair[]): PairedCell {
     n === 0 ? 0 : right / n,
   ) as [number, number];
   const { p, method } = mcNemar(onlyA, onlyB);
-  return { n, a, b, delta: b - a, only_a: onlyA, only_b: onlyB, p, method };
+  return { n, a, b, delta: b - a, only_a: onlyA, only_b: onlyB, p, method, ...pairedScores(all) };
 }

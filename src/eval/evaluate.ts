@@ -81,7 +81,7 @@ export async function evaluateModel(
   const start = performance.now();
   const predictions: Prediction[] = [];
   let [tokens, correct, done] = [0, 0, 0];
-  for await (const chunk of chunks(examinee, questions, settings)) {
+  for await (const chunk of chunks(examinee, questions, settings, wordsOf(options))) {
     options.signal?.throwIfAborted();
     const results = await examinee.generator.generate(chunk.map(({ request }) => request));
     for (const [i, completions] of results.entries()) {
@@ -111,6 +111,13 @@ export async function evaluateModel(
     tables: summarize(predictions, settings),
     time: { seconds, tokens, tokens_per_second: seconds > 0 ? tokens / seconds : 0 },
   };
+}
+
+/** A template, or the words of a style, which depend on the kind of answer that a question wants. */
+type PromptWords = Parameters<typeof questionPrompt>[1];
+
+function wordsOf({ style = 'think', phase = 'eval', template }: EvaluateOptions): PromptWords {
+  return template ?? { style, phase };
 }
 
 /** The paper reads tagged answers, but its scripts for base models and for No-Think compare the raw output. */
@@ -150,9 +157,10 @@ async function* chunks(
   { encoder }: Examinee,
   questions: readonly Question[],
   settings: EvalSettings,
+  words: PromptWords,
 ): AsyncGenerator<Prepared[]> {
   let at = 0;
-  const encoded = ahead(questions, (question) => ask(encoder, question, settings), ENCODED_AHEAD);
+  const encoded = ahead(questions, (question) => ask(encoder, question, settings, words), ENCODED_AHEAD);
   const next = async (): Promise<Prepared[]> => {
     const asked: Asked[] = [];
     for (let bytes = 0; asked.length < CHUNK_QUESTIONS && bytes < CHUNK_BYTES; ) {
@@ -180,8 +188,13 @@ async function* chunks(
   }
 }
 
-async function ask(encoder: PromptEncoder, question: Question, settings: EvalSettings): Promise<Asked> {
-  const { text, messages } = questionPrompt(question, settings.template, settings.system);
+async function ask(
+  encoder: PromptEncoder,
+  question: Question,
+  settings: EvalSettings,
+  words: PromptWords,
+): Promise<Asked> {
+  const { text, messages } = questionPrompt(question, words, settings.system);
   const prompt = await encoder.prompt(withPictures(question, messages), { name: sampleName(question) });
   return { question, text, prompt };
 }

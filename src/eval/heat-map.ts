@@ -33,7 +33,7 @@ export function heatMapSvg(matrix: Matrix): string {
     if (i < rows.length)
       parts.push(cell(MARGIN.left + columns.length * CELL.width + 12, y, line.last, false, null));
   });
-  const title = `${matrix.reading} accuracy in percent by ${TITLES[matrix.domain]}: trained on (rows), tested on (columns)`;
+  const title = `${measureOf(matrix)} in percent by ${TITLES[matrix.domain]}: trained on (rows), tested on (columns)`;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escapeXml(title)}">`,
     '<style>text{font:13px system-ui,sans-serif;fill:#1b1f24;dominant-baseline:middle}.small{font-size:10px}.light text,text.light{fill:#fff}</style>',
@@ -42,6 +42,10 @@ export function heatMapSvg(matrix: Matrix): string {
     ...parts,
     '</svg>',
   ].join('\n');
+}
+
+function measureOf({ reading }: Matrix): string {
+  return reading === 'robust' || reading === 'paper' ? `${reading} accuracy` : reading;
 }
 
 /** A page with the heat map and its numbers, which opens offline. */
@@ -59,7 +63,7 @@ export function heatMapPage(matrix: Matrix): string {
 <title>${title}</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color-scheme:light dark}figure{overflow-x:auto;margin:0}</style>
 <h1>${title}</h1>
-<p>${summary.map(([name, value]) => `Mean accuracy ${name}: <strong>${value === null ? 'none' : `${(100 * value).toFixed(1)}%`}</strong>.`).join(' ')}</p>
+<p>${summary.map(([name, value]) => `Mean ${measureOf(matrix)} ${name}: <strong>${value === null ? 'none' : `${(100 * value).toFixed(1)}%`}</strong>.`).join(' ')}</p>
 <figure>${heatMapSvg(matrix)}</figure>
 </html>
 `;

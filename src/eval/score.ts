@@ -1,5 +1,5 @@
 /** Reads a completion's answer in both ways. */
-import { answerIn } from '../data/answer.js';
+import { gradeAnswer } from '../data/answers/grade.js';
 import { asked } from '../data/asked.js';
 import { type PaperReading, paperAnswer } from '../data/paper.js';
 import type { Question } from '../data/question.js';
@@ -17,7 +17,7 @@ export interface Answered {
 /** A completion as a line of `predictions.jsonl`. */
 export function scoreCompletion(question: Question, answered: Answered, reading: PaperReading): Prediction {
   const { completion } = answered;
-  const { letter, how } = answerIn(completion, question.options, { tags: 'optional' });
+  const { said, how, correct, scores } = gradeAnswer(question, completion, { tags: 'optional' });
   const paper = paperAnswer(completion, reading);
   return {
     id: question.id,
@@ -27,10 +27,11 @@ export function scoreCompletion(question: Question, answered: Answered, reading:
     completion,
     token_count: answered.tokenCount,
     finish_reason: answered.finishReason,
-    letter: letter ?? null,
+    letter: question.open === undefined ? said : null,
     how,
-    correct: letter === question.answer,
+    correct: correct === true,
     paper_answer: paper ?? null,
     paper_correct: paper === question.answer,
+    ...(question.open === undefined ? {} : { said, scores }),
   };
 }

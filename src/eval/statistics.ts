@@ -89,13 +89,13 @@ export function passAtK(n: number, c: number, k: number): number {
   return n - c < k ? 1 : 1 - allWrong;
 }
 
-/** The letter that most samples name; of equally common ones the first named; undefined when none names any. */
-export function majorityVote(letters: readonly (string | null)[]): string | undefined {
+/** The answer that most samples give; of equally common ones the first given; undefined when none gives any. */
+export function majorityVote(answers: readonly (string | null)[]): string | undefined {
   const votes = new Map<string, number>();
-  for (const letter of letters) if (letter !== null) votes.set(letter, (votes.get(letter) ?? 0) + 1);
+  for (const answer of answers) if (answer !== null) votes.set(answer, (votes.get(answer) ?? 0) + 1);
   let best: string | undefined;
-  for (const [letter, count] of votes) {
-    if (best === undefined || count > (votes.get(best) as number)) best = letter;
+  for (const [answer, count] of votes) {
+    if (best === undefined || count > (votes.get(best) as number)) best = answer;
   }
   return best;
 }

@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { OpenAnswer } from '../data/answers/open.js';
+import { expectedOpen } from '../data/answers/record.js';
 import type { Question } from '../data/question.js';
 import { compareEvaluations } from './compare.js';
 import { readPredictions, readSummary, writeEvaluation } from './files.js';
@@ -98,6 +100,47 @@ describe('summaries', () => {
     expect(several.pass_at_k).toEqual({ 1: 0.5, 2: 0.75, 4: 1 });
     expect(several.majority_vote?.accuracy).toBe(0.5);
     expect(several.completions).toBe(8);
+  });
+
+  it('of open questions have their scores beside accuracy, and reports have nothing else', () => {
+    const asked = (id: string, open: OpenAnswer): Question => ({
+      ...question(id, 'CT', 'Open'),
+      ...expectedOpen(open),
+    });
+    const name = asked('1', { kind: 'text', accepted: ['left lung'] });
+    const place = asked('2', { kind: 'boxes', boxes: [[0, 0, 10, 10]] });
+    const report = asked('3', { kind: 'report', reference: 'No acute disease.' });
+    const said = (text: string) => `<answer>${text}</answer>`;
+    const predictions = [
+      answered(name, said('the left lung')),
+      answered(name, said('lung'), 1),
+      answered(place, said('[0, 0, 10, 4]')),
+      answered(place, said('[0, 0, 10, 4]'), 1),
+      answered(report, said('no disease')),
+      answered(report, said('no acute disease'), 1),
+    ];
+    const summary = summarize(predictions, { ...settings, samples: 2 });
+    expect(summary.robust).toMatchObject({ n: 2, correct: 0.5 });
+    expect(summary.random).toBe(0);
+    expect(summary.scores?.exact).toEqual({ n: 1, mean: 0.5 });
+    expect(summary.scores?.iou).toEqual({ n: 1, mean: 0.4 });
+    expect(summary.scores?.rouge_l).toEqual({ n: 1, mean: 0.9 });
+    expect(summary.matrix.CT?.Open?.scores?.f1?.n).toBe(2);
+    expect(summary.pass_at_k).toEqual({ 1: 0.25, 2: 0.5 });
+    // Of equally common answers the first counts.
+    expect(summary.majority_vote?.accuracy).toBe(0.5);
+    expect(summary.tags.no_answer).toBe(0);
+    const comparison = compareEvaluations(
+      predictions.filter(({ id }) => id === '3'),
+      [answered(report, said('no acute disease'))],
+    );
+    expect(comparison).toMatchObject({ n: 0, scores: { rouge_l: { n: 1, b: 1 } } });
+    const matrix = generalizationMatrix([{ trained: 'CT', summary: summary as EvalSummary }], {
+      domain: 'modality',
+      reading: 'iou',
+    });
+    expect(matrix).toMatchObject({ values: [[0.4]], questions: [[1]] });
+    expect(heatMapSvg(matrix)).toContain('iou in percent');
   });
 
   it('of nothing are zeros, not NaN', () => {

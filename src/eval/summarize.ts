@@ -1,7 +1,8 @@
 /** From predictions to the tables of `summary.json`. */
 import { countTags } from '../data/answer.js';
+import { SCORES } from '../data/answers/grade.js';
 import { paperFormat } from '../data/paper.js';
-import { groupBy } from '../data/stats.js';
+import { groupBy, guessing } from '../data/stats.js';
 import { majorityVote, mean, passAtK, quantile, wilsonInterval } from './statistics.js';
 import type {
   Accuracy,
@@ -11,6 +12,7 @@ import type {
   LengthStats,
   NamedCell,
   Prediction,
+  ScoreMean,
   TagStats,
 } from './summary.js';
 
@@ -80,7 +82,25 @@ function shareOf(samples: readonly Prediction[], right: (prediction: Prediction)
   return samples.filter(right).length / samples.length;
 }
 
-function cellOf(graded: readonly Graded[]): Cell {
+/** Whether an answer can be right or wrong: reports are compared only. */
+function isJudged({ first }: Graded): boolean {
+  return first.answer_kind !== 'report';
+}
+
+/** Means of scores over questions; a question with several samples counts with the mean of its own. */
+function scoresOf(graded: readonly Graded[]): Pick<Cell, 'scores'> {
+  const means = SCORES.flatMap((name): [string, ScoreMean][] => {
+    const values = graded.flatMap(({ samples }) => {
+      const own = samples.flatMap(({ scores }) => scores?.[name] ?? []);
+      return own.length === 0 ? [] : [mean(own) as number];
+    });
+    return values.length === 0 ? [] : [[name, { n: values.length, mean: mean(values) as number }]];
+  });
+  return means.length === 0 ? {} : { scores: Object.fromEntries(means) };
+}
+
+function cellOf(all: readonly Graded[]): Cell {
+  const graded = all.filter(isJudged);
   const letters = groupBy(graded, ({ first }) => first.answer);
   let majority = '';
   let most = 0;
@@ -88,13 +108,14 @@ function cellOf(graded: readonly Graded[]): Cell {
     if (some.length > most) [majority, most] = [letter, some.length];
   }
   const n = Math.max(1, graded.length);
-  const chance = graded.reduce((sum, { first }) => sum + 1 / Object.keys(first.options).length, 0);
+  const chance = graded.reduce((sum, { first }) => sum + guessing(first), 0);
   return {
     robust: accuracyOf(graded.map(({ samples }) => shareOf(samples, ({ correct }) => correct))),
     paper: accuracyOf(graded.map(({ samples }) => shareOf(samples, ({ paper_correct }) => paper_correct))),
     random: chance / n,
     majority: most / n,
     majority_letter: majority,
+    ...scoresOf(all),
   };
 }
 
@@ -111,20 +132,28 @@ function namedCells(graded: readonly Graded[]): NamedCell[] {
 }
 
 /** pass@k for k = 1, 2, 4, ... and the number of samples, and the majority vote. */
-function severalSamples(graded: readonly Graded[]): Pick<Tables, 'pass_at_k' | 'majority_vote'> {
+function severalSamples(all: readonly Graded[]): Pick<Tables, 'pass_at_k' | 'majority_vote'> {
+  const graded = all.filter(isJudged);
   const n = Math.min(...graded.map(({ samples }) => samples.length));
   if (graded.length === 0 || n < 2) return {};
   const ks = [...powersOfTwo(n - 1), n];
   const right = graded.map(({ samples }) => samples.filter(({ correct }) => correct).length);
   const pass = (k: number) =>
     mean(graded.map(({ samples }, i) => passAtK(samples.length, right[i] as number, k))) as number;
-  const votes = graded.map(({ first, samples }): number =>
-    majorityVote(samples.map(({ letter }) => letter)) === first.answer ? 1 : 0,
-  );
+  // Whether an answer is right is known of each sample; the vote is right where one that gives it is.
+  const votes = graded.map(({ samples }): number => {
+    const vote = majorityVote(samples.map(saidBy));
+    return vote !== undefined && samples.some((sample) => saidBy(sample) === vote && sample.correct) ? 1 : 0;
+  });
   return {
     pass_at_k: Object.fromEntries(ks.map((k) => [String(k), pass(k)])),
     majority_vote: accuracyOf(votes),
   };
+}
+
+/** What a sample answers: a letter, or an open answer. */
+function saidBy({ letter, said }: Prediction): string | null {
+  return said === undefined ? letter : said;
 }
 
 function powersOfTwo(most: number): number[] {
@@ -160,6 +189,6 @@ function tagsOf(predictions: readonly Prediction[], { style }: EvalSettings): Ta
     several_answer_tags: share((p) => pairs('answer', p).open > 1 || pairs('answer', p).close > 1),
     one_think_pair: share((p) => pairs('think', p).open === 1 && pairs('think', p).close === 1),
     truncated: share(({ finish_reason }) => finish_reason === 'length'),
-    no_answer: share(({ letter }) => letter === null),
+    no_answer: share((prediction) => saidBy(prediction) === null),
   };
 }

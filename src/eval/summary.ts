@@ -3,7 +3,7 @@
  * Names are those of the files.
  */
 
-import type { FoundAnswer } from '../data/answer.js';
+import type { ScoreName, Scores } from '../data/answers/grade.js';
 import type { Asked } from '../data/asked.js';
 import type { PaperReading } from '../data/paper.js';
 
@@ -19,17 +19,27 @@ export interface Accuracy {
   readonly high: number;
 }
 
-/** Accuracy of some questions in both readings, and what guessing would score on them. */
+/** Mean of a score over the questions that have it. */
+export interface ScoreMean {
+  /** Questions. */
+  readonly n: number;
+  readonly mean: number;
+}
+
+/** Accuracy of some questions in both readings, and what guessing would score on them; reports do not count there. */
 export interface Cell {
-  /** By a careful reading of the answer (`answerIn`): what to compare models by. */
+  /** By a careful reading of the answer (`gradeAnswer`): what to compare models by. */
   readonly robust: Accuracy;
   /** By Med-R1's own scripts, which take nothing but the letter: what to compare with the paper by. */
   readonly paper: Accuracy;
   /** Expected accuracy of choosing an option at random. */
   readonly random: number;
-  /** Accuracy of always naming the commonest letter of these questions. */
+  /** Accuracy of always giving the commonest answer of these questions. */
   readonly majority: number;
+  /** That answer: a letter, of open questions a text. */
   readonly majority_letter: string;
+  /** How open answers compare with what is right; only where there are open questions. */
+  readonly scores?: Readonly<Partial<Record<ScoreName, ScoreMean>>>;
 }
 
 /** A cell of the finest table. */
@@ -61,7 +71,7 @@ export interface TagStats {
   readonly one_think_pair: number;
   /** Ended by the cap on tokens. */
   readonly truncated: number;
-  /** No option could be read (robust). */
+  /** No answer could be read (robust). */
   readonly no_answer: number;
 }
 
@@ -69,7 +79,7 @@ export interface TagStats {
 export interface EvalSettings {
   /** Style of the prompt, or `custom`. */
   readonly style: string;
-  /** The prompt's words, with `{Question}` in them. */
+  /** The prompt's words, with `{Question}` in them; those of a style are what questions with options are asked in. */
   readonly template: string;
   readonly system?: string;
   readonly paper_reading: PaperReading;
@@ -103,7 +113,7 @@ export interface EvalSummary extends Cell {
   readonly cells: readonly NamedCell[];
   /** Chance that at least one of k samples is right, by k; only with several samples. */
   readonly pass_at_k?: Readonly<Record<string, number>>;
-  /** Accuracy of the letter that most samples name; only with several samples. */
+  /** Accuracy of the answer that most samples give; only with several samples. */
   readonly majority_vote?: Accuracy;
   readonly lengths: LengthStats;
   readonly tags: TagStats;
@@ -126,9 +136,13 @@ export interface Prediction extends Asked {
   readonly finish_reason: string;
   /** The option read by the robust reading; null for none. */
   readonly letter: string | null;
-  readonly how: FoundAnswer['how'];
+  readonly how: string;
   readonly correct: boolean;
   /** What the paper's scripts read; null for nothing. */
   readonly paper_answer: string | null;
   readonly paper_correct: boolean;
+  /** The answer to an open question, in a form that equal answers share; null for none. */
+  readonly said?: string | null;
+  /** How it compares with what is right. */
+  readonly scores?: Scores;
 }

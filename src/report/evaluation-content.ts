@@ -74,7 +74,8 @@ function byQuestion(predictions: readonly Prediction[]): Prediction[][] {
 
 /** A prediction as a line of a run's completions; what each reading found stands where a run has its rewards. */
 function completionLine(prediction: Prediction, number: number): CompletionLine | undefined {
-  const { letter, how, correct, paper_answer: paper, paper_correct } = prediction;
+  const { letter, how, correct, paper_answer: paper, paper_correct, scores = {} } = prediction;
+  const said = prediction.said ?? letter;
   return parseCompletion({
     ...prediction,
     step: number,
@@ -82,9 +83,10 @@ function completionLine(prediction: Prediction, number: number): CompletionLine 
     prompt_id: prediction.id,
     rewards: {
       'robust reading': {
-        value: Number(correct),
-        reason: letter === null ? `none: ${how}` : `${letter}: ${how}`,
+        value: prediction.answer_kind === 'report' ? null : Number(correct),
+        reason: said === null ? `none: ${how}` : `${said}: ${how}`,
       },
+      ...Object.fromEntries(Object.entries(scores).map(([name, value]) => [name, { value, reason: '' }])),
       'Med-R1 reading': { value: Number(paper_correct), reason: paper === null ? 'nothing' : `"${paper}"` },
     },
   });
@@ -106,7 +108,10 @@ function factsOf(summary: EvalSummary): (readonly [string, string])[] {
     ['Right (robust reading)', share(summary.robust)],
     ['Right (Med-R1 reading)', share(summary.paper)],
     ['Guessing', percent(summary.random)],
-    ['Always naming one letter', percent(summary.majority)],
+    ['Always the commonest answer', percent(summary.majority)],
+    ...Object.entries(summary.scores ?? {}).map(
+      ([name, { mean, n }]) => [`Mean ${name}`, `${mean.toFixed(3)} (${n})`] as const,
+    ),
     ...Object.entries(pass_at_k ?? {}).map(([k, value]) => [`pass@${k}`, percent(value)] as const),
     ...(majority_vote ? [['Majority vote', share(majority_vote)] as const] : []),
     ['Tokens per answer', lengths.mean.toFixed(1)],

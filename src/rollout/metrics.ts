@@ -1,5 +1,5 @@
 /** Metrics of a round of rollouts, by TRL's names where it has them. */
-import { answerIn, countTags } from '../data/index.js';
+import { countTags, type Grade, gradeAnswer, type Question, SCORES } from '../data/index.js';
 import type { Metrics } from '../train/task.js';
 import { type Advantages, meanOf, standardDeviation } from './advantages.js';
 import { isTruncated, type ScoredCompletion, type ScoredGroup } from './round.js';
@@ -23,19 +23,28 @@ export function completionMetrics(groups: readonly ScoredGroup[]): Record<string
     'completions/truncated': truncated,
     'completions/no_tag': shareOf(all, ({ text }) => answerTags(text) === 0),
     'completions/multi_tag': shareOf(all, ({ text }) => answerTags(text) > 1),
-    'completions/accuracy': shareOf(
-      groups.flatMap(({ prompt, completions }) => completions.map(({ text }) => ({ text, prompt }))),
-      ({ text, prompt }) => answeredRight(text, prompt.question),
-    ),
+    ...answerMetrics(groups),
   };
 }
 
-/** Whether a completion names the right option, by the reading that evaluations have. */
-export function answeredRight(
-  text: string,
-  question: { readonly options: Readonly<Record<string, string>>; readonly answer: string },
-): boolean {
-  return answerIn(text, question.options, { tags: 'optional' }).letter === question.answer;
+/** How many answers are right, and how the open ones compare with what is right. */
+function answerMetrics(groups: readonly ScoredGroup[]): Record<string, number> {
+  const grades = groups.flatMap(({ prompt, completions }) =>
+    completions.map(({ text }) => gradeOf(text, prompt.question)),
+  );
+  const judged = grades.filter(({ correct }) => correct !== null);
+  const out: Record<string, number> = {};
+  if (judged.length > 0) out['completions/accuracy'] = shareOf(judged, ({ correct }) => correct === true);
+  for (const name of SCORES) {
+    const values = grades.flatMap(({ scores }) => scores[name] ?? []);
+    if (values.length > 0) out[`completions/${name}`] = meanOf(values);
+  }
+  return out;
+}
+
+/** What a completion answers, by the reading that evaluations have. */
+export function gradeOf(text: string, question: Question): Grade {
+  return gradeAnswer(question, text, { tags: 'optional' });
 }
 
 /** Means and spreads of rewards, of all and by modality. */

@@ -1,7 +1,7 @@
 /** Lines of completions.jsonl: what was asked, what was answered, and what it was worth. */
 import { asked } from '../data/index.js';
 import type { Json } from '../train/task.js';
-import { answeredRight } from './metrics.js';
+import { gradeOf } from './metrics.js';
 import type { Reward } from './rewards/index.js';
 import type { ScoredGroup } from './round.js';
 
@@ -22,6 +22,7 @@ export function completionLines(
     completions.map((completion, sample) => {
       const { question } = prompt;
       const { reward, advantage } = worth[next++];
+      const { said, correct, scores } = gradeOf(completion.text, question);
       return {
         prompt_id: question.id,
         group: prompt.place,
@@ -37,7 +38,8 @@ export function completionLines(
         reward: Number.isNaN(reward) ? null : reward,
         advantage,
         logp_mean: completion.logps.reduce((sum, logp) => sum + logp, 0) / completion.logps.length,
-        correct: answeredRight(completion.text, question),
+        correct,
+        ...(question.open === undefined ? {} : { said, scores }),
       };
     }),
   );

@@ -30,14 +30,14 @@ function malformed({ formed }: Reading): string | undefined {
   return formed ? undefined : 'is not one <think> pair followed by one <answer> pair and nothing else';
 }
 
-/** The answer names an option. */
-function unreadableAnswer({ answer }: Reading): string | undefined {
-  return answer.letter === undefined ? answer.how : undefined;
+/** There is an answer: one of the options, or one of the kind that an open question wants. */
+function unreadableAnswer({ grade }: Reading): string | undefined {
+  return grade.said === null ? grade.how : undefined;
 }
 
-/** It names the right one. */
-function wrongAnswer({ answer, question }: Reading): string | undefined {
-  return answer.letter === question.answer ? undefined : `${answer.letter} instead of ${question.answer}`;
+/** It is right; reports are never wrong as a whole. */
+function wrongAnswer({ grade, question }: Reading): string | undefined {
+  return grade.correct === false ? `${grade.said} instead of ${question.answer}` : undefined;
 }
 
 function tooShort({ reasoning }: Reading, { minWords }: ConstraintSettings): string | undefined {
@@ -79,6 +79,7 @@ function contradiction({ reasoning, question, answer }: Reading): string | undef
 
 /** The reasoning ends on the option that is answered. */
 function otherConclusion({ reasoning, question, answer }: Reading): string | undefined {
+  if (question.open !== undefined) return undefined;
   const concluded = conclusionOf(reasoning, question.options);
   if (concluded === undefined) return 'the reasoning draws no conclusion';
   return concluded === answer.letter ? undefined : `concludes ${concluded}, answers ${answer.letter}`;

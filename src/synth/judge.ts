@@ -53,7 +53,7 @@ export function judge(
       .sort((a, b) => a.sample - b.sample)
       .map((candidate) => readCandidate(question, candidate));
     if (readings.length === 0) continue;
-    const right = readings.filter(({ answer }) => answer.letter === question.answer).length;
+    const right = readings.filter(({ grade }) => grade.correct !== false).length;
     const passRate = right / readings.length;
     passRates.set(question.id, passRate);
     let kept = 0;

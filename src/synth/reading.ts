@@ -1,7 +1,14 @@
 /** A candidate as a careful reader takes it apart; constraints judge this. */
 
 import { sentencesOf } from '../data/conclusion.js';
-import { answerIn, countTags, type FoundAnswer, type Question } from '../data/index.js';
+import {
+  answerIn,
+  countTags,
+  type FoundAnswer,
+  type Grade,
+  gradeAnswer,
+  type Question,
+} from '../data/index.js';
 import type { Candidate } from './candidate.js';
 
 /** A candidate, its parts, and the question that it answers. */
@@ -13,7 +20,10 @@ export interface Reading {
   /** Text of the reasoning; empty where there is none. */
   readonly reasoning: string;
   readonly sentences: readonly string[];
+  /** The option that it names; none of an open question. */
   readonly answer: FoundAnswer;
+  /** What it answers and whether that is right, with options or without. */
+  readonly grade: Grade;
 }
 
 const FORM = /^\s*<think>([\s\S]*)<\/think>\s*<answer>[\s\S]*<\/answer>\s*$/i;
@@ -34,6 +44,7 @@ export function readCandidate(question: Question, candidate: Candidate): Reading
     reasoning,
     sentences: sentencesOf(reasoning),
     answer: answerIn(text, question.options),
+    grade: gradeAnswer(question, text),
   };
 }
 

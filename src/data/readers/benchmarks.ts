@@ -1,5 +1,6 @@
 /** Records of medical benchmarks as they are published: MedXpertQA, MMMU and MMMU-Pro, VLMEvalKit's tables. */
 import { describe, quote } from '../../formats/quote.js';
+import { type Expected, expectedOpen } from '../answers/record.js';
 import { modalityName } from '../modalities.js';
 import { type ImageSource, letterAt, type Question } from '../question.js';
 import {
@@ -83,22 +84,32 @@ const MMMU_KEYS = new Set([
  * MMMU-Pro's `vision` part the picture has the question in it.
  */
 export function mmmuOf(raw: Raw, at: RecordContext): Question {
-  if (raw.question_type === 'open')
-    fail(at, 'question_type', 'is open: a question without options to choose from');
-  const texts = typeof raw.options === 'string' ? pythonList(raw.options) : raw.options;
-  if (texts === undefined) fail(at, 'options', `is not a list of texts: ${quote(String(raw.options))}`);
-  const options = optionsOf(texts, 'options', at);
   const id = idOf(raw, 'id', at);
   const inPicture = raw.question === undefined || raw.question === null;
   return {
     id,
     images: mmmuImages(raw, at),
     question: inPicture ? 'Answer the question in the image.' : requiredText(raw, 'question', at).trim(),
-    options,
-    answer: answerLetter(requiredText(raw, 'answer', at), options, 'answer', at),
+    ...mmmuAnswer(raw, at),
     ...present({ dataset: mmmuSubject(optionalText(raw, 'subject', at), id) }),
     ...extraOf(raw, MMMU_KEYS),
   };
+}
+
+/** Some questions are open, with one answer or the text of a list of them. */
+function mmmuAnswer(raw: Raw, at: RecordContext): Expected {
+  const answer = requiredText(raw, 'answer', at);
+  if (raw.question_type === 'open') {
+    const several =
+      pythonList(answer)
+        ?.map((text) => text.trim())
+        .filter((text) => text !== '') ?? [];
+    return expectedOpen({ kind: 'text', accepted: several.length > 0 ? several : [answer.trim()] });
+  }
+  const texts = typeof raw.options === 'string' ? pythonList(raw.options) : raw.options;
+  if (texts === undefined) fail(at, 'options', `is not a list of texts: ${quote(String(raw.options))}`);
+  const options = optionsOf(texts, 'options', at);
+  return { options, answer: answerLetter(answer, options, 'answer', at) };
 }
 
 function mmmuImages(raw: Raw, at: RecordContext): ImageSource[] {

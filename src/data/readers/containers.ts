@@ -15,6 +15,51 @@ export function isJsonArray(bytes: Uint8Array): boolean {
   return bytes[skipSpace(bytes, startOf(bytes))] === 0x5b;
 }
 
+/** Names under which one file has the parts of a dataset. */
+const SPLITS = /^\s*\{\s*"(?:train|training|val|valid|validate|validation|dev|test)"\s*:\s*\[/;
+/** As much of a file as its first key and bracket need. */
+const HEAD_BYTES = 256;
+
+/** Whether bytes are an object with a list of records for each part of a dataset, as R2Gen's annotations are. */
+export function isSplitsObject(bytes: Uint8Array): boolean {
+  const start = startOf(bytes);
+  return SPLITS.test(new TextDecoder().decode(bytes.subarray(start, start + HEAD_BYTES)));
+}
+
+/** The records of such an object, part by part; those that do not say so themselves get `split`. */
+export function* jsonSplits(bytes: Uint8Array, file: string): Generator<RawRecord> {
+  let line = 1;
+  let counted = 0;
+  const lineAt = (at: number) => {
+    for (; counted < at; counted++) if (bytes[counted] === NEWLINE) line++;
+    return line;
+  };
+  let at = skipSpace(bytes, startOf(bytes)) + 1;
+  for (;;) {
+    at = skipSpace(bytes, at);
+    const colon = valueEnd(bytes, at, 0x3a);
+    const key = colon === undefined ? '' : new TextDecoder().decode(bytes.subarray(at, colon)).trim();
+    const list = colon === undefined ? bytes.length : skipSpace(bytes, colon + 1);
+    const end = valueEnd(bytes, list);
+    const named = /^"([\w -]{1,40})"$/.exec(key)?.[1];
+    if (named === undefined || end === undefined || bytes[list] !== 0x5b) {
+      return yield broken(file, lineAt(Math.min(list, bytes.length)), end === undefined);
+    }
+    const first = lineAt(list) - 1;
+    for (const { line: within, value } of jsonArray(bytes.subarray(list, end), file)) {
+      const told =
+        value instanceof DataError
+          ? new DataError({ ...value.place, line: first + within }, value.problem)
+          : { split: named, ...value };
+      yield { line: first + within, value: told };
+    }
+    at = skipSpace(bytes, end);
+    if (bytes[at] === 0x7d) return yield* nothingAfter(bytes, at + 1, file, lineAt);
+    if (bytes[at] !== 0x2c) return yield broken(file, lineAt(at), at >= bytes.length);
+    at++;
+  }
+}
+
 /** The records of a JSONL file, one a line; blank lines do not count. */
 export function* jsonLines(bytes: Uint8Array, file: string): Generator<RawRecord> {
   let line = 1;
@@ -79,8 +124,8 @@ function parse(bytes: Uint8Array, file: string, line: number): RawRecord {
   }
 }
 
-/** Index after the value that starts at `at`; undefined where the file ends inside of it. */
-function valueEnd(bytes: Uint8Array, at: number): number | undefined {
+/** Index after the value that starts at `at` and ends before a byte, by default a comma; undefined where the file ends inside of it. */
+function valueEnd(bytes: Uint8Array, at: number, before = 0x2c): number | undefined {
   let depth = 0;
   for (let i = at; i < bytes.length; i++) {
     const c = bytes[i];
@@ -91,7 +136,7 @@ function valueEnd(bytes: Uint8Array, at: number): number | undefined {
     else if (c === 0x7d || c === 0x5d) {
       if (depth === 0) return i;
       if (--depth === 0) return i + 1;
-    } else if (c === 0x2c && depth === 0) return i;
+    } else if (c === before && depth === 0) return i;
   }
   return undefined;
 }

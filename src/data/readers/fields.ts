@@ -8,6 +8,8 @@ import { type ImageSource, letterAt } from '../question.js';
 export interface RecordContext extends Place {
   readonly line: number;
   readonly root: string;
+  /** Names of what is in the root, for formats that name pictures by what is below one of its folders. */
+  readonly beside: ReadonlySet<string>;
   /** Values of fields that records lack. */
   readonly defaults: {
     readonly modality?: string;
@@ -83,6 +85,18 @@ export function imageOf(value: unknown, field: string, at: RecordContext): Image
     if (typeof path === 'string') return imageOf(path, `${field}.path`, at);
   }
   return fail(at, field, `must be a path, not ${describe(value)}`);
+}
+
+/** A picture that a record names below a folder: the first of these that there is, or else the root itself. */
+export function imageIn(
+  folders: readonly string[],
+  value: unknown,
+  field: string,
+  at: RecordContext,
+): ImageSource {
+  const folder = folders.find((name) => at.beside.has(name));
+  const inside = typeof value === 'string' && !folders.some((name) => value.startsWith(`${name}/`));
+  return imageOf(folder !== undefined && inside ? `${folder}/${value}` : value, field, at);
 }
 
 function embedded(

@@ -1,5 +1,6 @@
 /** One function per published record format: from an unchecked record to a question or conversation. */
 import { quote } from '../../formats/quote.js';
+import { expectedOf } from '../answers/record.js';
 import type { Conversation } from '../conversation.js';
 import { fromFileName, modalityName } from '../modalities.js';
 import { letters, parseProblem, problemText, QUESTION_FIELDS, type Question } from '../question.js';
@@ -7,7 +8,6 @@ import { medXpertOf, mmmuOf, vlmEvalOf } from './benchmarks.js';
 import { conversationOf, shareGptOf } from './conversations.js';
 import {
   answerByText,
-  answerLetter,
   extraOf,
   fail,
   idOf,
@@ -20,6 +20,8 @@ import {
   type RecordContext,
   requiredText,
 } from './fields.js';
+import { plainVqaOf, pmcVqaOf, slakeOf, vqaRadOf } from './open-questions.js';
+import { reportOf } from './reports.js';
 
 /** Formats of records. */
 export const SCHEMAS = [
@@ -31,6 +33,11 @@ export const SCHEMAS = [
   'medxpertqa',
   'mmmu',
   'vlmevalkit',
+  'vqa-rad',
+  'slake',
+  'pmc-vqa',
+  'vqa',
+  'report',
 ] as const;
 
 /** The format of a record. */
@@ -52,8 +59,17 @@ export function schemaOf(raw: Raw): Schema {
   if (has('label') && (has('medical_task') || has('body_system'))) return 'medxpertqa';
   if (has('image_1') || (typeof raw.options === 'string' && has('answer'))) return 'mmmu';
   if (has('index') && has('A') && has('answer')) return 'vlmevalkit';
+  if (has('image_name') && has('qid')) return 'vqa-rad';
+  if (has('img_name') && has('q_lang')) return 'slake';
+  if (has('Figure_path') && has('Question')) return 'pmc-vqa';
+  if (['report', 'findings', 'impression'].some(has) && !['options', 'answer'].some(has)) return 'report';
+  const embedded = raw.image instanceof Uint8Array || Object(raw.image).bytes instanceof Uint8Array;
+  if (embedded && has('question') && typeof raw.answer === 'string' && !OWN_ANSWER.some(has)) return 'vqa';
   return 'osler';
 }
+
+/** Fields that only our own records have. */
+const OWN_ANSWER = ['options', 'answers', 'answer_kind', 'bbox', 'tolerance'];
 
 /** Checks and converts a record. */
 export function readRecord(schema: Schema, raw: Raw, at: RecordContext): Sample {
@@ -70,18 +86,22 @@ const READERS: Readonly<Record<Schema, (raw: Raw, at: RecordContext) => Sample>>
   medxpertqa: medXpertOf,
   mmmu: mmmuOf,
   vlmevalkit: vlmEvalOf,
+  'vqa-rad': vqaRadOf,
+  slake: slakeOf,
+  'pmc-vqa': pmcVqaOf,
+  vqa: plainVqaOf,
+  report: reportOf,
 };
 
 /** Our own JSONL: the fields of a {@link Question}, with names as in files. */
 function osler(raw: Raw, at: RecordContext): Question {
-  const options = optionsOf(raw.options, 'options', at);
+  const expected = expectedOf(raw, at);
   const problem = optionalText(raw, 'problem', at);
   return {
     id: idOf(raw, 'id', at),
     images: imagesOfRecord(raw, at),
     question: requiredText(raw, 'question', at),
-    options,
-    answer: answerLetter(requiredText(raw, 'answer', at), options, 'answer', at),
+    ...expected,
     ...present({
       modality: optionalText(raw, 'modality', at),
       question_type: optionalText(raw, 'question_type', at),

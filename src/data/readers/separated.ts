@@ -1,4 +1,4 @@
-/** Tables with tabs between the columns, as pandas writes them: VLMEvalKit's benchmarks. */
+/** Tables with tabs or commas between the columns, as pandas writes them: VLMEvalKit's benchmarks, PMC-VQA. */
 import { DataError } from '../errors.js';
 import type { RawRecord } from './containers.js';
 
@@ -7,9 +7,18 @@ const LONGEST_CELL = 256 * 2 ** 20;
 /** Shorter texts in the column of pictures are the index of the row whose picture it is. */
 const REFERENCE_LENGTH = 64;
 
-/** The rows of a table; empty cells are left out. A picture that is another row's is put in its place. */
-export function* tsvRows(bytes: Uint8Array, file: string): Generator<RawRecord> {
-  const rows = splitRows(bytes, file);
+/** The rows of a table with tabs; empty cells are left out. A picture that is another row's is put in its place. */
+export function tsvRows(bytes: Uint8Array, file: string): Generator<RawRecord> {
+  return rowsOf(bytes, file, TAB);
+}
+
+/** The same of a table with commas. */
+export function csvRows(bytes: Uint8Array, file: string): Generator<RawRecord> {
+  return rowsOf(bytes, file, COMMA);
+}
+
+function* rowsOf(bytes: Uint8Array, file: string, separator: number): Generator<RawRecord> {
+  const rows = splitRows(bytes, file, separator);
   const first = rows.next();
   if (first.done) return;
   if (first.value instanceof DataError) return yield { line: 1, value: first.value };
@@ -65,11 +74,12 @@ function recordOf(
 }
 
 const TAB = 0x09;
+const COMMA = 0x2c;
 const NEWLINE = 0x0a;
 const QUOTE = 0x22;
 
-/** Cells by row. A cell in quotes may hold tabs, line breaks and doubled quotes. */
-function* splitRows(bytes: Uint8Array, file: string): Generator<Row | DataError> {
+/** Cells by row. A cell in quotes may hold separators, line breaks and doubled quotes. */
+function* splitRows(bytes: Uint8Array, file: string, separator: number): Generator<Row | DataError> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   let line = 1;
@@ -77,7 +87,7 @@ function* splitRows(bytes: Uint8Array, file: string): Generator<Row | DataError>
     const row: { line: number; cells: string[] } = { line, cells: [] };
     let problem: string | undefined;
     for (let done = false; !done; ) {
-      const cell = cellAt(bytes, at);
+      const cell = cellAt(bytes, at, separator);
       for (let i = at; i < cell.end; i++) if (bytes[i] === NEWLINE) line++;
       try {
         const text = decoder.decode(bytes.subarray(cell.from, cell.to));
@@ -98,21 +108,21 @@ function* splitRows(bytes: Uint8Array, file: string): Generator<Row | DataError>
 interface Cell {
   readonly from: number;
   readonly to: number;
-  /** Index of the tab or line break after it. */
+  /** Index of the separator or line break after it. */
   readonly end: number;
   readonly quoted: boolean;
   readonly problem?: string;
 }
 
-function cellAt(bytes: Uint8Array, at: number): Cell {
+function cellAt(bytes: Uint8Array, at: number, separator: number): Cell {
   const next = (from: number) => {
     let end = from;
-    while (end < bytes.length && bytes[end] !== TAB && bytes[end] !== NEWLINE) end++;
+    while (end < bytes.length && bytes[end] !== separator && bytes[end] !== NEWLINE) end++;
     return end;
   };
   if (bytes[at] !== QUOTE) {
     const end = next(at);
-    const to = bytes[end - 1] === 0x0d && bytes[end] !== TAB && end > at ? end - 1 : end;
+    const to = bytes[end - 1] === 0x0d && bytes[end] !== separator && end > at ? end - 1 : end;
     return { from: at, to, end, quoted: false };
   }
   let close = at + 1;
