@@ -64,7 +64,14 @@ export type * from './platform/ports/files.js';
 export * from './platform/ports/helpers.js';
 export * from './platform/ports/pictures.js';
 export * from './platform/ports/tables.js';
-export type { ImportModule, UserReward, UserRewardInput, UserRewardOutput } from './rollout/rewards/index.js';
+export type {
+  BatchedUserReward,
+  ImportModule,
+  UserReward,
+  UserRewardInput,
+  UserRewardLog,
+  UserRewardOutput,
+} from './rollout/rewards/index.js';
 export { makeSftTask, parseSftConfig, type SftConfig } from './sft/index.js';
 export * from './tensor/index.js';
 export {

@@ -21,6 +21,11 @@ export function commonOptions<T>(yargs: Argv<T>): Argv<T & CommonArgs> {
     .option('verbose', { type: 'boolean', default: false, describe: 'Show stack traces of errors' });
 }
 
+/** A variable of the environment, where keys of endpoints are. */
+export function environmentVariable(name: string): string | undefined {
+  return process.env[name];
+}
+
 /** A mistake in how a command was called: exit code 2. */
 export class UsageError extends Error {}
 

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { makeSharedGrpoTask, parseGrpoConfig } from '../grpo/index.js';
 import { Lead, type LeadArgs, leadOptions } from './cluster/lead.js';
+import { environmentVariable } from './common.js';
 import { configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
 
 /** The yargs command. */
@@ -30,7 +31,11 @@ export const grpo: CommandModule<object, TrainingArgs & LeadArgs> = {
     let finished = false;
     try {
       const result = await runTraining(args, config, (setting) =>
-        makeSharedGrpoTask(setting, { folder: path.dirname(args.config) }, lead?.open),
+        makeSharedGrpoTask(
+          setting,
+          { folder: path.dirname(args.config), environment: environmentVariable },
+          lead?.open,
+        ),
       );
       finished = result.outcome === 'finished';
     } finally {

@@ -11,7 +11,7 @@ import { ensureDriver } from '../platform/launcher/launch.js';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';
 import type { TrainingConfig } from '../train/config/index.js';
 import { RunFolder } from '../train/run-folder.js';
-import { UsageError } from './common.js';
+import { environmentVariable, UsageError } from './common.js';
 import { openSession } from './generation.js';
 import { writeOwnReport } from './own-report.js';
 import { tell } from './terminal.js';
@@ -96,7 +96,7 @@ async function trainOne(
     last !== undefined && (await isFolder(path.join(new RunFolder(dir).checkpoint(last), 'trainer-state')));
   const source = await configSource(args);
   const overwrite = resume ? {} : { overwrite_output_dir: true };
-  const environment = { folder: path.dirname(args.config) };
+  const environment = { folder: path.dirname(args.config), environment: environmentVariable };
   const result =
     method === 'sft'
       ? await runTraining({ ...args, resume }, { ...parseSftConfig(source), ...overwrite }, makeSftTask)

@@ -17,7 +17,7 @@ import { MANIFEST, type Manifest, readManifest, verifyCheckpoint } from '../trai
 import { Present } from '../train/origin.js';
 import { compareCheckpoints, compareLogs, type FileComparison, type LogComparison } from '../train/replay.js';
 import { CONFIG_FILE, KERNELS_FILE, RunFolder } from '../train/run-folder.js';
-import { type CommonArgs, commonOptions, UsageError } from './common.js';
+import { type CommonArgs, commonOptions, environmentVariable, UsageError } from './common.js';
 import { openDevice } from './device.js';
 import { onStopSignal } from './signals.js';
 import { print, printJson, trainingConsole } from './terminal.js';
@@ -153,7 +153,7 @@ async function train(
     return await launchTraining({
       ...common,
       config: parseGrpoConfig(source),
-      makeTask: (setting) => makeGrpoTask(setting, { folder: modules }),
+      makeTask: (setting) => makeGrpoTask(setting, { folder: modules, environment: environmentVariable }),
     });
   } finally {
     release();

@@ -333,6 +333,8 @@ export type OpenExchange = (run: SharedRun) => Promise<Exchange>;
 export interface GrpoEnvironment {
   /** Folder of the config file, which reward modules are relative to. */
   readonly folder: string;
+  /** Variables of the environment, where keys of endpoints are that rewards ask. */
+  readonly environment?: (name: string) => string | undefined;
   /** Loads reward modules into this process; by default each has one of its own. */
   readonly importModule?: ImportModule;
 }

@@ -60,6 +60,7 @@ export function rewardMetrics(
     out[`rewards/${name}/mean`] = meanOf(values);
     out[`rewards/${name}/std`] = standardDeviation(values);
   });
+  for (const [name, values] of loggedMetrics(names, all)) out[name] ??= meanOf(values);
   out.reward = meanOf(rewards);
   out.reward_std = standardDeviation(rewards);
   out.frac_reward_zero_std = shareOf(zeroStd, (zero) => zero);
@@ -72,6 +73,23 @@ export function rewardMetrics(
   }
   // A reward that applied to nothing has no mean; JSON has no NaN.
   return Object.fromEntries(Object.entries(out).filter(([, value]) => Number.isFinite(value)));
+}
+
+/** What rewards of users logged, by metric. */
+function loggedMetrics(
+  names: readonly string[],
+  completions: readonly ScoredCompletion[],
+): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, number[]>();
+  for (const { rewards } of completions) {
+    for (const [k, { logged = [] }] of rewards.entries()) {
+      for (const [metric, value] of logged) {
+        const name = `rewards/${names[k]}/${metric}`;
+        found.set(name, [...(found.get(name) ?? []), value]);
+      }
+    }
+  }
+  return found;
 }
 
 /** A reward's value; NaN where it does not apply. */

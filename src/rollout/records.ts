@@ -33,7 +33,10 @@ export function completionLines(
         token_count: completion.ids.length,
         finish_reason: completion.finishReason,
         rewards: Object.fromEntries(
-          rewards.map(({ name, weight }, k) => [name, { ...completion.rewards[k], weight }]),
+          rewards.map(({ name, weight }, k) => {
+            const { logged: _logged, ...result } = completion.rewards[k];
+            return [name, { ...result, weight }];
+          }),
         ),
         reward: Number.isNaN(reward) ? null : reward,
         advantage,

@@ -102,18 +102,32 @@ async function drawGroups(
     }),
   );
   const completions = await context.phase('rollout', () => setting.draw(requests, context, drawn));
-  return context.phase('reward', () =>
-    Promise.all(asked.map((prompt, i) => scoreGroup(setting.rewards, prompt, completions[i], context.step))),
-  );
+  return context.phase('reward', () => scoreGroups(setting.rewards, asked, completions, context.step));
 }
 
-async function scoreGroup(
+async function scoreGroups(
   rewards: readonly Reward[],
-  prompt: AskedPrompt,
-  completions: readonly Completion[],
+  prompts: readonly AskedPrompt[],
+  completions: readonly (readonly Completion[])[],
   step: number,
-): Promise<ScoredGroup> {
-  const samples = completions.map(
+): Promise<ScoredGroup[]> {
+  const samples = prompts.map((prompt, i) => samplesOf(prompt, completions[i], step));
+  const results = await scoreAll(rewards, samples.flat());
+  let next = 0;
+  return prompts.map((prompt, i) => ({
+    prompt,
+    completions: completions[i].map((completion, k) => ({
+      text: samples[i][k].completion,
+      ids: completion.tokenIds,
+      logps: completion.logprobs,
+      finishReason: completion.finishReason,
+      rewards: results[next++],
+    })),
+  }));
+}
+
+function samplesOf(prompt: AskedPrompt, completions: readonly Completion[], step: number): RewardSample[] {
+  return completions.map(
     (completion, sample): RewardSample => ({
       prompt: prompt.text,
       completion: completion.text ?? '',
@@ -124,15 +138,4 @@ async function scoreGroup(
       step,
     }),
   );
-  const results = await scoreAll(rewards, samples);
-  return {
-    prompt,
-    completions: completions.map((completion, i) => ({
-      text: samples[i].completion,
-      ids: completion.tokenIds,
-      logps: completion.logprobs,
-      finishReason: completion.finishReason,
-      rewards: results[i],
-    })),
-  };
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { configError } from '../../train/config/index.js';
 import type { RewardContext, RewardKind } from './kind.js';
-import { modulePath } from './module.js';
+import { inFolder } from './module.js';
 import type { Reward } from './reward.js';
 import { REWARD_KINDS, type RewardConfig } from './table.js';
 
@@ -52,7 +52,7 @@ export function earlierRewards(list: unknown): unknown {
 
 /** The files of the modules among rewards; `folder` is that of the config. */
 export function rewardFiles(configs: readonly RewardConfig[], folder: string): string[] {
-  return configs.flatMap((config) => (config.name === 'module' ? modulePath(config.path, folder) : []));
+  return configs.flatMap((config) => (config.name === 'module' ? inFolder(config.path, folder) : []));
 }
 
 /** Builds the rewards of a config, loading modules; refuses what cannot work. */

@@ -3,4 +3,10 @@ export { buildRewards, earlierRewards, rewardFiles, rewardsField } from './confi
 export type { ImportModule, RewardContext } from './kind.js';
 export { type Reward, type RewardResult, type RewardSample, scoreAll } from './reward.js';
 export type { RewardConfig } from './table.js';
-export type { UserReward, UserRewardInput, UserRewardOutput } from './user-reward.js';
+export type {
+  BatchedUserReward,
+  UserReward,
+  UserRewardInput,
+  UserRewardLog,
+  UserRewardOutput,
+} from './user-reward.js';

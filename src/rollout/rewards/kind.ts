@@ -12,6 +12,8 @@ export interface RewardContext {
   readonly maxCompletionLength: number;
   /** Folder of the config, which modules are relative to. */
   readonly folder: string;
+  /** Variables of the environment, where keys of endpoints are. */
+  readonly environment?: (name: string) => string | undefined;
   /** Loads modules into this process; by default each has a process of its own, where the platform has helpers. */
   readonly importModule?: ImportModule;
 }

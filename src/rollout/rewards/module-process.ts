@@ -7,7 +7,7 @@
  * thread, and the last of them is not late because the others took their time.
  */
 import { type Helper, HelperError, type Helpers } from '../../platform/ports/helpers.js';
-import type { JudgeReply, JudgeRequest, LoadRequest } from './module-messages.js';
+import type { JudgeReply, JudgeRequest, LoadReply, LoadRequest, Logged } from './module-messages.js';
 import { JudgementError } from './reward.js';
 import type { UserRewardInput } from './user-reward.js';
 
@@ -28,9 +28,13 @@ export class ModuleProcess {
   /** Why the process is gone: all that is under way fails with it. */
   #failure: JudgementError | undefined;
 
-  private constructor(helper: Helper, seconds: number) {
+  /** Whether the module's function takes many inputs at once. */
+  readonly batched: boolean;
+
+  private constructor(helper: Helper, seconds: number, batched: boolean) {
     this.#helper = helper;
     this.#seconds = seconds;
+    this.batched = batched;
   }
 
   /** Starts a process with a module; undefined where the module's default export is no function. */
@@ -39,19 +43,26 @@ export class ModuleProcess {
     let process: ModuleProcess | undefined;
     try {
       const request: LoadRequest = { load: path };
-      if (await helper.ask(request, { seconds })) process = new ModuleProcess(helper, seconds);
+      const { found, batched } = (await helper.ask(request, { seconds })) as LoadReply;
+      if (found) process = new ModuleProcess(helper, seconds, batched);
     } finally {
       if (!process) helper.end();
     }
     return process;
   }
 
-  /** What the module says of a sample; throws what it throws, or a {@link JudgementError} where it never says anything. */
-  async judge(input: UserRewardInput): Promise<unknown> {
+  /**
+   * What the module says of a sample, or of many where it is batched; throws what it throws, or a {@link JudgementError} where
+   * it never says anything.
+   */
+  async judge(inputs: readonly UserRewardInput[]): Promise<{ output: unknown; logged: Logged }> {
     const id = ++this.#last;
     try {
-      const reply = await this.#begin(id, input);
-      return reply.promise ? (await this.#ask({ wait: id })).output : reply.output;
+      const reply = await this.#begin(id, inputs);
+      return ('promise' in reply ? await this.#ask({ wait: id }) : reply) as {
+        output: unknown;
+        logged: Logged;
+      };
     } finally {
       this.#begun.delete(id);
       this.#alive();
@@ -65,13 +76,14 @@ export class ModuleProcess {
   }
 
   /** Calls the module's function, once it has returned from the judgements before. */
-  #begin(id: number, input: UserRewardInput): Promise<JudgeReply> {
+  #begin(id: number, inputs: readonly UserRewardInput[]): Promise<JudgeReply> {
     const begun = this.#turn.then(async () => {
+      const [input] = inputs as [UserRewardInput];
       this.#begun.set(id, input);
       this.#beginning = input;
       this.#alive();
       try {
-        return await this.#ask({ begin: id, input });
+        return await this.#ask({ begin: id, inputs });
       } finally {
         this.#beginning = undefined;
         this.#alive();

@@ -83,6 +83,31 @@ it('judges side by side: each waits for all', async () => {
   expect((await judged(text, 8)).map(({ value }) => value)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
+it('judges all completions at once where it is batched, and logs', async () => {
+  const text = `
+    export const batched = true;
+    export default async (inputs, { logMetric, logExtra }) => {
+      await 0;
+      logMetric('calls', 1);
+      logExtra('tag', inputs.map(({ record }) => record.extra.tags[0]));
+      return inputs.map(({ sample }) => (sample === 0 ? null : sample));
+    };`;
+  const [first, ...others] = await judged(text, 3);
+  expect(first).toEqual({ value: null, reason: '', logged: [['calls', 1]], extra: { tag: 'ct' } });
+  expect(others.map(({ value }) => value)).toEqual([1, 2]);
+  const alone =
+    'export default ({ sample }, log) => { log.logMetric("m", sample); log.logExtra("s", [sample]); return 1; }';
+  expect((await judged(alone, 2))[1]).toEqual({
+    value: 1,
+    reason: '',
+    logged: [['m', 1]],
+    extra: { s: [1] },
+  });
+  await expect(judged('export const batched = true; export default () => [1]', 2)).rejects.toThrow(
+    'returned a list of 1; a batched reward returns a list of 2',
+  );
+});
+
 describe('a module that fails is named, with the sample', () => {
   const mine = (sample: number) => `reward "mine" on completion ${sample} of question "q1" ("c${sample}") `;
 

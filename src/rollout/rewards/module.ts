@@ -2,11 +2,13 @@
 import { z } from 'zod';
 import { helpersIfAny } from '../../platform/current.js';
 import { configError } from '../../train/config/index.js';
-import { deepFreeze } from './frozen.js';
+import type { Json } from '../../train/task.js';
+import { callableModule } from './call-module.js';
 import { entrySchema, type ImportModule, type RewardKind } from './kind.js';
+import type { Logged } from './module-messages.js';
 import { ModuleProcess } from './module-process.js';
 import type { RewardResult, RewardSample } from './reward.js';
-import type { UserReward, UserRewardInput, UserRewardOutput } from './user-reward.js';
+import type { RewardModule, UserRewardInput, UserRewardOutput } from './user-reward.js';
 
 const schema = entrySchema('module', {
   /** A TypeScript or JavaScript file, relative to the config, whose default export is the reward. */
@@ -23,41 +25,56 @@ export const moduleReward: RewardKind<z.output<typeof schema>> = {
   schema,
   label: ({ path }) => (path.split(/[/\\]/).at(-1) as string).replace(/\.[cm]?[jt]sx?$/, ''),
   judge: async ({ path, options, timeout }, { folder, importModule }) => {
-    const file = modulePath(path, folder);
-    const judge = importModule ? await judgeHere(file, importModule) : await judgeApart(file, timeout);
-    const score = async (sample: RewardSample) => resultOf(await judge({ ...sample, options }));
-    return Object.assign(score, { close: judge.close });
+    const file = inFolder(path, folder);
+    const module = importModule ? await moduleHere(file, importModule) : await moduleApart(file, timeout);
+    const many = async (samples: readonly RewardSample[]) => {
+      const { output, logged } = await module.judge(samples.map((sample) => ({ ...sample, options })));
+      return resultsOf(module.batched ? output : [output], logged, samples.length);
+    };
+    const score = async (sample: RewardSample) => (await many([sample]))[0] as RewardResult;
+    return Object.assign(score, { close: module.close, ...(module.batched ? { many } : {}) });
   },
 };
 
-/** Judges a sample, however the module is run. */
+/** Judges samples, however the module is run. */
 interface ModuleJudge {
-  (input: UserRewardInput): Promise<unknown>;
+  /** Whether it takes many samples at once. */
+  readonly batched: boolean;
+  judge(inputs: readonly UserRewardInput[]): Promise<{ readonly output: unknown; readonly logged: Logged }>;
   close?(): void;
 }
 
-/** Where the file of an entry is; paths are relative to the config's folder. */
-export function modulePath(path: string, folder: string): string {
+/** Where a path of an entry leads; paths are relative to the config's folder. */
+export function inFolder(path: string, folder: string): string {
   const absolute = /^([/\\]|[A-Za-z]:)/.test(path);
   return absolute || folder === '' || folder === '.' ? path : `${folder}/${path}`;
 }
 
 /** Runs a module in a process of its own. */
-async function judgeApart(path: string, seconds: number): Promise<ModuleJudge> {
+async function moduleApart(path: string, seconds: number): Promise<ModuleJudge> {
   const helpers = helpersIfAny();
   if (!helpers)
     throw configError(`reward module ${path}`, 'needs an importModule, as this platform starts no processes');
   const process = await loaded(path, () => ModuleProcess.open(helpers, path, seconds));
-  return Object.assign((input: UserRewardInput) => process.judge(input), { close: () => process.end() });
+  return {
+    batched: process.batched,
+    judge: (inputs) => process.judge(inputs),
+    close: () => process.end(),
+  };
 }
 
 /** Runs a module in this process. */
-async function judgeHere(path: string, importModule: ImportModule): Promise<ModuleJudge> {
-  const judge = await loaded(path, async () => {
-    const found = ((await importModule(path)) as { default?: unknown } | null)?.default;
-    return typeof found === 'function' ? (found as UserReward) : undefined;
-  });
-  return async (input) => judge(deepFreeze(structuredClone(input)));
+async function moduleHere(path: string, importModule: ImportModule): Promise<ModuleJudge> {
+  const module = await loaded(path, async () =>
+    callableModule((await importModule(path)) as RewardModule | null),
+  );
+  return {
+    batched: module.batched,
+    judge: async (inputs) => {
+      const { output, logged } = module.call(structuredClone(inputs));
+      return { output: await output, logged };
+    },
+  };
 }
 
 /** What loading a module gives; undefined stands for a module without a function. */
@@ -73,6 +90,35 @@ async function loaded<T>(path: string, load: () => Promise<T | undefined>): Prom
     `reward module ${path}`,
     'has no function as its default export; write export default ({ completion, record }) => 1',
   );
+}
+
+/** What a module gave, by sample; what it logged goes with the first, and a column's list with each. */
+function resultsOf(output: unknown, { metrics, extras }: Logged, count: number): RewardResult[] {
+  if (!Array.isArray(output) || output.length !== count) {
+    const got = Array.isArray(output) ? `a list of ${output.length}` : JSON.stringify(output);
+    throw new TypeError(`returned ${got}; a batched reward returns a list of ${count}, one for each input`);
+  }
+  for (const [column, values] of extras) {
+    if (count > 1 && (!Array.isArray(values) || values.length !== count)) {
+      throw new TypeError(`logs column "${column}" without a list of ${count} values, one for each input`);
+    }
+  }
+  return output.map((one: unknown, i) => {
+    const columns = extras.map(([name, value]) => [
+      name,
+      jsonOf(Array.isArray(value) && count > 1 ? value[i] : value),
+    ]);
+    return {
+      ...resultOf(one),
+      ...(metrics.length > 0 && i === 0 ? { logged: metrics } : {}),
+      ...(columns.length > 0 ? { extra: Object.fromEntries(columns) as Record<string, Json> } : {}),
+    };
+  });
+}
+
+/** What JSON makes of a value. */
+function jsonOf(value: unknown): Json {
+  return JSON.parse(JSON.stringify(value ?? null)) as Json;
 }
 
 function resultOf(output: unknown): RewardResult {

@@ -2,6 +2,7 @@
 
 import type { Sample } from '../../data/index.js';
 import { TrainingFailure } from '../../train/non-finite.js';
+import type { Json } from '../../train/task.js';
 import { isSingle, weightedSum } from '../advantages.js';
 
 /** A completion to be judged, with what it answers. */
@@ -31,11 +32,16 @@ export interface RewardResult {
   readonly value: number | null;
   /** Why, in a few words. */
   readonly reason: string;
+  /** What a user's reward logged with it: metrics, which are averaged, and columns for the line of the completion. */
+  readonly logged?: readonly (readonly [string, number])[];
+  readonly extra?: Readonly<Record<string, Json>>;
 }
 
 /** Judges one completion. */
 export interface Judge {
   (sample: RewardSample): RewardResult | Promise<RewardResult>;
+  /** Judges several at once, in order; where it is there, it is asked in the place of the function. */
+  many?(samples: readonly RewardSample[]): Promise<readonly RewardResult[]>;
   /** Frees what it holds; it judges no more. */
   close?(): void;
 }
@@ -67,13 +73,26 @@ export async function scoreAll(
   rewards: readonly Reward[],
   samples: readonly RewardSample[],
 ): Promise<RewardResult[][]> {
-  return Promise.all(
-    samples.map(async (sample) => {
-      const results = await Promise.all(rewards.map((reward) => scoreOne(reward, sample)));
-      checkSum(rewards, sample, results);
-      return results;
-    }),
-  );
+  const columns = await Promise.all(rewards.map((reward) => scoreColumn(reward, samples)));
+  return samples.map((sample, i) => {
+    const results = columns.map((column) => column[i]);
+    checkSum(rewards, sample, results);
+    return results;
+  });
+}
+
+/** What one reward says of all samples. */
+async function scoreColumn(
+  reward: Reward,
+  samples: readonly RewardSample[],
+): Promise<readonly RewardResult[]> {
+  const { score } = reward;
+  if (!score.many || samples.length === 0) {
+    return Promise.all(samples.map((sample) => checked(reward, sample, async () => score(sample))));
+  }
+  const [first] = samples;
+  const results = await attempt(reward, first, async () => score.many?.(samples) ?? []);
+  return Promise.all(samples.map((sample, i) => checked(reward, sample, async () => results[i])));
 }
 
 /** Refuses rewards that are too large together. */
@@ -87,14 +106,22 @@ function checkSum(rewards: readonly Reward[], sample: RewardSample, results: rea
 
 const TOO_LARGE = 'more than single precision holds (3.4e38); scale them down';
 
-async function scoreOne(reward: Reward, sample: RewardSample): Promise<RewardResult> {
-  let result: RewardResult;
+/** Runs a judgement; its failure names the reward and the sample. */
+async function attempt<T>(reward: Reward, sample: RewardSample, judge: () => Promise<T>): Promise<T> {
   try {
-    result = await reward.score(sample);
+    return await judge();
   } catch (error) {
     if (error instanceof JudgementError) throw failure(reward, error.sample, error.message);
     throw failure(reward, sample, `failed: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+async function checked(
+  reward: Reward,
+  sample: RewardSample,
+  judge: () => Promise<RewardResult>,
+): Promise<RewardResult> {
+  const result = await attempt(reward, sample, judge);
   const { value } = result;
   if (value !== null && !Number.isFinite(value)) {
     throw failure(

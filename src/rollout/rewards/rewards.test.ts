@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { OpenAnswer } from '../../data/answers/open.js';
+import { expectedOpen } from '../../data/answers/record.js';
 import { conclusionOf } from '../../data/conclusion.js';
 import type { Conversation, Question } from '../../data/index.js';
 import { TRL } from '../test-trl.js';
@@ -13,7 +16,7 @@ import {
   rewardsField,
   scoreAll,
 } from './index.js';
-import { lengthInBand } from './length.js';
+import { cosineLength, lengthInBand } from './length.js';
 import { overlong } from './overlong.js';
 import { repetition } from './repetition.js';
 
@@ -120,6 +123,24 @@ describe('length', () => {
     expect(overlong(sample('', completions[i]), 100, 20).value).toBeCloseTo(long[i], 8);
   });
 
+  it('has a cosine as TRL has', () => {
+    interface Row {
+      readonly bounds: readonly [number, number, number, number];
+      readonly right: boolean;
+      readonly lengths: readonly number[];
+      readonly values: readonly number[];
+    }
+    const url = new URL('../fixtures/trl-cosine.json', import.meta.url);
+    for (const { bounds, right, lengths, values } of JSON.parse(readFileSync(url, 'utf8')) as Row[]) {
+      const [minWrong, maxWrong, minRight, maxRight] = bounds;
+      const settings = { most: 100, correct: [maxRight, minRight], wrong: [minWrong, maxWrong] } as const;
+      for (const [i, length] of lengths.entries()) {
+        const answered = sample(`<answer>${right ? 'B' : 'C'}</answer>`, Array(length).fill(1));
+        expect(cosineLength(answered, settings).value).toBeCloseTo(values[i], 12);
+      }
+    }
+  });
+
   it('has a band', () => {
     const values = [0, 5, 10, 20, 30, 50].map(
       (n) => lengthInBand(sample('', Array(n).fill(1)), { minTokens: 10, maxTokens: 20 }).value,
@@ -158,9 +179,10 @@ describe('a config', () => {
   });
 
   it('keeps of an entry what is its own, also where an earlier version kept everything', () => {
-    const entry = { name: 'length', weight: 1, label: null, min_tokens: 0, max_tokens: 3 };
+    const shape = { shape: 'band', correct: [1, 0.5], wrong: [-1, -0.5], cache_tokens: null };
+    const entry = { name: 'length', weight: 1, label: null, min_tokens: 0, max_tokens: 3, ...shape };
     expect(rewardsField.parse([{ name: 'length', max_tokens: 3 }])).toEqual([entry]);
-    const others = { mode: 'robust', style: null, cache_tokens: null, ngram_size: 3, max_penalty: -1 };
+    const others = { mode: 'robust', style: null, ngram_size: 3, max_penalty: -1 };
     const earlier = { ...entry, ...others, path: null, options: {} };
     expect(earlierRewards([earlier])).toEqual([entry]);
     expect(rewardsField.safeParse([earlier]).success).toBe(false);
@@ -171,6 +193,48 @@ describe('a config', () => {
     const rewards = await build(['accuracy', 'consistency', 'format']);
     const [found] = await scoreAll(rewards, [{ ...sample('<answer>B</answer>'), record }]);
     expect(found.map(({ value }) => value)).toEqual([null, null, 0]);
+  });
+
+  it('judges open answers by their kind, and others not at all', async () => {
+    const open = (answer: OpenAnswer): Question => ({ ...RECORD, ...expectedOpen(answer), modality: 'CT' });
+    const text = open({ kind: 'text', accepted: ['left kidney'] });
+    const place = open({ kind: 'boxes', boxes: [[0, 0, 10, 10]] });
+    const report = open({ kind: 'report', reference: 'no acute disease' });
+    const rewards = await build([
+      'accuracy',
+      'text_f1',
+      { name: 'text_f1', label: 'rouge', measure: 'rouge_l' },
+      'iou',
+      { name: 'iou', label: 'found', threshold: 0.5 },
+      'modality_tag',
+      'consistency',
+    ]);
+    const values = async (record: Question, completion: string) =>
+      (await scoreAll(rewards, [{ ...sample(completion), record }]))[0].map(({ value }) => value);
+    const tag = '<modality>computed: CT</modality>';
+    expect(await values(text, '<answer>kidney</answer><modality>ct</modality>')).toEqual([
+      ...[0, 2 / 3, 2 / 3, null, null, 1, null],
+    ]);
+    expect(await values(place, `<answer>[0, 0, 10, 4]</answer>${tag}`)).toEqual([
+      0,
+      null,
+      null,
+      0.4,
+      0,
+      0,
+      null,
+    ]);
+    expect(await values(report, '<answer>no disease</answer>')).toEqual([
+      null,
+      0.8,
+      0.8,
+      null,
+      null,
+      0,
+      null,
+    ]);
+    expect((await values(text, 'left kidney')).slice(0, 2)).toEqual([0, 0]);
+    expect(await values(RECORD, '<answer>B</answer>')).toEqual([1, null, null, null, null, null, 0]);
   });
 
   it('runs modules of the user, given by path', async () => {
@@ -246,6 +310,8 @@ describe('a config', () => {
     [['format'], { style: 'custom' }, /"rewards.0.style" is missing/],
     [[{ name: 'format', mode: 'paper', style: 'think-after' }], {}, /published no format for think-after/],
     [[{ name: 'module', path: 'x.ts' }], {}, /no function as its default export/],
+    [[{ name: 'length', shape: 'cosine', min_tokens: 7 }], {}, /is only for shape: band/],
+    [[{ name: 'length', shape: 'overlong', cache_tokens: 101 }], {}, /over max_tokens 100/],
     [[{ name: 'overlong', cache_tokens: 101 }], {}, /over max_completion_length 100/],
     [[{ name: 'length', min_tokens: 7, max_tokens: 5 }], {}, /over max_tokens 5/],
   ] as const)('that cannot work is refused: %j', async (entries, context, message) => {

@@ -2,12 +2,17 @@
 import type { z } from 'zod';
 import { accuracyReward } from './accuracy.js';
 import { consistencyReward } from './consistency.js';
+import { embeddingReward } from './embedding.js';
 import { formatReward } from './format.js';
+import { iouReward } from './iou.js';
+import { judgeReward } from './judge.js';
 import type { RewardKind } from './kind.js';
 import { lengthReward } from './length.js';
+import { modalityTagReward } from './modality-tag.js';
 import { moduleReward } from './module.js';
 import { overlongReward } from './overlong.js';
 import { repetitionReward } from './repetition.js';
+import { textF1Reward } from './text-f1.js';
 
 const ROWS = [
   accuracyReward,
@@ -16,6 +21,11 @@ const ROWS = [
   lengthReward,
   overlongReward,
   repetitionReward,
+  textF1Reward,
+  iouReward,
+  modalityTagReward,
+  judgeReward,
+  embeddingReward,
   moduleReward,
 ] as const;
 
