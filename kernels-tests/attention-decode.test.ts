@@ -39,6 +39,7 @@ function reference(
   q: Float32Array,
   k: Float32Array,
   v: Float32Array,
+  window = Number.POSITIVE_INFINITY,
 ): Float64Array {
   const out = new Float64Array(q.length);
   sequences.forEach(([prefixStart, prefixEnd, start, end], s) => {
@@ -46,7 +47,8 @@ function reference(
     for (let j = prefixStart; j < prefixEnd; j++) slots.push(j);
     for (let j = start; j < end; j++) slots.push(j);
     for (let i = 0; i < queries; i++) {
-      const seen = slots.slice(0, Math.max(0, slots.length - (queries - 1 - i)));
+      const end = Math.max(0, slots.length - (queries - 1 - i));
+      const seen = slots.slice(Math.max(0, end - window), end);
       for (let h = 0; h < heads; h++) {
         const at = ((s * queries + i) * heads + h) * dim;
         const places = seen.map((slot) => (slot * kvHeads + Math.floor((h * kvHeads) / heads)) * dim);
@@ -95,15 +97,20 @@ describe.each(['wide', 'tile'] as const)('%s kernels', (variant) => {
   ] as const)('%s cache, %o', async (dtype, sizes) => {
     const problem = { ...sizes, sequences: SEQUENCES };
     const { q, k, v } = inputs(problem, dtype);
-    const want = reference(problem, q, k, v);
-    for (const splits of [undefined, 3]) {
+    for (const [splits, window] of [
+      [undefined, undefined],
+      [3, undefined],
+      [undefined, 130],
+      [2, 5],
+    ]) {
+      const want = reference(problem, q, k, v, window);
       const out = scope(() => {
         const shape = [SLOTS, sizes.kvHeads, sizes.dim];
         const cache: KvCache = { k: tensor(gpu, k, shape, { dtype }), v: tensor(gpu, v, shape, { dtype }) };
         const table = fromHost(gpu, Uint32Array.from(SEQUENCES.flat()), [SEQUENCES.length, 4], 'u32');
         const queries = tensor(gpu, q, [q.length / sizes.heads / sizes.dim, sizes.heads, sizes.dim]);
         full(gpu, [q.length], Number.NaN, 'scratch').dispose();
-        return decodeAttention(queries, cache, table, { maxKeys: 700, variant, splits });
+        return decodeAttention(queries, cache, table, { maxKeys: 700, variant, splits, window });
       });
       await expectClose(out, want, 1e-5);
       out.dispose();

@@ -59,7 +59,8 @@ async function check(
   const { tokens, heads, kvHeads, dim } = sizes;
   const inputs = attentionInputs(sizes);
   spoilPadding(sizes, inputs, list);
-  const expected = referenceAttention(sizes, inputs, list, options.causal ?? true, options.scale);
+  const { causal = true, scale, window } = options;
+  const expected = referenceAttention(sizes, inputs, list, causal, scale, window);
   const segments = new Segments(device, tokens, list);
   const full = [tokens, heads, dim];
   const narrow = [tokens, kvHeads, dim];
@@ -105,6 +106,18 @@ const SHARED: readonly Segment[] = [
   { start: 94, end: 96 },
   { start: 96, end: 99, prefixStart: 94, prefixEnd: 96 },
 ];
+/** Texts and pictures of a prompt, with two completions, and a sequence that begins with a picture. */
+const PICTURES: readonly Segment[] = [
+  { start: 0, end: 9 },
+  { start: 9, end: 34, prefixStart: 0, prefixEnd: 9, whole: true },
+  { start: 34, end: 36, prefixStart: 0, prefixEnd: 34 },
+  { start: 36, end: 61, prefixStart: 0, prefixEnd: 36, whole: true },
+  { start: 61, end: 70, prefixStart: 0, prefixEnd: 61 },
+  { start: 70, end: 83, prefixStart: 0, prefixEnd: 70 },
+  { start: 83, end: 103, prefixStart: 0, prefixEnd: 70 },
+  { start: 104, end: 124, whole: true },
+  { start: 124, end: 130, prefixStart: 104, prefixEnd: 124 },
+];
 /** Its keys are met by so many queries that workgroups share them. */
 const CROWD: readonly Segment[] = [
   { start: 0, end: 20 },
@@ -131,6 +144,35 @@ describe.each(VARIANTS)('%s kernels', (variant) => {
     await check(sizes, list, { variant, causal: false, scale: 0.3 });
   });
 
+  test('a window, and pictures whose tokens see one another', async () => {
+    const sizes = { tokens: 132, heads: 4, kvHeads: 2, dim: 20 };
+    await check(sizes, PICTURES, { variant });
+    for (const window of [1, 7, 30, 1000]) await check(sizes, PICTURES, { variant, window });
+    await check({ ...sizes, tokens: 349 }, CROWD, { variant, window: 40 });
+    await check({ ...sizes, tokens: 331 }, LONG, { variant, window: 17, causal: false });
+  });
+
+  test('does not touch what is before the window', async () => {
+    const sizes = { tokens: 400, heads: 1, kvHeads: 1, dim: 20 };
+    const inputs = attentionInputs(sizes);
+    // Would be in every sum that has it times zero: no block of 64 that is met from row 200 on begins before row 100.
+    for (const x of [inputs.k, inputs.v, inputs.q, inputs.gradOut]) x.fill(Number.NaN, 0, 100 * 20);
+    const segments = Segments.fromLengths(gpu, [400]);
+    const options = { variant, window: 20 };
+    const found = scope(() => {
+      const [q, k, v, g] = [inputs.q, inputs.k, inputs.v, inputs.gradOut].map((x) =>
+        tensor(gpu, x, [400, 1, 20]),
+      );
+      const forward = attentionForward(q, k, v, segments, options);
+      return { ...forward, ...attentionBackward(g, q, k, v, forward, segments, options) };
+    });
+    for (const name of ['out', 'dq', 'dk', 'dv'] as const) {
+      const rows = (await found[name]!.data()).subarray(200 * 20);
+      expect(rows.every(Number.isFinite), name).toBe(true);
+    }
+    for (const t of [...Object.values(found), segments]) t?.dispose();
+  });
+
   test('any segments', async () => {
     const span = fc.record({
       gap: fc.integer({ min: 0, max: 2 }),
@@ -142,7 +184,8 @@ describe.each(VARIANTS)('%s kernels', (variant) => {
         fc.array(span, { minLength: 1, maxLength: 5 }),
         fc.constantFrom([2, 2], [4, 2], [3, 1]),
         fc.boolean(),
-        async (spans, [heads, kvHeads], causal) => {
+        fc.option(fc.integer({ min: 1, max: 50 }), { nil: undefined }),
+        async (spans, [heads, kvHeads], causal, window) => {
           let next = 0;
           const list = spans.map(({ gap, length, prefix }) => {
             const start = next + gap;
@@ -151,7 +194,8 @@ describe.each(VARIANTS)('%s kernels', (variant) => {
             next = start + length;
             return { start, end: next, prefixStart: a, prefixEnd: b };
           });
-          await check({ tokens: next + spans[0].gap, heads, kvHeads, dim: 20 }, list, { variant, causal });
+          const sizes = { tokens: next + spans[0].gap, heads, kvHeads, dim: 20 };
+          await check(sizes, list, { variant, causal, window });
         },
       ),
       { numRuns: 8, seed: 11 },
@@ -197,6 +241,7 @@ test('dim 256 takes the tile kernels on every adapter', async () => {
   const sizes = { tokens: 40, heads: 1, kvHeads: 1, dim: 256 };
   const list = [{ start: 0, end: 35 }];
   await check(sizes, list);
+  await check(sizes, list, { window: 9 });
   await expect(check(sizes, list, { variant: 'wide' })).rejects.toThrow('over the 128 of the wide variant');
 });
 
@@ -214,6 +259,12 @@ describe('matrix units', () => {
     skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
     await check(sizes, list, { variant: 'matrix' });
     await check(sizes, list, { variant: 'matrix', causal: false, scale: 0.3 });
+  });
+
+  test('a window, and pictures whose tokens see one another', async ({ skip }) => {
+    skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
+    const sizes = { tokens: 132, heads: 2, kvHeads: 1, dim: 20 };
+    for (const window of [undefined, 7, 30]) await check(sizes, PICTURES, { variant: 'matrix', window });
   });
 
   test('numbers that f16 does not hold, and scores that grow from block to block', async ({ skip }) => {
@@ -417,6 +468,11 @@ describe('mistakes are explained', () => {
     expect(() => Segments.fromGroups(gpu, [{ prompt: 3, completions: [2, -1] }])).toThrow(
       'completion 1 of group 0 has length -1',
     );
+    const ahead = make({ start: 2, end: 5, prefixStart: 5, prefixEnd: 8 });
+    const x = zeros(10, 1, 4);
+    expect(() => attentionForward(x, x, x, ahead, { window: 3 })).toThrow('has its prefix behind it');
+    expect(() => attentionForward(x, x, x, ahead, { window: 0 })).toThrow('the window is 0; it must be');
+    for (const t of [ahead, x]) t.dispose();
     const gone = make({ start: 0, end: 10 });
     gone.dispose();
     expect(() =>

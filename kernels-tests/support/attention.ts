@@ -35,6 +35,7 @@ export function referenceAttention(
   segments: readonly Segment[],
   causal: boolean,
   scale = 1 / Math.sqrt(dim),
+  window = Number.POSITIVE_INFINITY,
 ) {
   const out = new Float64Array(q.length);
   const lse = new Float64Array(tokens * heads);
@@ -47,11 +48,11 @@ export function referenceAttention(
   const add = (to: Float64Array, i: number, weight: number, from: ArrayLike<number>, j: number) => {
     for (let d = 0; d < dim; d++) to[i + d] += weight * from[j + d];
   };
-  for (const { start, end, prefixStart = 0, prefixEnd = prefixStart } of segments) {
+  for (const { start, end, prefixStart = 0, prefixEnd = prefixStart, whole = false } of segments) {
     for (let row = start; row < end; row++) {
       const keys: number[] = [];
-      for (let j = prefixStart; j < prefixEnd; j++) keys.push(j);
-      for (let j = start; j < (causal ? row + 1 : end); j++) keys.push(j);
+      for (let j = prefixStart; j < prefixEnd; j++) if (row - start + prefixEnd - j < window) keys.push(j);
+      for (let j = start; j < (causal && !whole ? row + 1 : end); j++) if (row - j < window) keys.push(j);
       for (let h = 0; h < heads; h++) {
         const at = (row * heads + h) * dim;
         const places = keys.map((j) => (j * kvHeads + Math.floor((h * kvHeads) / heads)) * dim);

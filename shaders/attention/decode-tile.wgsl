@@ -8,7 +8,7 @@
 // One workgroup of 128 takes a sequence, a key head, a run of keys and up to ROWS of the query rows that share the key
 // head, so that each key and value is read once for all of them. 128 keys at a time: an invocation scores one key; then
 // consecutive invocations take consecutive columns of the values, with 128 / D4 groups of keys side by side.
-#define D4 1..32  // head dimension / 4
+#define D4 1..64  // head dimension / 4
 #define ROWS 1..8 // query rows per workgroup
 #include "common/weight.wgsl"
 #include "attention/decode-part.wgsl"
@@ -54,7 +54,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
   let column = lane % D4;
   let keyGroup = lane / D4;
-  let range = keyRange(sequence, group.x, params.splits);
+  let range = keyRange(sequence, group.x, params.splits, params.queries);
 
   for (var first = range.x; first < range.y; first += 128u) {
     workgroupBarrier();
@@ -70,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
     }
 #for r in 0..ROWS
-    let sees${r} = key < min(range.y, visible${r});
+    let sees${r} = (key >= firstVisible(visible${r})) & (key < min(range.y, visible${r}));
     s${r} = select(LOWEST, s${r}, sees${r});
     weights[${r * 128}u + lane] = s${r};
 #endfor

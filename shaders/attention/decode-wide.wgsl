@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   var o${r}_${c} = vec4f();
 #endfor
 #endfor
-  let range = keyRange(sequence, group.x, params.splits);
+  let range = keyRange(sequence, group.x, params.splits, params.queries);
 
   for (var first = range.x; first < range.y; first += 16u) {
     let key = first + lane;
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
 #endfor
 #for r in 0..ROWS
-    let sees${r} = key < min(range.y, visible${r});
+    let sees${r} = (key >= firstVisible(visible${r})) & (key < min(range.y, visible${r}));
     let next${r} = max(top${r}, select(LOWEST, s${r}, sees${r}));
     let shrink${r} = exp2(top${r} - next${r});
     let p${r} = select(0.0, exp2(s${r} - next${r}), sees${r});

@@ -64,10 +64,11 @@ fn main(
     let fromColumns = (head * ${DC}u + column) * params.padded;
     for (var n = 0u; n < tile.w; n++) {
       let visitor = table[2u * (params.tiles + tile.z + n)];
-      let causal = table[2u * (params.tiles + tile.z + n) + 1u].y * params.causal != 0u;
+      let more = table[2u * (params.tiles + tile.z + n) + 1u];
+      let causal = more.y * params.causal != 0u;
       let inside = (key >= visitor.z) & (key < visitor.w);
       let begin = select(visitor.x, max(visitor.x, key), causal);
-      let end = select(0u, visitor.y, inside);
+      let end = select(0u, min(visitor.y, endOfSight(key, more.z)), inside);
       for (var first = visitor.x & ~7u; first < visitor.y; first += SEEN) {
 #for i in 0..OWN / 2 / SHAPE_M
 #for j in 0..SEEN / 2 / SHAPE_N

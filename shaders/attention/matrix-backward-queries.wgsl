@@ -20,10 +20,10 @@ var<workgroup> weights: array<vec4h, OWN * ROW_P>;
 #endif
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
   let tile = tiles[2u * group.x];
-  let prefix = tiles[2u * group.x + 1u].xy;
+  let more = tiles[2u * group.x + 1u];
   let head = group.y;
   let kvHead = head / (params.heads / params.kvHeads);
-  let causal = params.causal != 0u;
+  let causal = (params.causal != 0u) & (more.z == 0u);
   let subgroup = thread / SUBGROUP;
   let lane = thread % SUBGROUP;
   let ownRow = subgroup / 2u * ${OWN / 2}u;
@@ -46,15 +46,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 #endfor
 #endfor
 
+  let prefix = vec2u(firstWithin(more.x, more.y, tile.x, more.w), more.y);
   let prefixFirst = prefix.x & ~7u;
   let prefixBlocks = select(0u, (prefix.y - prefixFirst + SEEN - 1u) / SEEN, prefix.y > prefix.x);
-  let ownFirst = tile.z & ~7u;
   let ownEnd = select(tile.w, min(tile.w, tile.y), causal);
-  let blocks = prefixBlocks + select(0u, (ownEnd - ownFirst + SEEN - 1u) / SEEN, ownEnd > tile.z);
+  let ownFirst = firstWithin(tile.z, ownEnd, tile.x, 0u) & ~7u;
+  let blocks = prefixBlocks + select(0u, (ownEnd - ownFirst + SEEN - 1u) / SEEN, ownEnd > ownFirst);
   for (var b = 0u; b < blocks; b++) {
     let inPrefix = b < prefixBlocks;
     let first = select(ownFirst + (b - prefixBlocks) * SEEN, prefixFirst + b * SEEN, inPrefix);
-    let begin = select(tile.z, prefix.x, inPrefix);
+    let begin = max(select(tile.z, more.x, inPrefix), firstSeen(tile.x + row, select(0u, more.w, inPrefix)));
     let end = select(ownEnd, prefix.y, inPrefix);
 #for i in 0..OWN / 2 / SHAPE_M
 #for j in 0..SEEN / 2 / SHAPE_N

@@ -17,6 +17,7 @@
 #define OWN 16..64      // rows that a workgroup owns
 #define SEEN 16..64     // rows that it meets at a time
 #define TEAM 1..16      // invocations per own row
+#include "attention/window.wgsl"
 enable f16;
 enable subgroups;
 enable chromium_experimental_subgroup_matrix;

@@ -10,6 +10,7 @@
 // ds = p (gradOut.v - delta), dk += scale ds q. No atomics, always the same result. Between its two products p waits in
 // workgroup memory, as both results leave no registers for it.
 #include "attention/tile.wgsl"
+#include "attention/window.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32, tiles: u32, firstKvHead: u32 }
 #params Params
@@ -65,7 +66,8 @@ fn main(
     head = kvHead * sharing + g;
     for (var n = 0u; n < tile.w; n++) {
       let visitor = table[2u * (params.tiles + tile.z + n)];
-      let causal = table[2u * (params.tiles + tile.z + n) + 1u].y * params.causal != 0u;
+      let more = table[2u * (params.tiles + tile.z + n) + 1u];
+      let causal = more.y * params.causal != 0u;
       for (var first = visitor.x; first < visitor.y; first += SEEN) {
         rows = vec2u(first, visitor.y);
         let row = vec4u(first + 4u * tx) + vec4u(0u, 1u, 2u, 3u);
@@ -76,7 +78,7 @@ fn main(
 #for i in 0..RT
           let key${i} = tile.x + ty + ${i * 8}u;
           let inside${i} = (key${i} >= visitor.z) & (key${i} < visitor.w);
-          let last${i} = select(0u, visitor.y, inside${i});
+          let last${i} = select(0u, min(visitor.y, endOfSight(key${i}, more.z)), inside${i});
           let sees${i} = (row < vec4u(last${i})) & (row >= vec4u(select(0u, key${i}, causal)));
           weights[(ty + ${i * 8}u) * 16u + tx] = select(vec4f(), exp2(scores[${i}] * scale - lse), sees${i});
 #endfor

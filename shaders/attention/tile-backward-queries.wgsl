@@ -55,17 +55,22 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let stat${i} = stats[min(rows.x + ty + ${i * 8}u, rows.y - 1u) * params.heads + head];
 #endfor
 
-  let blocks = keyBlocks(tile, tiles[2u * group.x + 1u].xy, params.causal != 0u, SEEN);
+  let more = tiles[2u * group.x + 1u];
+  let causal = (params.causal != 0u) & (more.z == 0u);
+  let blocks = keyBlocks(tile, more, causal, SEEN);
   for (var b = 0u; b < blocks.count; b++) {
     let block = keyBlock(blocks, b, SEEN);
     keys = vec2u(block.first, block.end);
-    let masked = !block.inPrefix && params.causal != 0u;
+    let masked = !block.inPrefix & causal;
+    let gap = select(0u, more.w, block.inPrefix);
     var scores = products(SCORES, lane);
     var gradP = products(VALUES, lane);
 #for i in 0..RT
     {
       let stop = select(keys.y, min(keys.y, rows.x + ty + ${i * 8 + 1}u), masked);
-      let sees = vec4u(block.first + 4u * tx) + vec4u(0u, 1u, 2u, 3u) < vec4u(stop);
+      let start = firstSeen(rows.x + ty + ${i * 8}u, gap);
+      let key = vec4u(block.first + 4u * tx) + vec4u(0u, 1u, 2u, 3u);
+      let sees = (key >= vec4u(start)) & (key < vec4u(stop));
       let ds = exp2(scores[${i}] * scale - stat${i}.x) * (gradP[${i}] - stat${i}.y);
       weights[(ty + ${i * 8}u) * 16u + tx] = select(vec4f(), ds, sees);
     }

@@ -58,15 +58,20 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   top[${i}] = LOWEST;
 #endfor
 
-  let blocks = keyBlocks(tile, tiles[2u * group.x + 1u].xy, params.causal != 0u, SEEN);
+  let more = tiles[2u * group.x + 1u];
+  let causal = (params.causal != 0u) & (more.z == 0u);
+  let blocks = keyBlocks(tile, more, causal, SEEN);
   for (var b = 0u; b < blocks.count; b++) {
     let block = keyBlock(blocks, b, SEEN);
     keys = vec2u(block.first, block.end);
-    let masked = !block.inPrefix && params.causal != 0u;
+    let masked = !block.inPrefix & causal;
+    let gap = select(0u, more.w, block.inPrefix);
     var scores = products(SCORES, lane);
 #for i in 0..RT
     let stop${i} = select(keys.y, min(keys.y, rows.x + ty + ${i * 8 + 1}u), masked);
-    let sees${i} = vec4u(block.first + 4u * tx) + vec4u(0u, 1u, 2u, 3u) < vec4u(stop${i});
+    let start${i} = firstSeen(rows.x + ty + ${i * 8}u, gap);
+    let key${i} = vec4u(block.first + 4u * tx) + vec4u(0u, 1u, 2u, 3u);
+    let sees${i} = (key${i} >= vec4u(start${i})) & (key${i} < vec4u(stop${i}));
     let s${i} = select(vec4f(LOWEST), scores[${i}] * scale, sees${i});
     partial[(ty + ${i * 8}u) * 4u + (tx >> 2u)][tx & 3u] = max(max(s${i}.x, s${i}.y), max(s${i}.z, s${i}.w));
 #endfor

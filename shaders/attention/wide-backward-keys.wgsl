@@ -13,6 +13,7 @@
 #define D4 1..32      // head dimension / 4
 #define ROWS 1 | 2    // keys per lane
 #define QUERIES 1 | 2 // query rows per turn of the loop
+#include "attention/window.wgsl"
 
 struct Params {
   heads: u32, kvHeads: u32, causal: u32, scale: f32, tiles: u32,
@@ -53,10 +54,14 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     let block = (group.y * sharing + g) * (params.endRow - params.firstRow);
     for (var n = 0u; n < tile.w; n++) {
       let sees = table[params.tiles + 2u * (tile.z + n)];
-      let shift = table[params.tiles + 2u * (tile.z + n) + 1u].x;
-      let causal = n == 0u && params.causal != 0u;
+      let more = table[params.tiles + 2u * (tile.z + n) + 1u];
+      let shift = more.x;
+      let causal = more.y * params.causal != 0u;
       let first = max(max(sees.x, params.firstRow), select(0u, tile.x, causal));
-      let end = min(sees.y, params.endRow);
+      let end = min(min(sees.y, params.endRow), endOfSight(tile.y - 1u, more.z));
+#for r in 0..ROWS
+      let last${r} = min(end, endOfSight(key${r}, more.z));
+#endfor
       for (var row = first; row < end; row += ${QUERIES}u) {
 #for i in 0..QUERIES
         let row${i} = min(row + ${i}u, end - 1u);
@@ -79,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
 #for i in 0..QUERIES
 #for r in 0..ROWS
-        let sees${r}_${i} = (row + ${i}u < end) & (key${r} >= sees.z) & (key${r} < sees.w) & !(causal & (key${r} > row${i}));
+        let sees${r}_${i} = (row + ${i}u < last${r}) & (key${r} >= sees.z) & (key${r} < sees.w) & !(causal & (key${r} > row${i}));
         let p${r}_${i} = select(0.0, exp2(s${r}_${i}), sees${r}_${i});
         let ds${r}_${i} = select(0.0, p${r}_${i} * dp${r}_${i}, sees${r}_${i});
         if (sees${r}_${i}) { ds[(block + row${i} - params.firstRow) * params.width + key${r} + shift] = ds${r}_${i}; }

@@ -7,6 +7,7 @@
 #define D4 1..32   // head dimension / 4
 #define ROWS 1 | 2 // query rows per lane
 #define KEYS 1..4  // keys per turn of the loop
+#include "attention/window.wgsl"
 
 struct Params {
   heads: u32, kvHeads: u32, causal: u32, scale: f32, firstHead: u32, firstRow: u32, endRow: u32, width: u32,
@@ -21,7 +22,8 @@ var<storage, read_write> dq: array<vec4f>;
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = tiles[2u * group.x];
-  let prefix = tiles[2u * group.x + 1u].xy;
+  let more = tiles[2u * group.x + 1u];
+  let causal = (params.causal != 0u) & (more.z == 0u);
   let rows = vec2u(max(tile.x, params.firstRow), min(tile.y, params.endRow));
   if (rows.x >= rows.y) { return; }
   let head = params.firstHead + group.y;
@@ -31,26 +33,33 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
   let row${r} = rows.x + ${r * 16}u + lane;
   let safe${r} = min(row${r}, rows.y - 1u);
   let from${r} = (group.y * (params.endRow - params.firstRow) + safe${r} - params.firstRow) * params.width;
-  let end${r} = select(tile.w, min(row${r} + 1u, tile.w), params.causal != 0u);
+  let end${r} = select(tile.w, min(row${r} + 1u, tile.w), causal);
 #for c in 0..D4
   var d${r}_${c} = vec4f();
 #endfor
 #endfor
 
-  let ownEnd = select(tile.w, min(tile.w, rows.y), params.causal != 0u);
+  let prefix = vec2u(firstWithin(more.x, more.y, rows.x, more.w), more.y);
+  let ownEnd = select(tile.w, min(tile.w, rows.y), causal);
+  let ownFirst = firstWithin(tile.z, ownEnd, rows.x, 0u);
   let prefixBlocks = (prefix.y - prefix.x + ${KEYS - 1}u) / ${KEYS}u;
-  let blocks = prefixBlocks + (ownEnd - tile.z + ${KEYS - 1}u) / ${KEYS}u;
+  let blocks = prefixBlocks + (ownEnd - ownFirst + ${KEYS - 1}u) / ${KEYS}u;
   for (var block = 0u; block < blocks; block++) {
     let inPrefix = block < prefixBlocks;
-    let first = select(tile.z + (block - prefixBlocks) * ${KEYS}u, prefix.x + block * ${KEYS}u, inPrefix);
+    let first = select(ownFirst + (block - prefixBlocks) * ${KEYS}u, prefix.x + block * ${KEYS}u, inPrefix);
     let last = select(ownEnd, prefix.y, inPrefix) - 1u;
-    let shift = select(prefix.y - prefix.x - tile.z, 0u - prefix.x, inPrefix);
+    // Where a key is among all keys of these rows, those that they do not see any more among them.
+    let shift = select(more.y - more.x - tile.z, 0u - more.x, inPrefix);
+#for r in 0..ROWS
+    let start${r} = firstSeen(row${r}, select(0u, more.w, inPrefix));
+#endfor
 #for i in 0..KEYS
     let key${i} = min(first + ${i}u, last);
     let j${i} = key${i} * stride + column;
 #for r in 0..ROWS
     let stop${r}_${i} = select(end${r}, prefix.y, inPrefix);
-    let ds${r}_${i} = select(0.0, ds[from${r} + key${i} + shift], first + ${i}u < stop${r}_${i});
+    let sees${r}_${i} = (first + ${i}u >= start${r}) & (first + ${i}u < stop${r}_${i});
+    let ds${r}_${i} = select(0.0, ds[from${r} + key${i} + shift], sees${r}_${i});
 #endfor
 #endfor
 #for c in 0..D4

@@ -11,6 +11,7 @@
 #define D4 1..32   // head dimension / 4
 #define ROWS 1 | 2 // query rows per lane
 #define KEYS 1..4  // keys per turn of the loop
+#include "attention/window.wgsl"
 
 struct Params { heads: u32, kvHeads: u32, causal: u32, scale: f32 }
 #params Params
@@ -30,7 +31,8 @@ const LN2 = 0.6931471805599453;
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let rows = tiles[2u * group.x];
-  let prefix = tiles[2u * group.x + 1u].xy;
+  let more = tiles[2u * group.x + 1u];
+  let causal = (params.causal != 0u) & (more.z == 0u);
   let head = group.y;
   let kvHead = head / (params.heads / params.kvHeads);
   let scale = params.scale * LOG2E;
@@ -39,7 +41,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #for r in 0..ROWS
   let row${r} = rows.x + ${r * 16}u + lane;
   let at${r} = (min(row${r}, rows.y - 1u) * params.heads + head) * ${D4}u;
-  let end${r} = select(rows.w, min(row${r} + 1u, rows.w), params.causal != 0u);
+  let end${r} = select(rows.w, min(row${r} + 1u, rows.w), causal);
   var top${r} = LOWEST;
   var sum${r} = 0.0;
 #for c in 0..D4
@@ -48,15 +50,18 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #endfor
 #endfor
 
-  let ownEnd = select(rows.w, min(rows.w, rows.y), params.causal != 0u);
+  let prefix = vec2u(firstWithin(more.x, more.y, rows.x, more.w), more.y);
+  let ownEnd = select(rows.w, min(rows.w, rows.y), causal);
+  let ownFirst = firstWithin(rows.z, ownEnd, rows.x, 0u);
   let prefixBlocks = (prefix.y - prefix.x + ${KEYS - 1}u) / ${KEYS}u;
-  let blocks = prefixBlocks + (ownEnd - rows.z + ${KEYS - 1}u) / ${KEYS}u;
+  let blocks = prefixBlocks + (ownEnd - ownFirst + ${KEYS - 1}u) / ${KEYS}u;
   for (var block = 0u; block < blocks; block++) {
     let inPrefix = block < prefixBlocks;
-    let first = select(rows.z + (block - prefixBlocks) * ${KEYS}u, prefix.x + block * ${KEYS}u, inPrefix);
+    let first = select(ownFirst + (block - prefixBlocks) * ${KEYS}u, prefix.x + block * ${KEYS}u, inPrefix);
     let last = select(ownEnd, prefix.y, inPrefix) - 1u;
 #for r in 0..ROWS
     let stop${r} = select(end${r}, prefix.y, inPrefix);
+    let start${r} = firstSeen(row${r}, select(0u, more.w, inPrefix));
 #endfor
 #for i in 0..KEYS
     let j${i} = min(first + ${i}u, last) * stride + column;
@@ -79,14 +84,15 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #for r in 0..ROWS
     var high${r} = top${r};
 #for i in 0..KEYS
-    s${r}_${i} = select(LOWEST, s${r}_${i}, first + ${i}u < stop${r});
+    let sees${r}_${i} = (first + ${i}u >= start${r}) & (first + ${i}u < stop${r});
+    s${r}_${i} = select(LOWEST, s${r}_${i}, sees${r}_${i});
     high${r} = max(high${r}, s${r}_${i});
 #endfor
     let shrink${r} = exp2(top${r} - high${r});
     top${r} = high${r};
     sum${r} *= shrink${r};
 #for i in 0..KEYS
-    let p${r}_${i} = select(0.0, exp2(s${r}_${i} - high${r}), first + ${i}u < stop${r});
+    let p${r}_${i} = select(0.0, exp2(s${r}_${i} - high${r}), sees${r}_${i});
     sum${r} += p${r}_${i};
 #endfor
 #endfor

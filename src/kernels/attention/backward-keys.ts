@@ -3,7 +3,7 @@ import type { Bindable, Defines } from '../../gpu/index.js';
 import { empty } from '../../tensor/index.js';
 import { bind, type Operands, SCRATCH_BYTES } from './backward-operands.js';
 import type { Span } from './segments.js';
-import type { AttentionShape } from './shapes.js';
+import { type AttentionShape, windowConstants } from './shapes.js';
 
 /** A kernel that computes them: keys of a tile, queries that it meets at a time, and products per query and key. */
 export interface KeyKernel {
@@ -25,11 +25,11 @@ export function launchKeys(
   span: Span,
   { shader, inputs, params, defines, size, block, align, products }: KeyKernel,
 ): void {
-  const { gpu, heads, kvHeads, dim, causal, scale } = shape;
+  const { gpu, heads, kvHeads, dim, causal, window, scale } = shape;
   const { segments } = span;
   const slotSize = 2 * size * dim;
   const mostSlots = Math.floor(Math.min(SCRATCH_BYTES, gpu.maxBindingBytes) / (4 * slotSize));
-  const tiles = segments.keyParts(size, { block, align, mostSlots, causal });
+  const tiles = segments.keyParts(size, { block, align, mostSlots, causal, window });
   const slots = Math.max(1, tiles.slots);
   const headsAtOnce = Math.min(kvHeads, Math.max(1, Math.floor(mostSlots / slots)));
   const sums = empty(gpu, [slots * headsAtOnce * slotSize], { purpose: 'scratch' });
@@ -43,7 +43,8 @@ export function launchKeys(
       {
         groups: [tiles.count, portion],
         defines,
-        flops: 2 * products * segments.attended(causal) * (heads / kvHeads) * portion * dim,
+        constants: windowConstants(window),
+        flops: 2 * products * segments.attended(causal, window) * (heads / kvHeads) * portion * dim,
       },
     );
     if (tiles.slots === 0) continue;

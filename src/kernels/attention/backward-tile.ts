@@ -2,7 +2,7 @@
 import { launchKeys } from './backward-keys.js';
 import { bind, type Needs, type Operands } from './backward-operands.js';
 import type { Span } from './segments.js';
-import { type AttentionShape, tileDefines } from './shapes.js';
+import { type AttentionShape, tileDefines, windowConstants } from './shapes.js';
 
 /** Queries that tile-backward-keys meets at a time. */
 const BLOCK = 64;
@@ -25,13 +25,18 @@ export function launchTiles(shape: AttentionShape, all: Operands, span: Span, ne
 }
 
 function launchQueries(shape: AttentionShape, all: Operands, span: Span): void {
-  const { gpu, heads, kvHeads, dim, causal, scale } = shape;
+  const { gpu, heads, kvHeads, dim, causal, window, scale } = shape;
   const defines = tileDefines(shape, 'queries');
   const tiles = span.segments.queryTiles(8 * defines.RT);
   gpu.launch(
     'attention/tile-backward-queries',
     { ...bind(all, span, 'q', 'k', 'v', 'gradOut', 'stats', 'dq'), tiles: tiles.table },
     { heads, kvHeads, causal: Number(causal), scale },
-    { groups: [tiles.count, heads], defines, flops: 6 * span.segments.attended(causal) * heads * dim },
+    {
+      groups: [tiles.count, heads],
+      defines,
+      constants: windowConstants(window),
+      flops: 6 * span.segments.attended(causal, window) * heads * dim,
+    },
   );
 }

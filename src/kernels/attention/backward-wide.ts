@@ -3,7 +3,7 @@ import { check } from '../../gpu/index.js';
 import { empty } from '../../tensor/index.js';
 import { bind, type Operands } from './backward-operands.js';
 import type { Span } from './segments.js';
-import type { AttentionShape } from './shapes.js';
+import { type AttentionShape, windowConstants } from './shapes.js';
 
 /**
  * One kernel computes dk, dv and the gradients of the scores, another turns these into dq: a third less arithmetic than
@@ -16,7 +16,7 @@ export function launchWide(
   scratchBytes: number,
   needsQ: boolean,
 ): void {
-  const { gpu, heads, kvHeads, dim, scale } = shape;
+  const { gpu, heads, kvHeads, dim, scale, window } = shape;
   const { count, segments } = span;
   const width = segments.widest;
   const sharing = heads / kvHeads;
@@ -30,8 +30,9 @@ export function launchWide(
   // Keys keep four vectors of D numbers per row of lanes, queries one.
   const keyRows = dim <= 64 ? 2 : 1;
   const queryRows = 2;
-  const D4 = dim / 4;
-  const keyTiles = segments.keyTiles(16 * keyRows);
+  const common = { D4: dim / 4, WINDOWED: window > 0 };
+  const constants = windowConstants(window);
+  const keyTiles = segments.keyTiles(16 * keyRows, window);
   const queryTiles = segments.queryTiles(16 * queryRows);
   const params = { heads, kvHeads, causal: Number(shape.causal), scale, width };
   const inputs = bind(all, span, 'q', 'k', 'v', 'gradOut', 'stats', 'dk', 'dv');
@@ -45,14 +46,22 @@ export function launchWide(
         'attention/wide-backward-keys',
         { ...inputs, table: keyTiles.table, ds },
         { ...params, tiles: keyTiles.count, firstKvHead, firstRow, endRow },
-        { groups: [keyTiles.count, portion], defines: { ROWS: keyRows, QUERIES: dim <= 32 ? 2 : 1, D4 } },
+        {
+          groups: [keyTiles.count, portion],
+          defines: { ROWS: keyRows, QUERIES: dim <= 32 ? 2 : 1, ...common },
+          constants,
+        },
       );
       if (!needsQ) continue;
       gpu.launch(
         'attention/wide-backward-queries',
         { k: inputs.k, ds, tiles: queryTiles.table, dq },
         { ...params, firstHead: firstKvHead * sharing, firstRow, endRow },
-        { groups: [queryTiles.count, portion * sharing], defines: { ROWS: queryRows, KEYS: 4, D4 } },
+        {
+          groups: [queryTiles.count, portion * sharing],
+          defines: { ROWS: queryRows, KEYS: 4, ...common },
+          constants,
+        },
       );
     }
   }

@@ -3,14 +3,24 @@ import { check } from '../../gpu/index.js';
 import { empty, type Tensor } from '../../tensor/index.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold } from '../support.js';
 import { checkCache, type KvCache } from './cache.js';
-import { type AttentionVariant, checkHeads, chooseScale } from './shapes.js';
+import {
+  type AttentionVariant,
+  checkHeads,
+  checkVariant,
+  chooseScale,
+  chooseWindow,
+  vectorVariant,
+  windowConstants,
+} from './shapes.js';
 
 /** Options of {@link decodeAttention}. */
 export interface DecodeOptions {
   /** The most keys (prefix and own) that a sequence may come to have; decides how the work is split. */
   readonly maxKeys: number;
+  /** How many tokens a token looks back on, itself among them; on all of them by default. */
+  readonly window?: number | undefined;
   /** What scores are multiplied with; 1 / sqrt(D) by default. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Forces the kernel of hardware GPUs or of software adapters. */
   readonly variant?: AttentionVariant;
   /** Over how many workgroups the keys of a sequence are spread; chosen from `maxKeys` by default. */
@@ -47,14 +57,17 @@ export function decodeAttention(
   check(tokens % count === 0, 'shape', () => {
     return `${op}: q has ${tokens} tokens for ${count} sequences; give the same number for each`;
   });
-  const { maxKeys, variant = gpu.info.software ? 'wide' : 'tile' } = options;
+  const { maxKeys, variant = vectorVariant(gpu, dim) } = options;
+  checkVariant(op, variant, dim);
+  const window = chooseWindow(op, options.window);
   check(Number.isInteger(maxKeys) && maxKeys > 0, 'value', () => `${op}: maxKeys is ${maxKeys}`);
   const queries = tokens / count;
   const rowsPerKvHead = (queries * heads) / kvHeads;
   const wide = variant === 'wide';
   const ROWS = Math.min(rowsPerKvHead, wide ? (dim <= 64 ? 4 : 2) : 8);
   const blocks = ceilDiv(rowsPerKvHead, ROWS);
-  const wanted = Math.min(ceilDiv(BUSY[variant], count * blocks * kvHeads), ceilDiv(maxKeys, KEYS_PER_SPLIT));
+  const seen = window > 0 ? Math.min(maxKeys, window + queries - 1) : maxKeys;
+  const wanted = Math.min(ceilDiv(BUSY[variant], count * blocks * kvHeads), ceilDiv(seen, KEYS_PER_SPLIT));
   const splits = options.splits ?? wanted;
   check(Number.isInteger(splits) && splits > 0, 'value', () => `${op}: splits is ${splits}`);
   const partCount = splits * (wide ? 16 : 1);
@@ -69,7 +82,8 @@ export function decodeAttention(
     { heads, kvHeads, queries, splits, blocks, scale },
     {
       groups: [splits, kvHeads, count * blocks],
-      defines: { FORMAT: cache.k.dtype, WIDTH: 4, ROWS, D4: dim / 4 },
+      defines: { FORMAT: cache.k.dtype, WIDTH: 4, ROWS, D4: dim / 4, WINDOWED: window > 0 },
+      constants: windowConstants(window),
     },
   );
   gpu.launch(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type KeyParts, type KeyPartsOptions, type KeyTile, keyParts } from './key-parts.js';
 
-const OPTIONS: KeyPartsOptions = { block: 64, align: 1, mostSlots: 2048, causal: true };
+const OPTIONS: KeyPartsOptions = { block: 64, align: 1, mostSlots: 2048, causal: true, window: 0 };
 
 /** Tiles of a prompt and its completions, as `Segments` makes them. */
 function group(prompt: number, completion: number, count: number, size: number): KeyTile[] {

@@ -27,14 +27,15 @@ export interface KeyParts {
 }
 
 /**
- * How to cut: queries per block, multiples of what blocks begin at, the most slots there is room for, and whether own queries
- * before a key are left out.
+ * How to cut: queries per block, multiples of what blocks begin at, the most slots there is room for, whether own queries
+ * before a key are left out, and how far queries look back (0: to the beginning).
  */
 export interface KeyPartsOptions {
   readonly block: number;
   readonly align: number;
   readonly mostSlots: number;
   readonly causal: boolean;
+  readonly window: number;
 }
 
 interface Counted {
@@ -67,12 +68,17 @@ export function keyParts(tiles: readonly KeyTile[], options: KeyPartsOptions): K
   return { parts, cut, slots };
 }
 
-/** A causal mask hides from a tile the queries before it; what is left is its work. */
+/** A causal mask hides from a tile the queries before it, a window those far behind it; what is left is its work. */
 function withoutUnseen(tile: KeyTile, options: KeyPartsOptions): Counted {
-  const visitors = tile.visitors.map((visitor, i) => {
-    const [from, ...rest] = visitor;
-    return options.causal && i === 0 ? [Math.max(from, tile.from), ...rest] : visitor;
-  });
+  const { causal, window } = options;
+  const visitors = tile.visitors
+    .map((visitor) => {
+      const [from, to, first, end, shift, masked, gap, ...rest] = visitor;
+      const begin = causal && masked ? Math.max(from, tile.from) : from;
+      const stop = window > 0 ? Math.min(to, end - 1 + window + gap) : to;
+      return [begin, stop, first, end, shift, masked, gap, ...rest];
+    })
+    .filter(([from, to]) => to > from);
   const work = visitors.reduce((sum, visitor) => sum + blocksIn(visitor, options), 0);
   // Padding has no visitors.
   return { tile: { ...tile, visitors: work > 0 ? visitors : tile.visitors }, work };

@@ -3,13 +3,16 @@ import { check } from '../../gpu/index.js';
 
 /**
  * A run of tokens [start, end) that attend among themselves (causally or fully) and, fully, to the tokens
- * [prefixStart, prefixEnd); an empty prefix may be left out.
+ * [prefixStart, prefixEnd); an empty prefix may be left out. Where rows look back no further than a window, the prefix counts
+ * as what stands right before the segment.
  */
 export interface Segment {
   readonly start: number;
   readonly end: number;
   readonly prefixStart?: number;
   readonly prefixEnd?: number;
+  /** Its tokens see one another where those of others see only earlier ones: such as those of a picture. */
+  readonly whole?: boolean;
 }
 
 /** A segment with its prefix spelled out; [0, 0) or any other empty range where there is none. */
@@ -22,15 +25,27 @@ export interface Range {
 }
 
 /** Spells the prefix out. */
-export function withPrefix({ start, end, prefixStart = 0, prefixEnd = prefixStart }: Segment): FullSegment {
-  return { start, end, prefixStart, prefixEnd };
+export function withPrefix({
+  start,
+  end,
+  prefixStart = 0,
+  prefixEnd = prefixStart,
+  whole = false,
+}: Segment): FullSegment {
+  return { start, end, prefixStart, prefixEnd, whole };
+}
+
+/** Tokens between a segment and its prefix, which is before it: of other segments with the same prefix. */
+export function gapOf({ start, prefixStart, prefixEnd }: FullSegment): number {
+  return prefixEnd > prefixStart ? start - prefixEnd : 0;
 }
 
 /** The segment `by` tokens further on. */
 export function moved(segment: FullSegment, by: number): Segment {
-  const { start, end, prefixStart, prefixEnd } = segment;
-  if (prefixEnd === prefixStart) return { start: start + by, end: end + by };
-  return { start: start + by, end: end + by, prefixStart: prefixStart + by, prefixEnd: prefixEnd + by };
+  const { start, end, prefixStart, prefixEnd, whole } = segment;
+  const own = { start: start + by, end: end + by, whole };
+  if (prefixEnd === prefixStart) return own;
+  return { ...own, prefixStart: prefixStart + by, prefixEnd: prefixEnd + by };
 }
 
 function show({ start, end, prefixStart, prefixEnd }: FullSegment): string {

@@ -9,6 +9,7 @@ import {
   checkSegment,
   cut,
   type FullSegment,
+  gapOf,
   independentRuns,
   moved,
   type Range,
@@ -53,7 +54,7 @@ export class Segments {
   /** The most keys that any row attends to (without a causal mask). */
   readonly widest: number;
   readonly #queryTiles = new Map<number, Tiles>();
-  readonly #keyTiles = new Map<number, Tiles>();
+  readonly #keyTiles = new Map<string, Tiles>();
   readonly #keyParts = new Map<string, PartTiles>();
   readonly #spans = new Map<string, readonly Span[]>();
   /** Tokens before this one belong to another span. */
@@ -112,25 +113,36 @@ export class Segments {
   }
 
   /** Number of (query, key) pairs that attend: what attention's cost is proportional to. */
-  attended(causal: boolean): number {
+  attended(causal: boolean, window = 0): number {
     let pairs = 0;
-    for (const { start, end, prefixStart, prefixEnd } of this.list) {
+    for (const { start, end, prefixStart, prefixEnd, whole } of this.list) {
       const n = end - start;
-      pairs += n * (prefixEnd - prefixStart) + (causal ? (n * (n + 1)) / 2 : n * n);
+      const prefix = prefixEnd - prefixStart;
+      const later = causal && !whole ? (n * (n + 1)) / 2 : n * n;
+      pairs += n * prefix + later;
+      // Row i of a segment has prefix + i keys before it, and looks back on window - 1 of them.
+      if (window > 0) for (let i = 0; i < n; i++) pairs -= Math.max(0, prefix + i - window + 1);
     }
     return pairs;
   }
 
+  /** Whether some segment's prefix stands behind it, so that there is no looking back. */
+  get looksAhead(): boolean {
+    return this.list.some(({ end, prefixStart, prefixEnd }) => prefixEnd > prefixStart && prefixStart >= end);
+  }
+
   /**
    * Rows cut into tiles that never cross a segment, longest work first so that the last ones to run are short.
-   * u32 [count, 8]: first row, end row, own keys from, to, prefix keys from, to, 0, 0.
+   * u32 [count, 8]: first row, end row, own keys from, to, prefix keys from, to, whether rows see all of their own keys in
+   * causal attention too, tokens between prefix and segment.
    */
   queryTiles(size: number): Tiles {
     return this.#cached(this.#queryTiles, size, () => {
       const rows: number[][] = [];
-      for (const { start, end, prefixStart, prefixEnd } of this.list) {
+      for (const segment of this.list) {
+        const { start, end, prefixStart, prefixEnd, whole } = segment;
         for (const { from, to } of cut({ from: start, to: end }, size)) {
-          rows.push([from, to, start, end, prefixStart, prefixEnd, 0, 0]);
+          rows.push([from, to, start, end, prefixStart, prefixEnd, Number(whole), gapOf(segment)]);
         }
       }
       for (const gap of this.#gaps()) {
@@ -147,11 +159,12 @@ export class Segments {
    * Keys cut into tiles that never cross a segment, each with its visitors: the ranges of queries that see it.
    * u32 [count, 4]: first key, end key, first visitor, number of visitors; then, for each visitor, 8 words: first query,
    * end query, first and end key that they see, what to add to a key to get its place among all keys of these queries
-   * (prefix first), whether a causal mask applies, 0, 0. A tile's first visitor is its own segment.
+   * (prefix first), whether a causal mask applies, with `window` the tokens between prefix and segment that do not count,
+   * 0. A tile's first visitor is its own segment.
    */
-  keyTiles(size: number): Tiles {
-    return this.#cached(this.#keyTiles, size, () => {
-      const tiles = this.#tilesOfKeys(size);
+  keyTiles(size: number, window = 0): Tiles {
+    return this.#cached(this.#keyTiles, `${size},${window > 0}`, () => {
+      const tiles = this.#tilesOfKeys(size, window > 0);
       const work = (tile: KeyTile) => tile.visitors.reduce((n, [from, to]) => n + to - from, 0);
       tiles.sort((a, b) => work(b) - work(a) || a.from - b.from);
       let first = 0;
@@ -172,7 +185,7 @@ export class Segments {
    */
   keyParts(size: number, options: KeyPartsOptions): PartTiles {
     return this.#cached(this.#keyParts, JSON.stringify([size, options]), () => {
-      const { parts, cut, slots }: KeyParts = keyParts(this.#tilesOfKeys(size), options);
+      const { parts, cut, slots }: KeyParts = keyParts(this.#tilesOfKeys(size, options.window > 0), options);
       let first = 0;
       const rows = parts.map(({ from, to, visitors, slot }) => {
         first += visitors.length;
@@ -186,18 +199,19 @@ export class Segments {
     });
   }
 
-  #tilesOfKeys(size: number): KeyTile[] {
+  /** Where gaps count, visitors with different ones stay apart. */
+  #tilesOfKeys(size: number, gaps: boolean): KeyTile[] {
     const tiles: KeyTile[] = [];
-    for (const { start, end, prefixStart, prefixEnd } of this.list) {
+    for (const { start, end, prefixStart, prefixEnd, whole } of this.list) {
       for (const { from, to } of cut({ from: start, to: end }, size)) {
         const shift = prefixEnd - prefixStart - start;
-        tiles.push({ from, to, visitors: [[start, end, from, to, shift, 1, 0, 0]] });
+        tiles.push({ from, to, visitors: [[start, end, from, to, shift, Number(!whole), 0, 0]] });
       }
     }
     for (const gap of this.#gaps()) {
       for (const { from, to } of cut(gap, size)) tiles.push({ from, to, visitors: [Array(8).fill(0)] });
     }
-    for (const segment of this.list) addPrefixVisitors(tiles, segment);
+    for (const segment of this.list) addPrefixVisitors(tiles, segment, gaps ? gapOf(segment) : 0);
     return tiles;
   }
 
@@ -278,13 +292,13 @@ export class Segments {
 }
 
 /** Completions stand side by side: neighbours that see the same keys become one visitor. */
-function addPrefixVisitors(tiles: readonly KeyTile[], segment: FullSegment): void {
+function addPrefixVisitors(tiles: readonly KeyTile[], segment: FullSegment, gap: number): void {
   const { start, end, prefixStart, prefixEnd } = segment;
   for (const tile of tiles) {
     const from = Math.max(tile.from, prefixStart);
     const to = Math.min(tile.to, prefixEnd);
     if (from >= to) continue;
-    const visitor = [start, end, from, to, -prefixStart, 0, 0, 0];
+    const visitor = [start, end, from, to, -prefixStart, 0, gap, 0];
     const last = tile.visitors[tile.visitors.length - 1];
     const joins =
       tile.visitors.length > 1 && last[1] === start && last.slice(2).join() === visitor.slice(2).join();
