@@ -1,6 +1,6 @@
 import {
-  swigluBackward,
-  swigluForward,
+  gatedBackward,
+  gatedForward,
   type UnaryOp,
   unary,
   unaryBackward,
@@ -38,20 +38,20 @@ export default [
     [ROWS, WIDTH],
     { flops: 6 * ROWS * WIDTH, elements: 3 * ROWS * WIDTH },
     (gpu) => [normal(gpu, ROWS, WIDTH), normal(gpu, ROWS, WIDTH)],
-    (gate, up) => swigluForward(gate, up),
+    (gate, up) => gatedForward('swiglu', gate, up),
   ),
   simple(
     'swiglu of one tensor',
     [ROWS, 2 * WIDTH],
     { flops: 6 * ROWS * WIDTH, elements: 3 * ROWS * WIDTH },
     (gpu) => [normal(gpu, ROWS, 2 * WIDTH)],
-    (joint) => swigluForward(joint, null),
+    (joint) => gatedForward('swiglu', joint, null),
   ),
   simple(
     'swiglu backward',
     [ROWS, WIDTH],
     { flops: 16 * ROWS * WIDTH, elements: 5 * ROWS * WIDTH },
     (gpu) => [normal(gpu, ROWS, WIDTH), normal(gpu, ROWS, WIDTH), normal(gpu, ROWS, WIDTH)],
-    (gate, up, g) => swigluBackward(gate, up, g),
+    (gate, up, g) => gatedBackward('swiglu', gate, up, g),
   ),
 ];

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import {
   abs,
   exp,
+  geglu,
   gelu,
   geluTanh,
   gradcheck,
@@ -19,8 +20,8 @@ import {
 } from '../src/autograd/index.js';
 import type { Gpu } from '../src/gpu/index.js';
 import {
-  swigluBackward,
-  swigluForward,
+  gatedBackward,
+  gatedForward,
   UNARY,
   type UnaryOp,
   unary,
@@ -169,7 +170,12 @@ test.each(['silu', 'gelu', 'geluTanh', 'quickGelu', 'sigmoid', 'tanh'] as const)
   },
 );
 
-describe('swiglu', () => {
+describe.each([
+  ['swiglu', 'silu', swiglu],
+  ['geglu', 'geluTanh', geglu],
+] as const)('%s', (name, activation, op) => {
+  const { f } = REFERENCES[activation];
+
   async function check(on: Gpu, rows: number, width: number, joint: boolean): Promise<void> {
     const gate = random(rows * width, 1).map((v) => 4 * v);
     const up = random(rows * width, 2);
@@ -183,13 +189,13 @@ describe('swiglu', () => {
       const tg = joint ? tensor(on, interleave(gate, up), [rows, 2 * width]) : tensor(on, gate, shape);
       const tu = joint ? null : tensor(on, up, shape);
       full(on, [rows, width], Number.NaN).dispose();
-      const [dgate, dup] = swigluBackward(tg, tu, tensor(on, g, shape));
-      return [swigluForward(tg, tu), dgate, ...(dup ? [dup] : [])];
+      const [dgate, dup] = gatedBackward(name, tg, tu, tensor(on, g, shape));
+      return [gatedForward(name, tg, tu), dgate, ...(dup ? [dup] : [])];
     });
     expect(results[0].shape).toEqual([rows, width]);
-    const y = Array.from(gate, (v, i) => v * logistic(v) * up[i]);
-    const dgate = Array.from(gate, (v, i) => g[i] * up[i] * logistic(v) * (1 + v * (1 - logistic(v))));
-    const dup = Array.from(gate, (v, i) => g[i] * v * logistic(v));
+    const y = Array.from(gate, (v, i) => f(v) * up[i]);
+    const dgate = Array.from(gate, (v, i) => g[i] * up[i] * derivative(f, v));
+    const dup = Array.from(gate, (v, i) => g[i] * f(v));
     await expectClose(results[0], y, 1e-6);
     await expectClose(results[1], joint ? interleave(dgate, dup) : dgate, 1e-6);
     if (!joint) await expectClose(results[2], dup, 1e-6);
@@ -206,28 +212,28 @@ describe('swiglu', () => {
   test('gradients through autograd', async () => {
     const make = (shape: number[], seed: number) =>
       tensor(gpu, random(shape[0] * shape[1], seed), shape).requireGrad();
-    await gradcheck((a, b) => swiglu(a, b), [make([3, 4], 1), make([3, 4], 2)]);
-    await gradcheck((a) => swiglu(a), [make([3, 8], 3)]);
-  });
-
-  test('agrees with PyTorch', async () => {
-    const f = fixture('activation');
-    const at = (name: string) => tensor(gpu, f[`swiglu.${name}`].data, f[`swiglu.${name}`].shape);
-    const [y, dgate, dup] = scope(() => {
-      const [gate, up] = [at('gate'), at('up')];
-      return [swigluForward(gate, up), ...swigluBackward(gate, up, at('grad.y'))] as Tensor[];
-    });
-    await expectClose(y, f['swiglu.y'].data, 1e-6);
-    await expectClose(dgate, f['swiglu.grad.gate'].data, 1e-6);
-    await expectClose(dup, f['swiglu.grad.up'].data, 1e-6);
+    await gradcheck((a, b) => op(a, b), [make([3, 4], 1), make([3, 4], 2)]);
+    await gradcheck((a) => op(a), [make([3, 8], 3)]);
   });
 
   test('explains wrong arguments', () => {
     scope(() => {
       const x = tensor(gpu, random(6), [2, 3]);
-      expect(() => swiglu(x)).toThrow('its last dimension must be even');
-      expect(() => swiglu(x, tensor(gpu, random(6), [3, 2]))).toThrow('swiglu: shapes differ');
+      expect(() => op(x)).toThrow('its last dimension must be even');
+      expect(() => op(x, tensor(gpu, random(6), [3, 2]))).toThrow(`${name}: shapes differ`);
       expect(() => unary('silu', tensor(gpu, Int32Array.of(1)))).toThrow('silu: x is i32[1]');
     });
   });
+});
+
+test('swiglu agrees with PyTorch', async () => {
+  const f = fixture('activation');
+  const at = (name: string) => tensor(gpu, f[`swiglu.${name}`].data, f[`swiglu.${name}`].shape);
+  const [y, dgate, dup] = scope(() => {
+    const [gate, up] = [at('gate'), at('up')];
+    return [gatedForward('swiglu', gate, up), ...gatedBackward('swiglu', gate, up, at('grad.y'))] as Tensor[];
+  });
+  await expectClose(y, f['swiglu.y'].data, 1e-6);
+  await expectClose(dgate, f['swiglu.grad.gate'].data, 1e-6);
+  await expectClose(dup, f['swiglu.grad.up'].data, 1e-6);
 });

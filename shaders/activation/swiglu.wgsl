@@ -1,8 +1,7 @@
-// SwiGLU: y = silu(gate) * up, and with BACKWARD its gradients
-//   dgate = g * up * silu'(gate),  dup = g * silu(gate).
+// SwiGLU and its like: y = f(gate) * up, and with BACKWARD its gradients
+//   dgate = g * up * f'(gate),  dup = g * f(gate).
 // gate and up are two tensors of the same shape, or with JOINT the halves of each row of one tensor [rows, 2 * width]
-// (the result of one matmul with both weights); the gradients are laid out likewise. SILU must be defined: it selects
-// activateAll and slopeAll.
+// (the result of one matmul with both weights); the gradients are laid out likewise. FUNCTION is f.
 #define BACKWARD // the gradients in place of y
 #define JOINT    // gate and up are halves of one tensor
 

@@ -1,4 +1,4 @@
-/** Unary functions and SwiGLU. A new function is a row here, two branches in WGSL, and a reference in the test. */
+/** Unary functions and gated ones. A new function is a row here, two branches in WGSL, and a reference in the test. */
 import { check } from '../gpu/index.js';
 import { empty, type Tensor } from '../tensor/index.js';
 import {
@@ -51,43 +51,55 @@ export function unaryBackward(op: UnaryOp, saved: Tensor, gradient: Tensor): Ten
   return dx;
 }
 
-/** `silu(gate) * up`; without `up`, gate is [..., 2 * width] and holds both, gate first. */
-export function swigluForward(gate: Tensor, up: Tensor | null): Tensor {
-  const width = checkSwiglu(gate, up);
+/** The gated functions, by what is applied to the gate. */
+export const GATED = { swiglu: 'silu', geglu: 'geluTanh' } as const satisfies Record<string, UnaryOp>;
+
+/** Name of a gated function. */
+export type GatedOp = keyof typeof GATED;
+
+/** `f(gate) * up`; without `up`, gate is [..., 2 * width] and holds both, gate first. */
+export function gatedForward(op: GatedOp, gate: Tensor, up: Tensor | null): Tensor {
+  const width = checkGated(op, gate, up);
   const y = empty(gate.gpu, up ? gate.shape : [...gate.shape.slice(0, -1), width]);
-  launchSwiglu(width, { gate, ...(up ? { up } : {}) }, { y }, up === null, false);
+  launchGated(op, width, { gate, ...(up ? { up } : {}) }, { y }, up === null, false);
   return y;
 }
 
 /** Gradients of gate and up (one tensor, and null, where one tensor holds both). */
-export function swigluBackward(gate: Tensor, up: Tensor | null, gradient: Tensor): [Tensor, Tensor | null] {
-  const width = checkSwiglu(gate, up);
-  const gpu = checkDevice('swiglu', gate, gradient);
+export function gatedBackward(
+  op: GatedOp,
+  gate: Tensor,
+  up: Tensor | null,
+  gradient: Tensor,
+): [Tensor, Tensor | null] {
+  const width = checkGated(op, gate, up);
+  const gpu = checkDevice(op, gate, gradient);
   check(gradient.size === (up ? gate.size : gate.size / 2), 'shape', () => {
-    return `swiglu: gradient ${gradient.describe()} does not belong to gate ${gate.describe()}`;
+    return `${op}: gradient ${gradient.describe()} does not belong to gate ${gate.describe()}`;
   });
   const dgate = empty(gpu, gate.shape);
   const dup = up ? empty(gpu, up.shape) : null;
   const inputs = { gate, ...(up ? { up } : {}) };
-  launchSwiglu(width, inputs, { g: gradient, ...(dup ? { dgate, dup } : { dgate }) }, up === null, true);
+  launchGated(op, width, inputs, { g: gradient, ...(dup ? { dgate, dup } : { dgate }) }, up === null, true);
   return [dgate, dup];
 }
 
-function checkSwiglu(gate: Tensor, up: Tensor | null): number {
-  checkDtype('swiglu', 'gate', gate, 'f32');
+function checkGated(op: GatedOp, gate: Tensor, up: Tensor | null): number {
+  checkDtype(op, 'gate', gate, 'f32');
   if (up) {
-    checkDevice('swiglu', gate, up);
-    checkSame('swiglu', gate, up);
-    checkDtype('swiglu', 'up', up, 'f32');
+    checkDevice(op, gate, up);
+    checkSame(op, gate, up);
+    checkDtype(op, 'up', up, 'f32');
     return gate.dim(-1);
   }
   check(gate.dim(-1) % 2 === 0, 'shape', () => {
-    return `swiglu: ${gate.describe()} must hold gate and up side by side, so its last dimension must be even`;
+    return `${op}: ${gate.describe()} must hold gate and up side by side, so its last dimension must be even`;
   });
   return gate.dim(-1) / 2;
 }
 
-function launchSwiglu(
+function launchGated(
+  op: GatedOp,
   width: number,
   inputs: Readonly<Record<string, Tensor>>,
   others: Readonly<Record<string, Tensor>>,
@@ -112,7 +124,7 @@ function launchSwiglu(
       {
         ...walkGrid(gpu, size),
         defines: {
-          FUNCTION: 'silu',
+          FUNCTION: GATED[op],
           JOINT: joint,
           BACKWARD: backward,
           VEC4: value === 4,

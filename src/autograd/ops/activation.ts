@@ -1,7 +1,8 @@
-/** Differentiable unary functions and SwiGLU. */
+/** Differentiable unary functions and gated ones. */
 import {
-  swigluBackward,
-  swigluForward,
+  type GatedOp,
+  gatedBackward,
+  gatedForward,
   UNARY,
   type UnaryOp,
   unary,
@@ -58,19 +59,26 @@ export function neg(x: Tensor): Tensor {
   return affine(x, -1);
 }
 
-/** `silu(gate) * up`; with one argument [..., 2 * width], its halves are gate and up. */
-export function swiglu(gate: Tensor, up: Tensor | null = null): Tensor {
-  const y = swigluForward(gate, up);
-  const inputs = up ? [gate, up] : [gate];
-  differentiable({
-    name: 'swiglu',
-    inputs,
-    outputs: [y],
-    saved: inputs,
-    backward: ([g], [savedGate, savedUp = null], { needs }) => {
-      const found = swigluBackward(savedGate, savedUp, g!);
-      return inputs.map((_, i) => (needs[i] ? found[i] : null));
-    },
-  });
-  return y;
+/** The differentiable form of a gated function. */
+function gated(name: GatedOp): (gate: Tensor, up?: Tensor | null) => Tensor {
+  return (gate, up = null) => {
+    const y = gatedForward(name, gate, up);
+    const inputs = up ? [gate, up] : [gate];
+    differentiable({
+      name,
+      inputs,
+      outputs: [y],
+      saved: inputs,
+      backward: ([g], [savedGate, savedUp = null], { needs }) => {
+        const found = gatedBackward(name, savedGate, savedUp, g!);
+        return inputs.map((_, i) => (needs[i] ? found[i] : null));
+      },
+    });
+    return y;
+  };
 }
+
+/** `silu(gate) * up`; with one argument [..., 2 * width], its halves are gate and up. */
+export const swiglu = gated('swiglu');
+/** The same with GELU in its tanh approximation. */
+export const geglu = gated('geglu');
