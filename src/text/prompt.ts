@@ -53,12 +53,40 @@ function repeat(values: readonly number[], times: readonly number[]): number[] {
   return repeated;
 }
 
+/** What is written for pictures in place of what the chat template writes. */
+export interface PictureTexts {
+  /** What the template writes for each of them. */
+  readonly placeholder: string;
+  /** What stands for each, in prompt order. */
+  readonly texts: readonly string[];
+}
+
+/**
+ * A text with what stands for its pictures in place of their placeholders.
+ *
+ * @param name what error messages call the prompt.
+ */
+export function withPictures(text: string, pictures: PictureTexts, name = 'the prompt'): string {
+  const { placeholder, texts } = pictures;
+  const parts = text.split(placeholder);
+  if (parts.length - 1 !== texts.length) {
+    throw new TextError(
+      name,
+      `has ${parts.length - 1} image placeholders but ${texts.length} images; ` +
+        `give one image part per image, and no ${placeholder} in the text`,
+    );
+  }
+  return parts.map((part, i) => (i === 0 ? part : texts[i - 1] + part)).join('');
+}
+
 /** Settings of {@link encodePrompt} and {@link encodeConversation}. */
 export interface PromptOptions extends Pick<RenderOptions, 'addVisionId' | 'variables'> {
   /** Merged patches of each picture, in prompt order. */
   readonly imageCounts?: readonly number[];
   /** The placeholder's id, from the model's config; by default the tokenizer's `<|image_pad|>`. */
   readonly imageTokenId?: number;
+  /** What is written for the pictures; by default what the template writes. */
+  readonly pictureTexts?: PictureTexts;
   /** What error messages call the conversation, such as a file and line. */
   readonly name?: string;
 }
@@ -77,7 +105,9 @@ export async function encodePrompt(
   messages: readonly Message[],
   options: PromptOptions = {},
 ): Promise<EncodedPrompt> {
-  const text = await coder.render(messages, { ...options, addGenerationPrompt: true });
+  const rendered = await coder.render(messages, { ...options, addGenerationPrompt: true });
+  const { pictureTexts, name } = options;
+  const text = pictureTexts ? withPictures(rendered, pictureTexts, name) : rendered;
   const ids = await coder.encode(text);
   return { text, ids: repeat(ids, imageRepeats(coder.vocabulary, ids, options)) };
 }
@@ -112,12 +142,21 @@ export async function encodeConversation(
   const ids: number[] = [];
   const mask: number[] = [];
   let done = 0;
+  let shown = 0;
   const take = async (end: number, learn: 0 | 1) => {
-    for (const id of await coder.encode(text.slice(done, end))) {
+    for (const id of await coder.encode(spelled(text.slice(done, end)))) {
       ids.push(id);
       mask.push(learn);
     }
     done = end;
+  };
+  const spelled = (part: string) => {
+    const { pictureTexts } = options;
+    if (!pictureTexts) return part;
+    const { placeholder, texts } = pictureTexts;
+    const own = texts.slice(shown, shown + part.split(placeholder).length - 1);
+    shown += own.length;
+    return withPictures(part, { placeholder, texts: own }, name);
   };
   for (const i of options.learn === 'all' ? answers : answers.slice(-1)) {
     const prompt = await coder.render(messages.slice(0, i), { ...options, addGenerationPrompt: true });

@@ -77,7 +77,7 @@ export class PictureBudget {
     return this.#reading(picture, undefined, (bytes) => this.#size(bytes, picture.name));
   }
 
-  /** See {@link resizedPicture} and {@link encodedPicture}. */
+  /** See {@link resizedViews} and {@link encodedPicture}. */
   async make(
     picture: Picture,
     work: Exclude<PictureWork, { kind: 'size' }>,
@@ -176,13 +176,13 @@ export function pictureSize(picture: Picture): Promise<Size> {
   return budget().size(picture);
 }
 
-/** A picture as it is cut into patches: decoded, and of the size that the model wants. */
-export function resizedPicture(
+/** A picture, and its crops if it has some, as they are cut into patches: decoded, and of the size that the model wants. */
+export function resizedViews(
   picture: Picture,
   config: ImageConfig,
   signal?: AbortSignal,
-): Promise<RgbImage> {
-  return budget().make(picture, { kind: 'resize', config }, signal) as Promise<RgbImage>;
+): Promise<readonly RgbImage[]> {
+  return budget().make(picture, { kind: 'resize', config }, signal) as Promise<readonly RgbImage[]>;
 }
 
 /** A picture as a file of another format or size. */

@@ -1,6 +1,7 @@
 /** How a checkpoint wants its images: `preprocessor_config.json`. */
 import { ImageError, reason } from './errors.js';
 import type { Size } from './image.js';
+import type { PanAndScan } from './pan-and-scan.js';
 import type { Filter } from './resample.js';
 
 /** How pictures become patches. */
@@ -8,6 +9,8 @@ export interface ImageConfig {
   /** The one size that all images get; null where each keeps its shape, within limits. */
   readonly exactSize: Size | null;
   readonly filter: Filter;
+  /** Which pictures are shown in crops, too; null for none. Only where all images get one size. */
+  readonly panAndScan: PanAndScan | null;
   /** Fewest pixels after resizing: smaller images are enlarged. */
   readonly minPixels: number;
   /** Most pixels after resizing: larger images are shrunk. */
@@ -28,6 +31,7 @@ export interface ImageConfig {
 export const DEFAULT_IMAGE_CONFIG: ImageConfig = {
   exactSize: null,
   filter: 'bicubic',
+  panAndScan: null,
   minPixels: 56 * 56,
   maxPixels: 28 * 28 * 16384,
   patchSize: 14,
@@ -46,7 +50,12 @@ const FILTERS: ReadonlyMap<unknown, Filter> = new Map([
 
 /** Settings whose other value is not implemented, as no checkpoint has it. */
 const ALWAYS = ['do_resize', 'do_rescale', 'do_normalize', 'do_convert_rgb'] as const;
-const NEVER = ['do_center_crop', 'do_pan_and_scan'] as const;
+const NEVER = ['do_center_crop'] as const;
+
+/** What transformers' processor of Gemma 3 does where nothing else is said. */
+const PAN_AND_SCAN: PanAndScan = { minCrop: 256, mostCrops: 4, leastRatio: 1.2 };
+/** More crops of a picture than any checkpoint makes. */
+const MOST_CROPS = 64;
 
 /**
  * Reads `preprocessor_config.json`. `min_pixels` and `max_pixels` win over `size`, as in transformers.
@@ -96,6 +105,17 @@ export function parseImageConfig(
     return v;
   };
   const exact = size.height !== undefined || size.width !== undefined;
+  const panAndScan = (asked: unknown): PanAndScan | null => {
+    if ((asked ?? base.panAndScan !== null) !== true) return null;
+    const { minCrop, mostCrops, leastRatio } = base.panAndScan ?? PAN_AND_SCAN;
+    const named = (name: string, fallback: number, whole: boolean) =>
+      number(`pan_and_scan_${name}`, config[`pan_and_scan_${name}`], fallback, whole);
+    return {
+      minCrop: named('min_crop_size', minCrop, true),
+      mostCrops: named('max_num_crops', mostCrops, true),
+      leastRatio: named('min_ratio_to_activate', leastRatio, false),
+    };
+  };
   return checkImageConfig(
     {
       exactSize: exact
@@ -105,6 +125,7 @@ export function parseImageConfig(
           }
         : base.exactSize,
       filter,
+      panAndScan: panAndScan(config.do_pan_and_scan),
       minPixels: number(
         'min_pixels',
         config.min_pixels ?? size.min_pixels ?? size.shortest_edge,
@@ -161,6 +182,12 @@ export function imageConfigJson(config: ImageConfig): Record<string, unknown> {
     ...(config.exactSize
       ? { size: config.exactSize }
       : { min_pixels: config.minPixels, max_pixels: config.maxPixels }),
+    ...(config.panAndScan && {
+      do_pan_and_scan: true,
+      pan_and_scan_min_crop_size: config.panAndScan.minCrop,
+      pan_and_scan_max_num_crops: config.panAndScan.mostCrops,
+      pan_and_scan_min_ratio_to_activate: config.panAndScan.leastRatio,
+    }),
     resample: config.filter === 'bicubic' ? 3 : 2,
     patch_size: config.patchSize,
     temporal_patch_size: config.temporalPatchSize,
@@ -187,6 +214,16 @@ function checkImageConfig(config: ImageConfig, file: string): ImageConfig {
   }
   if (config.patchSize * config.mergeSize > 1024 || config.temporalPatchSize > 16) {
     throw new ImageError(file, 'has patches of a size that no checkpoint has');
+  }
+  if (config.panAndScan && !config.exactSize) {
+    throw new ImageError(
+      file,
+      'has do_pan_and_scan: true, which is for models that take pictures of one size',
+    );
+  }
+  if (config.panAndScan && config.panAndScan.mostCrops > MOST_CROPS) {
+    const { mostCrops } = config.panAndScan;
+    throw new ImageError(file, `has pan_and_scan_max_num_crops ${mostCrops}; at most ${MOST_CROPS} are made`);
   }
   const { height, width } = config.exactSize ?? { height: 0, width: 0 };
   const cell = config.patchSize * config.mergeSize;

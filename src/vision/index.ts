@@ -2,7 +2,7 @@
  * Images: decoding, and what the vision tower takes. Files come in as bytes; formats other than DICOM are decoded by the
  * platform's `pictures`.
  */
-export { encodedPicture, pictureSize, resizedPicture } from './budget.js';
+export { encodedPicture, pictureSize, resizedViews } from './budget.js';
 export * from './config.js';
 export * from './decode.js';
 export type { FrameChoice } from './dicom/index.js';

@@ -2,6 +2,7 @@
 import { DEFAULT_IMAGE_CONFIG, type ImageConfig } from './config.js';
 import { ImageError } from './errors.js';
 import type { RgbImage } from './image.js';
+import { cropped, cropsOf } from './pan-and-scan.js';
 import { resample } from './resample.js';
 import { targetSize } from './smart-resize.js';
 
@@ -14,7 +15,7 @@ export interface ImagePatches {
   readonly pixelValues: Float32Array;
   /** Length of a row: 1176 for the published models. */
   readonly patchLength: number;
-  /** One grid per image. */
+  /** One grid per image, or per view of one. */
   readonly grids: readonly Grid[];
 }
 
@@ -31,6 +32,17 @@ export function imageGrid(
 ): Grid {
   const { height, width } = targetSize(size, config, file);
   return [1, height / config.patchSize, width / config.patchSize];
+}
+
+/** The grids of all views of an image: one, and those of its crops where it has some. */
+export function imageGrids(
+  size: { readonly height: number; readonly width: number },
+  config: ImageConfig,
+  file?: string,
+): readonly Grid[] {
+  const grid = imageGrid(size, config, file);
+  const crops = config.panAndScan ? cropsOf(size, config.panAndScan).length : 0;
+  return Array.from({ length: 1 + crops }, () => grid);
 }
 
 /**
@@ -61,16 +73,18 @@ export function imagesToPatches(
   names: readonly string[] = [],
 ): ImagePatches {
   return cutPatches(
-    images.map((image, i) => resizeForPatches(image, config, names[i] ?? `image ${i + 1}`)),
+    images.flatMap((image, i) => resizeForPatches(image, config, names[i] ?? `image ${i + 1}`)),
     config,
   );
 }
 
-/** An image of the size at which it is cut into patches. */
-export function resizeForPatches(image: RgbImage, config: ImageConfig, name: string): RgbImage {
+/** An image, and its crops if it has some, of the size at which they are cut into patches. */
+export function resizeForPatches(image: RgbImage, config: ImageConfig, name: string): RgbImage[] {
   const { width, height } = targetSize(image, config, name);
   checkImage(image, name);
-  return resample(image, width, height, config.filter);
+  const crops = config.panAndScan ? cropsOf(image, config.panAndScan) : [];
+  const views = [image, ...crops.map((crop) => cropped(image, crop))];
+  return views.map((view) => resample(view, width, height, config.filter));
 }
 
 /** Cuts what {@link resizeForPatches} gave. */

@@ -7,7 +7,7 @@ import type { RgbImage, Size } from './image.js';
 import { resizeForPatches } from './patches.js';
 import { imageSize } from './size.js';
 
-/** Its size, its pixels as they are cut into patches, or a file of another format. */
+/** Its size, its pixels (and those of its crops) as they are cut into patches, or a file of another format. */
 export type PictureWork =
   | { readonly kind: 'size' }
   | { readonly kind: 'resize'; readonly config: ImageConfig }
@@ -17,7 +17,7 @@ export type PictureWork =
 export type PictureRequest = PictureWork & { readonly bytes: Uint8Array; readonly name: string };
 
 /** What {@link doPictureWork} gives, by kind of work. */
-export type PictureResult = Size | RgbImage | Uint8Array;
+export type PictureResult = Size | readonly RgbImage[] | Uint8Array;
 
 /** From the helper: a result, or what an `ImageError` is made of. */
 export type PictureReply =

@@ -6,11 +6,11 @@ import {
   DEFAULT_IMAGE_CONFIG,
   type ImageConfig,
   ImageError,
-  imageGrid,
+  imageGrids,
   type Picture,
   parseImageConfig,
   pictureSize,
-  resizedPicture,
+  resizedViews,
   withPixelLimits,
 } from '../../vision/index.js';
 import type { ModelConfig } from '../core/config.js';
@@ -49,8 +49,8 @@ export class Processor {
   readonly imageConfig: ImageConfig;
   /** Text files to save with every checkpoint, by name. */
   readonly files: Readonly<Record<string, string>>;
-  /** Grids by the key of their picture. */
-  readonly #grids = new Map<string, Promise<Grid>>();
+  /** Grids of the views of a picture, by its key. */
+  readonly #grids = new Map<string, Promise<readonly Grid[]>>();
 
   /** Usually made by {@link loadProcessor}. */
   constructor(parts: Pick<Processor, 'coder' | 'imageConfig' | 'files'>) {
@@ -64,18 +64,18 @@ export class Processor {
     return this.coder.vocabulary;
   }
 
-  /** The grid that a picture will have, from its file's header; read once for pictures that have a key. */
-  async grid(picture: Picture): Promise<Grid> {
+  /** The grids that a picture and its crops will have, from its file's header; read once for pictures that have a key. */
+  async grids(picture: Picture): Promise<readonly Grid[]> {
     const { key } = picture;
-    if (key === undefined) return this.#readGrid(picture);
-    let grid = this.#grids.get(key);
-    if (!grid) {
-      grid = this.#readGrid(picture);
-      this.#grids.set(key, grid);
+    if (key === undefined) return this.#readGrids(picture);
+    let grids = this.#grids.get(key);
+    if (!grids) {
+      grids = this.#readGrids(picture);
+      this.#grids.set(key, grids);
       // Whoever asks again shall hear of the failure in its own terms.
-      grid.catch(() => this.#grids.delete(key));
+      grids.catch(() => this.#grids.delete(key));
     }
-    return grid;
+    return grids;
   }
 
   /**
@@ -89,9 +89,9 @@ export class Processor {
     const either = signal ? AbortSignal.any([signal, failure.signal]) : failure.signal;
     try {
       const resized = await Promise.all(
-        pictures.map((picture) => resizedPicture(picture, this.imageConfig, either)),
+        pictures.map((picture) => resizedViews(picture, this.imageConfig, either)),
       );
-      const { pixelValues, grids } = cutPatches(resized, this.imageConfig);
+      const { pixelValues, grids } = cutPatches(resized.flat(), this.imageConfig);
       return { pixels: pixelValues, grids };
     } catch (error) {
       failure.abort();
@@ -99,8 +99,8 @@ export class Processor {
     }
   }
 
-  async #readGrid(picture: Picture): Promise<Grid> {
-    return imageGrid(await pictureSize(picture), this.imageConfig, picture.name);
+  async #readGrids(picture: Picture): Promise<readonly Grid[]> {
+    return imageGrids(await pictureSize(picture), this.imageConfig, picture.name);
   }
 }
 

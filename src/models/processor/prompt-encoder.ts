@@ -12,6 +12,7 @@ import {
   type Message,
   type PromptOptions,
   TextError,
+  withPictures,
 } from '../../text/index.js';
 import { ImageError, type Picture } from '../../vision/index.js';
 import type { ModelConfig } from '../core/config.js';
@@ -25,7 +26,7 @@ export interface EncodedPrompt {
   /** With one placeholder per merged patch of its pictures. */
   readonly ids: Int32Array;
   readonly pictures: readonly Picture[];
-  /** One per picture. */
+  /** One per picture, and per crop of one where the model is shown crops, too. */
   readonly grids: readonly Grid[];
 }
 
@@ -103,9 +104,10 @@ export class PromptEncoder {
 
   /** A text as it is, without a template; pictures stand where it has their placeholder tokens. */
   async text(text: string, pictures: readonly Picture[], options: EncodeOptions): Promise<EncodedPrompt> {
-    const ids = await this.processor.coder.encode(text, { addSpecialTokens: true });
     const media = await this.#look(pictures, options.name);
-    const { imageCounts = [], imageTokenId } = media.options;
+    const { imageCounts = [], imageTokenId, pictureTexts } = media.options;
+    const spelled = pictureTexts ? withPictures(text, pictureTexts, options.name) : text;
+    const ids = await this.processor.coder.encode(spelled, { addSpecialTokens: true });
     const expanded =
       pictures.length === 0 || imageTokenId === undefined
         ? ids
@@ -121,10 +123,12 @@ export class PromptEncoder {
   async patches({ pictures, grids }: EncodedPrompt, signal?: AbortSignal): Promise<ImagePatches | null> {
     if (pictures.length === 0) return null;
     const patches = await this.processor.patches(pictures, signal);
-    grids.forEach((grid, i) => {
-      if (grid.join() === patches.grids[i].join()) return;
-      throw new ImageError(pictures[i].name, 'has another size than before; files must not change meanwhile');
-    });
+    const changed = grids.findIndex((grid, i) => grid.join() !== patches.grids[i]?.join());
+    if (changed >= 0 || grids.length !== patches.grids.length) {
+      // With crops nobody knows whose they are.
+      const name = pictures.length === grids.length ? pictures[changed].name : 'a picture';
+      throw new ImageError(name, 'has another size than before; files must not change meanwhile');
+    }
     return patches;
   }
 
@@ -143,17 +147,24 @@ export class PromptEncoder {
 
   /** What encoding needs to know of a prompt's pictures; refuses them where the model has no tower. */
   async #look(images: readonly (Picture | undefined)[], name: string): Promise<Media> {
-    const { vision, tokens, family } = this.config;
+    const { vision, tokens, family, pictureText } = this.config;
     const pictures = images.filter((image) => image !== undefined);
     if (pictures.length < images.length) throw new TextError(name, 'has an image part without an image');
     if (pictures.length > 0 && !vision) throw new TextError(name, `has images, but ${blindness(family)}`);
     if (pictures.length > MOST_PICTURES) {
       throw new TextError(name, `has ${pictures.length} pictures, more than ${MOST_PICTURES}; show fewer`);
     }
-    const grids = await Promise.all(pictures.map((picture) => this.processor.grid(picture)));
+    const views = await Promise.all(pictures.map((picture) => this.processor.grids(picture)));
+    const grids = views.flat();
     const imageCounts = grids.map((grid) => gridTokens(grid, vision?.mergeSize ?? 1));
     const token = tokens.image === undefined ? {} : { imageTokenId: tokens.image };
-    return { pictures, grids, options: { imageCounts, ...token, name } };
+    const texts = pictureText && {
+      pictureTexts: {
+        placeholder: pictureText.placeholder,
+        texts: views.map((own) => pictureText.text(own.length)),
+      },
+    };
+    return { pictures, grids, options: { imageCounts, ...token, ...texts, name } };
   }
 
   /** Refuses a prompt that leaves no room for what shall follow. */

@@ -3,7 +3,7 @@
 import type { TorchFloat } from '../../../tensor/index.js';
 import { QWEN_VL_TEMPLATE } from '../../../text/default-templates.js';
 import type { LayerBuilder } from '../../core/builder.js';
-import type { ModelConfig, ModelLayers, TokenIds } from '../../core/config.js';
+import type { ModelConfig, ModelLayers, PictureText, TokenIds } from '../../core/config.js';
 import type { Family } from '../../core/family.js';
 import type { VisionConfig } from '../../core/grid.js';
 import type { JsonObject } from '../../core/json-fields.js';
@@ -54,6 +54,11 @@ export abstract class DecoderModelConfig<
 
   get names(): WeightNames {
     return TEXT_NAMES;
+  }
+
+  /** What stands around a picture's tokens; chat templates say it by default. */
+  get pictureText(): PictureText | undefined {
+    return undefined;
   }
 
   /** Makes the layers. */

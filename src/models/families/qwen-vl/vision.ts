@@ -59,6 +59,7 @@ const DEFAULTS: VisionDefaults = {
   pictures: {
     exactSize: null,
     filter: 'bicubic',
+    panAndScan: null,
     minPixels: 56 * 56,
     maxPixels: 28 * 28 * 16384,
     rescaleFactor: 1 / 255,

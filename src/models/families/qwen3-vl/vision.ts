@@ -22,6 +22,7 @@ const DEFAULTS: VisionDefaults = {
   pictures: {
     exactSize: null,
     filter: 'bicubic',
+    panAndScan: null,
     minPixels: 65536,
     maxPixels: 16777216,
     rescaleFactor: 1 / 255,
