@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from make_fixture import load_model, make_inputs, parser
+from make_fixture import load_model, make_inputs, model_inputs, parser
 from safetensors.numpy import save_file
 
 ROOT = Path(__file__).parent.parent / "kernels-tests" / "fixtures"
 NEW = 64
 FORBIDDEN = ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id")
+FORBIDDEN += ("boi_token_index", "eoi_token_index", "image_token_index")
 FIXTURES = {
     "qwen2-vl": "1x10x12,1x4x6;1x6x10;",
     "qwen2.5-vl": "1x20x12;1x4x4,1x6x10;",
@@ -26,6 +27,8 @@ FIXTURES = {
     "llama": "",
     "qwen3-vl": "1x6x10;1x4x4,1x8x6;",
     "qwen3": "",
+    "gemma3": "1x4x4;1x4x4,1x4x4;",
+    "gemma3-text": "",
 }
 
 
@@ -35,9 +38,7 @@ def generate(name, grids, seed):
     args = parser().parse_args([*arguments, "--grids", grids, "--seed", str(seed)])
     model = load_model(folder)
     inputs = make_inputs(model.config, args, np.random.default_rng(seed))
-    tensors = {key: torch.from_numpy(value) for key, value in inputs.items()}
-    if "image_grid_thw" in inputs:
-        tensors["mm_token_type_ids"] = (tensors["input_ids"] == model.config.image_token_id).to(torch.int64)
+    tensors = model_inputs(model, inputs)
     raw = json.loads((folder / "config.json").read_text())
     out = model.generate(
         **tensors,

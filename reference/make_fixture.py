@@ -20,6 +20,8 @@ from safetensors.numpy import save_file
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 VISUAL = ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "vision_token_id")
+# Gemma 3 says what surrounds an image; `image_token_id` is another name of its `image_token_index`.
+VISUAL += ("boi_token_index", "eoi_token_index")
 
 
 def load_model(path, dtype=torch.float32):
@@ -49,6 +51,7 @@ def name_in_file(name, names):
         name.replace("model.language_model.", "model.", 1),
         re.sub(r"^model\.visual\.", "visual.", name),
         name.removeprefix("model."),
+        name.replace("model.language_model.", "language_model.model.", 1),
     ]
     return next((c for c in candidates if c in names), None)
 
@@ -61,23 +64,67 @@ def parse_grids(text, batch):
     return (samples + [[]] * batch)[:batch]
 
 
+def is_gemma(config):
+    return config.model_type.startswith("gemma3")
+
+
+def ordinary_ids(config):
+    """Ids that mean nothing in particular. Torch gives the embedding of Gemma's padding no gradient."""
+    text = getattr(config, "text_config", config)
+    special = {getattr(config, key) for key in VISUAL if getattr(config, key, None) is not None}
+    if is_gemma(config):
+        special.add(text.pad_token_id)
+    return np.array([i for i in range(min(text.vocab_size, 151643)) if i not in special])
+
+
+def image_block(config, grid):
+    """The ids of an image in the text."""
+    t, h, w = grid
+    if is_gemma(config):
+        placeholders = [config.image_token_index] * config.mm_tokens_per_image
+        return [config.boi_token_index, *placeholders, config.eoi_token_index]
+    placeholders = [config.image_token_id] * (t * h * w // config.vision_config.spatial_merge_size**2)
+    return [config.vision_start_token_id, *placeholders, config.vision_end_token_id]
+
+
+def images(config, grids, rng):
+    """Pixels of images: patches and their grids, or for Gemma 3 images as they are."""
+    vision = config.vision_config
+    if is_gemma(config):
+        side = vision.image_size
+        return {"pixel_values": rng.standard_normal((len(grids), 3, side, side)).astype(np.float32)}
+    columns = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
+    patches = sum(t * h * w for t, h, w in grids)
+    return {
+        "pixel_values": rng.standard_normal((patches, columns)).astype(np.float32),
+        "image_grid_thw": np.array(grids, dtype=np.int64),
+    }
+
+
+def model_inputs(model, inputs):
+    """Ids, mask, labels and images as the model's forward takes them."""
+    tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
+    if "pixel_values" in inputs:
+        tensors["pixel_values"] = tensors["pixel_values"].to(model.dtype)
+        kinds = "token_type_ids" if is_gemma(model.config) else "mm_token_type_ids"
+        tensors[kinds] = (tensors["input_ids"] == model.config.image_token_id).to(torch.int64)
+    return tensors
+
+
 def make_inputs(config, args, rng):
     """Random ids with image placeholders, mask, labels, pixels, grids."""
     text = getattr(config, "text_config", config)
-    special = {getattr(config, key) for key in VISUAL if getattr(config, key, None) is not None}
-    ordinary = np.array([i for i in range(min(text.vocab_size, 151643)) if i not in special])
+    ordinary = ordinary_ids(config)
     grids = parse_grids(args.grids, args.batch)
     rows, labels = [], []
-    for sample, images in enumerate(grids):
+    for sample, own in enumerate(grids):
         # Samples of different lengths, so that there is padding.
         count = args.length - 3 * sample
-        words = rng.choice(ordinary, size=max(count, 4 + len(images))).tolist()
-        cuts = np.linspace(1, len(words) - 2, len(images)).astype(int) if images else []
+        words = rng.choice(ordinary, size=max(count, 4 + len(own))).tolist()
+        cuts = np.linspace(1, len(words) - 2, len(own)).astype(int) if own else []
         ids, counts, last = [], [], 0
-        merge = config.vision_config.spatial_merge_size if images else 1
-        for cut, (t, h, w) in zip(cuts, images):
-            placeholders = [config.image_token_id] * (t * h * w // merge**2)
-            block = [config.vision_start_token_id, *placeholders, config.vision_end_token_id]
+        for cut, grid in zip(cuts, own):
+            block = image_block(config, grid)
             ids += words[last:cut] + block
             counts += [True] * (cut - last) + [False] * len(block)
             last = cut
@@ -101,21 +148,13 @@ def make_inputs(config, args, rng):
         out["labels"] = np.array([padded(r, -100) for r in labels], dtype=np.int64)
     flat = [g for sample in grids for g in sample]
     if flat:
-        vision = config.vision_config
-        columns = vision.in_channels * vision.temporal_patch_size * vision.patch_size**2
-        patches = sum(t * h * w for t, h, w in flat)
-        out["pixel_values"] = rng.standard_normal((patches, columns)).astype(np.float32)
-        out["image_grid_thw"] = np.array(flat, dtype=np.int64)
+        out.update(images(config, flat, rng))
     return out
 
 
 def run(model, inputs, kind, grads, names):
     """Expected tensors."""
-    tensors = {name: torch.from_numpy(value) for name, value in inputs.items()}
-    if "image_grid_thw" in inputs:
-        tensors["mm_token_type_ids"] = (tensors["input_ids"] == model.config.image_token_id).to(torch.int64)
-    if "pixel_values" in inputs:
-        tensors["pixel_values"] = tensors["pixel_values"].to(model.dtype)
+    tensors = model_inputs(model, inputs)
     expected = {}
     with torch.set_grad_enabled(kind == "sft"):
         result = model(**tensors, use_cache=False)

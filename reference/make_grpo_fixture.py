@@ -16,7 +16,18 @@ import numpy as np
 import torch
 import transformers
 import trl
-from make_fixture import file_names, load_adapter, load_model, make_inputs, name_in_file, parse_grids, parser
+from make_fixture import (
+    file_names,
+    is_gemma,
+    load_adapter,
+    load_model,
+    make_inputs,
+    model_inputs,
+    name_in_file,
+    ordinary_ids,
+    parse_grids,
+    parser,
+)
 from safetensors.numpy import save_file
 from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 from trl_loss import DEFAULTS, trl_loss
@@ -47,9 +58,7 @@ def make_rows(config, args, rng):
     if args.masked:
         # Truncated and masked: its tokens are not even attended to.
         lengths[-1] = 0
-    text = getattr(config, "text_config", config)
-    visual = [getattr(config, k, -1) for k in ("image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id")]
-    words = np.array([i for i in range(min(text.vocab_size, 151643)) if i not in visual])
+    words = ordinary_ids(config)
     completion_mask = (np.arange(width)[None] < np.array(lengths)[:, None]).astype(np.int64)
     completions = rng.choice(words, size=(rows, width)) * completion_mask
     out = {
@@ -58,26 +67,24 @@ def make_rows(config, args, rng):
         "completion_mask": completion_mask,
         "advantages": rng.standard_normal(rows).astype(np.float32),
     }
-    if "image_grid_thw" in prompts:
+    if "pixel_values" in prompts:
         pixels, grids, at = [], [], 0
         for own in parse_grids(args.grids, args.batch):
-            count = sum(t * h * w for t, h, w in own)
+            count = len(own) if is_gemma(config) else sum(t * h * w for t, h, w in own)
             patches = prompts["pixel_values"][at : at + count]
             at += count
             for _ in range(group):
                 pixels.append(patches)
                 grids += own
         out["pixel_values"] = np.concatenate(pixels)
-        out["image_grid_thw"] = np.array(grids, dtype=np.int64)
+        if "image_grid_thw" in prompts:
+            out["image_grid_thw"] = np.array(grids, dtype=np.int64)
     return out
 
 
 def token_statistics(model, inputs, settings, width):
-    tensors = {k: torch.from_numpy(inputs[k]) for k in ("input_ids", "attention_mask")}
-    if "image_grid_thw" in inputs:
-        tensors["pixel_values"] = torch.from_numpy(inputs["pixel_values"]).to(model.dtype)
-        tensors["image_grid_thw"] = torch.from_numpy(inputs["image_grid_thw"])
-        tensors["mm_token_type_ids"] = (tensors["input_ids"] == model.config.image_token_id).to(torch.int64)
+    taken = ("input_ids", "attention_mask", "pixel_values", "image_grid_thw")
+    tensors = model_inputs(model, {key: inputs[key] for key in taken if key in inputs})
     logits = model(**tensors, use_cache=False).logits[:, :-1][:, -width:] / settings["temperature"]
     return selective_log_softmax(logits, tensors["input_ids"][:, -width:]), entropy_from_logits(logits)
 

@@ -34,6 +34,8 @@ def cases():
     yield "qwen2", "masked", dict(loss_type="bnpo", beta=0.04, top_entropy_quantile=0.37), dict(masked=True, grids="")
     full = dict(grads="all", steps=5, grids="1x4x6;1x4x4")
     yield "qwen3-vl", "full", dict(loss_type="dapo", beta=0.04, epsilon_high=0.28), full
+    gemma = dict(grads="all", steps=5, grids="1x4x4;1x4x4")
+    yield "gemma3", "full", dict(loss_type="dapo", beta=0.04, epsilon_high=0.28), gemma
 
 
 def main():

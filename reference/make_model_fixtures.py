@@ -68,6 +68,31 @@ QWEN3_TOWER = dict(
     hidden_act="gelu_pytorch_tanh",
 )
 
+# Sequences are longer than the window; factors and scales are none that would be right by default.
+GEMMA3 = dict(
+    hidden_size=32,
+    intermediate_size=48,
+    num_attention_heads=4,
+    num_key_value_heads=2,
+    head_dim=16,
+    num_hidden_layers=3,
+    vocab_size=90,
+    query_pre_attn_scalar=24,
+    sliding_window=8,
+    max_position_embeddings=512,
+)
+GEMMA3_ROPE = dict(rope_theta=1000000.0, rope_local_base_freq=10000.0, rope_scaling={"rope_type": "linear", "factor": 8.0})
+GEMMA3_IDS = dict(boi_token_index=82, eoi_token_index=83, image_token_index=85, eos_token_id=[1, 81])
+SIGLIP = dict(
+    model_type="siglip_vision_model",
+    hidden_size=16,
+    intermediate_size=28,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    patch_size=2,
+    vision_use_head=False,
+)
+
 MODELS = {
     "qwen2-vl": dict(
         model_type="qwen2_vl",
@@ -124,6 +149,41 @@ MODELS = {
         tie_word_embeddings=True,
         use_sliding_window=False,
     ),
+    "gemma3-text": dict(
+        model_type="gemma3_text",
+        architectures=["Gemma3ForCausalLM"],
+        **GEMMA3,
+        **GEMMA3_ROPE,
+        bos_token_id=2,
+        eos_token_id=1,
+        pad_token_id=0,
+        sliding_window_pattern=2,
+    ),
+    # As published: what is as it is by default is left out.
+    "gemma3": dict(
+        model_type="gemma3",
+        architectures=["Gemma3ForConditionalGeneration"],
+        **GEMMA3_IDS,
+        mm_tokens_per_image=4,
+        text_config=dict(model_type="gemma3_text", **GEMMA3, **GEMMA3_ROPE, sliding_window_pattern=2),
+        vision_config=dict(**SIGLIP, image_size=8),
+    ),
+    # As transformers 5 writes it, the head apart; images are longer than the window.
+    "gemma3-untied": dict(
+        model_type="gemma3",
+        architectures=["Gemma3ForConditionalGeneration"],
+        **GEMMA3_IDS,
+        mm_tokens_per_image=9,
+        tie_word_embeddings=False,
+        text_config=dict(
+            model_type="gemma3_text",
+            **{**GEMMA3, "sliding_window": 6, "num_hidden_layers": 2},
+            layer_types=["full_attention", "sliding_attention"],
+            attention_bias=True,
+            tie_word_embeddings=False,
+        ),
+        vision_config=dict(**SIGLIP, image_size=12),
+    ),
     # Frequencies in all three ranges of Llama 3's scaling: kept, blended, slowed.
     "llama": dict(
         model_type="llama",
@@ -140,6 +200,8 @@ MODELS = {
     ),
 }
 
+BF16 = ("qwen2.5-vl", "llama", "qwen3-vl-untied", "gemma3-untied")
+NEW_LAYOUT = ("qwen2.5-vl", "qwen3-vl-untied", "gemma3-untied")
 GRIDS = "1x20x12,1x4x4;1x6x10"
 FIXTURES = [
     # model, kind, padding, images, seed
@@ -154,6 +216,10 @@ FIXTURES = [
     ("qwen3-vl", "forward", "right", "1x10x12,1x4x6;", 9),
     ("qwen3-vl-untied", "sft", "right", "1x6x10", 10),
     ("qwen3", "sft", "left", "", 11),
+    ("gemma3-text", "sft", "left", "", 12),
+    ("gemma3", "sft", "left", "1x4x4,1x4x4;1x4x4", 13),
+    ("gemma3", "forward", "right", "1x4x4;", 14),
+    ("gemma3-untied", "sft", "right", "1x6x6", 15),
 ]
 
 
@@ -169,10 +235,12 @@ def make_model(name, config, new_layout):
     with torch.no_grad():
         for key, parameter in model.named_parameters():
             parameter.normal_(0, 0.15)
-            if "norm" in key or "ln_q.weight" in key:
+            # Norms of Gemma's decoder are stored as shifts from one.
+            around_zero = parsed.model_type.startswith("gemma3") and "vision_tower" not in key
+            if ("norm" in key or "ln_q.weight" in key) and not around_zero:
                 parameter.add_(1 if key.endswith("weight") else 0)
     # bf16 on disk loses nothing that the reference sees: it loads this file.
-    model = model.to(torch.bfloat16) if name in ("qwen2.5-vl", "llama", "qwen3-vl-untied") else model
+    model = model.to(torch.bfloat16) if name in BF16 else model
     model.save_pretrained(folder, save_original_format=not new_layout)
     if not new_layout:
         dtype = "bfloat16" if name == "llama" else "float32"
@@ -192,6 +260,7 @@ ADAPTERS = {
     ),
     "qwen2-vl.lora": dict(base="qwen2-vl", target_modules=["q_proj", "v_proj", "qkv", "fc1"], old_names=True),
     "qwen3-vl.lora": dict(base="qwen3-vl", target_modules=["q_proj", "o_proj", "linear_fc1"]),
+    "gemma3.lora": dict(base="gemma3", target_modules=r".*language_model.*\.(q_proj|o_proj|up_proj)"),
     "qwen2.lora": dict(base="qwen2", target_modules="all-linear", exclude_modules=["up_proj"]),
 }
 
@@ -226,7 +295,7 @@ def main():
     wanted = sys.argv[1:] or list(MODELS)
     for name in wanted:
         config = MODELS[name]
-        make_model(name, config, new_layout=name in ("qwen2.5-vl", "qwen3-vl-untied"))
+        make_model(name, config, new_layout=name in NEW_LAYOUT)
     for name, kind, padding, grids, seed in FIXTURES:
         if name not in wanted:
             continue
@@ -241,7 +310,7 @@ def main():
         base = settings["base"]
         out = ROOT / f"{name}.sft.safetensors"
         arguments = ["--model", str(ROOT / base), "--adapter", str(ROOT / name), "--out", str(out)]
-        grids = "1x6x10" if "vl" in base else ""
+        grids = "1x6x10" if "vl" in base else "1x4x4" if base == "gemma3" else ""
         make_fixture(parser().parse_args([*arguments, "--batch", "1", "--grids", grids, "--seed", "9"]))
         if settings.get("old_names"):
             make_adapter(name, **settings)

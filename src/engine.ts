@@ -22,6 +22,7 @@ export type { ModuleSelector } from './models/core/lora/config.js';
 export type { ImagePatches } from './models/core/patches.js';
 export {
   ARCHITECTURES,
+  type AttentionRule,
   type CreateAdapterOptions,
   createAdapter,
   DeviceBatch,
@@ -42,6 +43,7 @@ export {
   type PackedCompletion,
   type PackedGroups,
   type PassOptions,
+  type PictureText,
   packGroups,
   packSequences,
   type SaveOptions,
@@ -101,4 +103,5 @@ export type { Metrics } from './train/task.js';
 export type { BestCheckpoint } from './train/trainer-state.js';
 export type { ImageConfig } from './vision/config.js';
 export type { Size } from './vision/image.js';
+export type { PanAndScan } from './vision/pan-and-scan.js';
 export type { Filter } from './vision/resample.js';

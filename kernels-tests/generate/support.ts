@@ -12,7 +12,16 @@ import { fixture } from '../support/fixture.js';
 const folder = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
 /** Names of the tiny checkpoints. */
-export const MODELS = ['qwen2-vl', 'qwen2.5-vl', 'qwen2', 'llama', 'qwen3-vl', 'qwen3'] as const;
+export const MODELS = [
+  'qwen2-vl',
+  'qwen2.5-vl',
+  'qwen2',
+  'llama',
+  'qwen3-vl',
+  'qwen3',
+  'gemma3',
+  'gemma3-text',
+] as const;
 
 /** A committed tiny checkpoint. */
 export function tinyModel(gpu: Gpu, name: string, dtype: WeightDtype = 'f32'): Promise<Model> {

@@ -71,9 +71,12 @@ describe.each(['qwen2-vl', 'qwen2.5-vl'])('%s', (model) => {
   });
 });
 
-it('has the loss and all gradients of TRL on a model whose features come in at several depths', async () => {
-  const found = await tensors(await load('qwen3-vl'), 'qwen3-vl.full');
-  expect(found.length).toBe(168);
+it.each([
+  ['whose features come in at several depths', 'qwen3-vl', 168],
+  ['that looks back on a window, and whose pictures see themselves', 'gemma3', 166],
+])('has the loss and all gradients of TRL on a model %s', async (_, model, count) => {
+  const found = await tensors(await load(model), `${model}.full`);
+  expect(found.length).toBe(count);
   for (const t of found) if (t.maxAbs! > 1e-6) expect(t.rel, t.name).toBeLessThan(1e-3);
 });
 
@@ -96,6 +99,7 @@ it.each([
   ['qwen2.5-vl', 'lora'],
   ['qwen2', 'lora'],
   ['qwen3-vl', 'full'],
+  ['gemma3', 'full'],
 ])('%s (%s) is where torch is after five optimizer steps', async (name, kind) => {
   const model = await load(name, kind === 'lora');
   const fixture = await open(`${name}.${kind}`);

@@ -52,6 +52,7 @@ const CASES = [
   ['qwen2-vl', 16],
   ['qwen2', 24],
   ['qwen3-vl', 20],
+  ['gemma3', 18],
 ] as const;
 
 describe.each(CASES)('an adapter of %s', (name, matrices) => {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { add, backward, concat, gatherRows, mul, sum, tokenLogProbs } from '../../src/autograd/index.js';
 import { openCheckpoint } from '../../src/formats/checkpoint.js';
+import type { Grid } from '../../src/models/core/grid.js';
 import type { Model } from '../../src/models/core/model.js';
 import { type PackedCompletion, packGroups, packSequences } from '../../src/models/core/packing.js';
 import { saveModel } from '../../src/models/core/save.js';
@@ -42,6 +43,15 @@ const IMAGE = 85;
 const PROMPT = [3, 82, ...Array(15).fill(IMAGE), 83, 7, 9];
 const GRID = [1, 6, 10] as const;
 const PIXELS = random(60 * 24, 5);
+/** What a group is about: a prompt with a picture. */
+const SCENE = { prompt: PROMPT, grid: GRID as Grid, pixels: PIXELS };
+type Scene = typeof SCENE;
+/** With its completions longer than the window. */
+const WINDOWED: Scene = {
+  prompt: [3, 82, ...Array(4).fill(IMAGE), 83, 7, 9],
+  grid: [1, 4, 4],
+  pixels: random(16 * 12, 5),
+};
 const COMPLETIONS = [
   [11, 12, 13, 81],
   [14, 81],
@@ -66,12 +76,12 @@ async function gradientsOf(model: Model): Promise<Record<string, Float32Array>> 
 }
 
 /** One prompt for all completions. */
-async function shared(model: Model, recompute = false) {
+async function shared(model: Model, { prompt, grid, pixels }: Scene, recompute = false) {
   const packed = packGroups(model.config, [
-    { prompt: { ids: PROMPT, images: [GRID] }, completions: COMPLETIONS },
+    { prompt: { ids: prompt, images: [grid] }, completions: COMPLETIONS },
   ]);
   const batch = model.prepare(packed);
-  const images = model.encodeImages(PIXELS, [GRID], { recompute });
+  const images = model.encodeImages(pixels, [grid], { recompute });
   const loss = scope(() =>
     objective(model, model.hidden(batch, images.features, { recompute }), packed.completions.flat()),
   );
@@ -84,14 +94,14 @@ async function shared(model: Model, recompute = false) {
 }
 
 /** Each completion with a prompt of its own, as the reference trainers do. */
-async function copied(model: Model) {
-  const sequences = COMPLETIONS.map((ids) => ({ ids: [...PROMPT, ...ids], images: [GRID] }));
+async function copied(model: Model, { prompt, grid, pixels }: Scene) {
+  const sequences = COMPLETIONS.map((ids) => ({ ids: [...prompt, ...ids], images: [grid] }));
   const packed = packSequences(model.config, sequences);
   const batch = model.prepare(packed);
-  const images = model.encodeImages(PIXELS, [GRID]);
+  const images = model.encodeImages(pixels, [grid]);
   let next = 0;
   const completions = COMPLETIONS.map((ids) => {
-    next += PROMPT.length + ids.length;
+    next += prompt.length + ids.length;
     const first = next - ids.length - 1;
     return { rows: Int32Array.from(ids, (_, i) => first + i), targets: Int32Array.from(ids) };
   });
@@ -107,14 +117,19 @@ async function copied(model: Model) {
   return { tokens: packed.ids.length, loss: value, gradients: await gradientsOf(model) };
 }
 
-describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen3-vl'])('a group of completions on %s', (name) => {
+describe.each([
+  ['qwen2-vl', SCENE],
+  ['qwen2.5-vl', SCENE],
+  ['qwen3-vl', SCENE],
+  ['gemma3', WINDOWED],
+])('a group of completions on %s', (name, scene) => {
   it('has the loss and gradients of separate copies', async () => {
     const model = await load(fixtures + name);
     model.train(() => true);
-    const naive = await copied(model);
+    const naive = await copied(model, scene);
     for (const recompute of [false, true]) {
-      const group = await shared(model, recompute);
-      expect(group.tokens).toBe(naive.tokens - 2 * PROMPT.length);
+      const group = await shared(model, scene, recompute);
+      expect(group.tokens).toBe(naive.tokens - 2 * scene.prompt.length);
       expect(group.loss).toBeCloseTo(naive.loss, 4);
       expect(Object.keys(group.gradients)).toEqual(Object.keys(naive.gradients));
       for (const [parameter, gradient] of Object.entries(naive.gradients)) {
@@ -130,7 +145,7 @@ describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen3-vl'])('a group of completions on
     model.train((parameter) => parameter.includes('q_proj') || parameter.includes('qkv'));
     const live: number[] = [];
     for (let step = 0; step < 4; step++) {
-      await shared(model, step % 2 === 1);
+      await shared(model, scene, step % 2 === 1);
       live.push(model.gpu.memory().liveTotal);
     }
     expect(live[3]).toBe(live[1]);
@@ -141,7 +156,7 @@ describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen3-vl'])('a group of completions on
     const model = await load(fixtures + name);
     const chosen = (parameter: string) => /layers\.1\.mlp|merger/.test(parameter);
     model.train(chosen);
-    const { gradients } = await shared(model);
+    const { gradients } = await shared(model, scene);
     const wanted = [...model.parameters.entries()].map(([parameter]) => parameter).filter(chosen);
     expect(Object.keys(gradients)).toEqual(wanted);
   });

@@ -45,6 +45,9 @@ describe.each([
   ['qwen3-vl', 81],
   ['qwen3-vl-untied', 105],
   ['qwen3', 24],
+  ['gemma3-text', 41],
+  ['gemma3', 80],
+  ['gemma3-untied', 76],
 ] as const)('%s', (model, parameters) => {
   it('has the loss and gradients of transformers', async () => {
     for (const tier of await testTiers()) {
@@ -69,7 +72,7 @@ describe.each([
   });
 });
 
-it.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2', 'qwen3-vl'])(
+it.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2', 'qwen3-vl', 'gemma3'])(
   '%s has the logits with the other padding',
   async (model) => {
     expect((await errors(model, 'forward')).outputs).toBeLessThan(1e-4);

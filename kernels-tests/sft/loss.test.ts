@@ -61,7 +61,7 @@ async function policy(fixture: string): Promise<Model> {
   );
 }
 
-describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2', 'qwen3-vl'])('%s', (fixture) => {
+describe.each(['qwen2-vl', 'qwen2.5-vl', 'qwen2', 'qwen3-vl', 'gemma3'])('%s', (fixture) => {
   it.each([
     ['in one micro-batch', { per_device_train_batch_size: 2 }],
     [

@@ -35,17 +35,20 @@ function examplesFor(
   { tokens, vision }: ModelConfig,
   { software }: Gpu['info'],
 ): { examples: Example[]; encoder: PromptEncoder } {
-  const [height, width, count] = software ? [16, 20, 300] : [8, 8, 75];
+  const [tall, broad, count] = software ? [16, 20, 300] : [8, 8, 75];
+  const { exactSize } = vision?.pictures ?? { exactSize: null };
+  const side = (pixels: number | undefined, free: number) => (pixels ? pixels / vision!.patchSize : free);
+  const [height, width] = [side(exactSize?.height, tall), side(exactSize?.width, broad)];
   const grids = vision ? [[1, height, width] as const] : [];
   const image = vision
     ? [
         tokens.visionStart,
-        ...Array<number>((height * width) / 4).fill(tokens.image as number),
+        ...Array<number>((height * width) / vision.mergeSize ** 2).fill(tokens.image as number),
         tokens.visionEnd,
       ]
     : [];
   const examples = [0, 1].map((k): Example => {
-    const words = Array.from({ length: count }, (_, i) => (i * 7 + k) % 250);
+    const words = Array.from({ length: count }, (_, i) => 20 + ((i * 7 + k) % 230));
     const ids = Int32Array.from([...(image as number[]), ...words]);
     const mask = Uint8Array.from(ids, (_, i) => (i >= ids.length - count / 3 ? 1 : 0));
     return { ids, mask, pictures: [], grids };
@@ -63,6 +66,7 @@ const CASES: [string, Record<string, unknown>, () => Promise<Gpu>][] = [
   ['tiny-qwen2.5-vl', { ...LORA, freeze_vision_tower: false, gradient_checkpointing: true }, cpuKernels],
   ['tiny-qwen2', { gradient_checkpointing: true }, gpuKernels],
   ['tiny-qwen3-vl', { gradient_checkpointing: true }, cpuKernels],
+  ['tiny-gemma3', { gradient_checkpointing: true }, cpuKernels],
   ['tiny-qwen2-vl', { optim: 'adamw_8bit', gradient_dtype: 'bfloat16' }, cpuKernels],
   [
     'tiny-qwen2.5-vl',

@@ -53,12 +53,21 @@ async function shapeOf(folder: string): Promise<{ model: ModelConfig; note: stri
     const name = path
       .basename(folder)
       .toLowerCase()
-      .replace(/-instruct$/, '');
+      .replace(/-(instruct|it)$/, '');
     const absent = error instanceof Error && error.message.includes('does not exist');
     if (!absent || !Object.hasOwn(PUBLISHED, name)) throw error;
     const model = parseConfig(architecture(name).raw, name);
     return { model, note: `${folder} is not there: its shape is that of the published ${name}` };
   }
+}
+
+/** Patches of a picture: of all pictures, where the model takes them in one size only. */
+function usualPatches(maxPixels: number | null, vision: ModelConfig['vision']): number {
+  if (!vision) return USUAL_PATCHES;
+  const { exactSize } = vision.pictures;
+  const pixels = exactSize ? exactSize.height * exactSize.width : maxPixels;
+  const patches = pixels === null ? USUAL_PATCHES : Math.floor(pixels / vision.patchSize ** 2);
+  return exactSize ? patches : Math.min(patches, USUAL_PATCHES);
 }
 
 function largestOf(
@@ -68,11 +77,7 @@ function largestOf(
 ): Largest {
   const { vision } = model;
   const unit = vision ? vision.mergeSize ** 2 : 1;
-  const limit =
-    vision && config.max_pixels !== null
-      ? Math.floor(config.max_pixels / vision.patchSize ** 2)
-      : USUAL_PATCHES;
-  const wanted = args.patches ?? Math.min(limit, USUAL_PATCHES);
+  const wanted = args.patches ?? usualPatches(config.max_pixels, vision);
   const patches = vision ? Math.ceil(wanted / unit) * unit : 0;
   const tokens = args.promptTokens ?? config.max_prompt_length ?? patches / unit + USUAL_TEXT;
   if (tokens <= patches / unit)

@@ -9,7 +9,7 @@ import { decodeAttention, type KvCache, kvAppend, NO_SLOT, rotateAppend } from '
 import { philoxCounter } from '../kernels/random.js';
 import { encodeSamplingRows, sample, tokenMask } from '../kernels/sampling.js';
 import type { Model } from '../models/core/model.js';
-import type { LayerContext } from '../nn/attention.js';
+import type { AttentionPlace, LayerContext } from '../nn/attention.js';
 import { type DType, empty, scope, type Tensor } from '../tensor/index.js';
 import type { Sample } from './group.js';
 import type { PositionTable } from './positions.js';
@@ -191,17 +191,19 @@ export class DecodeBatch {
       scope(() => {
         const sequences = this.#view('sequences', rows);
         const slots = this.#view('slots', rows);
-        const attend = (q: Tensor, cache: KvCache) => decodeAttention(q, cache, sequences, { maxKeys });
+        const rules = model.config.text.attention;
+        const attend = ({ kind }: AttentionPlace, q: Tensor, cache: KvCache) =>
+          decodeAttention(q, cache, sequences, { maxKeys, ...rules?.[kind] });
         const context: LayerContext = {
           rotary: this.#positions.lookup(this.#view('positions', rows)),
-          attend: ({ layer }, q, k, v) => {
-            const cache = this.#slab.layers[layer];
+          attend: (place, q, k, v) => {
+            const cache = this.#slab.layers[place.layer];
             kvAppend(cache, k, v, slots);
-            return attend(q, cache);
+            return attend(place, q, cache);
           },
-          attendJoined: ({ layer }, joined, table) => {
-            const cache = this.#slab.layers[layer];
-            return attend(rotateAppend(cache, joined, table, slots), cache);
+          attendJoined: (place, joined, table) => {
+            const cache = this.#slab.layers[place.layer];
+            return attend(place, rotateAppend(cache, joined, table, slots), cache);
           },
         };
         const input = { ids: this.#view('tokens', rows), featureRows: NO_FEATURES, features: [] };

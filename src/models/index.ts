@@ -1,7 +1,7 @@
 /** Models: configs, weights, packed batches, forward passes, adapters, random checkpoints, parity with references. */
 export { DeviceBatch } from './core/batch.js';
 export type { ParameterSpec } from './core/builder.js';
-export type { ModelConfig, TextConfig, TokenIds } from './core/config.js';
+export type { AttentionRule, ModelConfig, PictureText, TextConfig, TokenIds } from './core/config.js';
 export { FAMILIES, type Family } from './core/family.js';
 export { type Grid, gridPatches, gridTokens, patchValues, type VisionConfig } from './core/grid.js';
 export { parameterCount, parameterSpecs } from './core/inventory.js';

@@ -1,8 +1,12 @@
-/** A model's inputs from a file of tensors: `input_ids`, `attention_mask`, `pixel_values`, `image_grid_thw`. */
+/**
+ * A model's inputs from a file of tensors: `input_ids`, `attention_mask`, `pixel_values` and `image_grid_thw`; or, of models that
+ * take pictures of one size, `pixel_values` alone, as pictures.
+ */
 import type { TensorFile } from '../formats/tensor-file.js';
 import { type Grid, gridTokens } from './core/grid.js';
 import type { Model } from './core/model.js';
 import { type PackedBatch, packSequences, type Sequence } from './core/packing.js';
+import { cutPictures } from './core/patches.js';
 
 /** Inputs without padding. */
 export interface ModelInputs {
@@ -31,7 +35,7 @@ export async function readSequences(file: TensorFile, model: Model): Promise<Inp
   const ids = await file.integers('input_ids');
   const mask = file.has('attention_mask') ? await file.integers('attention_mask') : null;
   if (mask) file.checkShape('attention_mask', [ids.rows, ids.columns]);
-  const grids = file.has('image_grid_thw') ? await readGrids(file) : [];
+  const { grids, pixels } = await readImages(file, model);
   const places: number[] = [];
   const waiting = [...grids];
   const sequences = [];
@@ -48,7 +52,7 @@ export async function readSequences(file: TensorFile, model: Model): Promise<Inp
   }
   if (waiting.length > 0) {
     throw file.wrong(
-      'image_grid_thw',
+      file.has('image_grid_thw') ? 'image_grid_thw' : 'pixel_values',
       `has ${waiting.length} images more than input_ids have placeholders for`,
     );
   }
@@ -58,8 +62,25 @@ export async function readSequences(file: TensorFile, model: Model): Promise<Inp
     rows: ids.rows,
     columns: ids.columns,
     grids,
-    pixels: grids.length > 0 ? await file.floats('pixel_values') : null,
+    pixels,
   };
+}
+
+async function readImages(file: TensorFile, model: Model): Promise<Pick<ModelInputs, 'grids' | 'pixels'>> {
+  if (file.has('image_grid_thw')) {
+    const grids = await readGrids(file);
+    return { grids, pixels: grids.length > 0 ? await file.floats('pixel_values') : null };
+  }
+  const { vision } = model.config;
+  if (!vision || !file.has('pixel_values')) return { grids: [], pixels: null };
+  const shape = file.shape('pixel_values');
+  if (shape.length !== 4) {
+    throw file.wrong(
+      'pixel_values',
+      'are no pictures [n, channels, height, width], and there is no image_grid_thw',
+    );
+  }
+  return cutPictures(await file.floats('pixel_values'), shape, vision);
 }
 
 async function readGrids(file: TensorFile): Promise<Grid[]> {

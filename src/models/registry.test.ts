@@ -106,6 +106,10 @@ describe('config.json', () => {
       'qwen3-1.7b': 1_720_574_976,
       'qwen3-4b': 4_022_468_096,
       'qwen3-8b': 8_190_735_360,
+      'gemma3-270m': 268_098_176,
+      'gemma3-1b': 999_885_952,
+      'medgemma-4b': 4_300_079_472,
+      'medgemma-27b-text': 27_009_002_240,
       'smollm2-135m': 134_515_008,
     });
     const tensors = (name: string) => parameterSpecs(parseConfig(PUBLISHED[name])).length;

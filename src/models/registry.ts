@@ -3,6 +3,8 @@ import type { ModelConfig } from './core/config.js';
 import { modelError } from './core/errors.js';
 import { FAMILIES, type Family } from './core/family.js';
 import type { JsonObject } from './core/json-fields.js';
+import { gemma3 } from './families/gemma3/index.js';
+import { gemma3Text } from './families/gemma3-text/index.js';
 import { llama } from './families/llama/index.js';
 import { qwen2 } from './families/qwen2/index.js';
 import { qwen25Vl } from './families/qwen2.5-vl/index.js';
@@ -18,6 +20,8 @@ export const ROOMS = {
   qwen3_vl: qwen3Vl,
   qwen2,
   qwen3,
+  gemma3,
+  gemma3_text: gemma3Text,
   llama,
 } as const satisfies Record<Family, FamilyRoom>;
 

@@ -42,7 +42,7 @@ export interface ByteTokenizerOptions {
 }
 
 /** A tokenizer as files of a checkpoint. */
-export interface ByteTokenizer {
+export interface BuiltTokenizer {
   /** Content by file name: tokenizer.json, tokenizer_config.json, chat_template.jinja. */
   readonly files: Readonly<Record<string, string>>;
   /** The first two, parsed. */
@@ -55,7 +55,7 @@ export interface ByteTokenizer {
 }
 
 /** Makes a tokenizer; equal options give equal bytes. */
-export function buildByteTokenizer(options: ByteTokenizerOptions = {}): ByteTokenizer {
+export function buildByteTokenizer(options: ByteTokenizerOptions = {}): BuiltTokenizer {
   const vocab: Record<string, number> = Object.create(null);
   // A list, as every id below the special ones must be taken before the next is given.
   const entries = [...BYTE_CHARACTERS];

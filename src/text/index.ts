@@ -6,6 +6,7 @@ export { QWEN_VL_TEMPLATE } from './default-templates.js';
 export { TextError } from './errors.js';
 export { learnMerges, type Merge } from './learn-merges.js';
 export * from './messages.js';
+export { buildMetaspaceTokenizer, GEMMA_TOKENS } from './metaspace-tokenizer.js';
 export { openCoder } from './open-coder.js';
 export * from './prompt.js';
 export { StreamDecoder } from './stream.js';

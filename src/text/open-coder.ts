@@ -13,6 +13,7 @@ import { coderInPlace, type TextCoder } from './coder.js';
 import { QWEN_VL_TEMPLATE } from './default-templates.js';
 import { openHelperCoder, type TextLimits } from './helper-coder.js';
 import { isObject, type JsonObject } from './json.js';
+import { buildMetaspaceTokenizer } from './metaspace-tokenizer.js';
 import { parseTokenizer, type ReadFile, readTokenizer, Tokenizer, type TokenizerFiles } from './tokenizer.js';
 
 /** Bytes of a tokenizer of ours: whatever its vocabulary is, it takes no time that anybody would notice. */
@@ -52,7 +53,9 @@ export async function openCoder(
 function isOurs(files: TokenizerFiles): boolean {
   const { model, config } = files;
   if (model.length + (config?.length ?? 0) > SMALL) return false;
-  return isSame(programsOf(parseTokenizer(files)[0]), programsOf(buildByteTokenizer().tokenizer));
+  const programs = programsOf(parseTokenizer(files)[0]);
+  const own = [buildByteTokenizer(), buildMetaspaceTokenizer({ template: '' })];
+  return own.some(({ tokenizer }) => isSame(programs, programsOf(tokenizer)));
 }
 
 /** A tokenizer without its vocabulary. */

@@ -45,7 +45,8 @@ export class DeviceBatch {
     this.ids = uploadIds(gpu, batch);
     this.context = {
       rotary: uploadRotary(gpu, config, batch.positions),
-      attend: (_, q, k, v) => attention(q, k, v, this.segments, { causal: true }),
+      attend: ({ kind }, q, k, v) =>
+        attention(q, k, v, this.segments, { causal: true, ...config.text.attention?.[kind] }),
     };
   }
 

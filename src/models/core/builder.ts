@@ -3,8 +3,8 @@ import { Linear } from '../../nn/linear.js';
 import { Norm, type NormOptions } from '../../nn/norm.js';
 import type { Tensor } from '../../tensor/index.js';
 
-/** What a parameter is; decides how it is initialised and stored. */
-export type ParameterRole = 'matrix' | 'embedding' | 'bias' | 'norm';
+/** What a parameter is; decides how it is initialised and stored. The weights of a `norm` are around one, or its `shift`s from one. */
+export type ParameterRole = 'matrix' | 'embedding' | 'bias' | 'norm' | 'shift';
 
 /** A parameter by its published name. */
 export interface ParameterSpec {
@@ -49,7 +49,8 @@ export class LayerBuilder {
 
   /** An RMSNorm. */
   rmsNorm(path: string, width: number, options: NormOptions): Norm {
-    return new Norm(this.parameter(`${path}.weight`, [width], 'norm'), null, options);
+    const role = options.aroundOne ? 'shift' : 'norm';
+    return new Norm(this.parameter(`${path}.weight`, [width], role), null, options);
   }
 
   /** A LayerNorm. */

@@ -10,6 +10,8 @@ export const FAMILIES = {
   qwen3_vl: { title: 'Qwen3-VL', sees: true },
   qwen2: { title: 'Qwen2', sees: false },
   qwen3: { title: 'Qwen3', sees: false },
+  gemma3: { title: 'Gemma 3', sees: true },
+  gemma3_text: { title: 'Gemma 3 text', sees: false },
   llama: { title: 'Llama', sees: false },
 } as const;
 

@@ -75,12 +75,13 @@ class Packer {
     const positions = this.#config.positions(sequence.ids, sequence);
     const segment = { start: this.#ids.length, end: this.#ids.length + sequence.ids.length };
     const { image, video } = this.#config.tokens;
+    const whole = this.#config.text.wholePictures ? image : undefined;
+    this.#segments.push(...stretches(sequence.ids, whole, segment.start));
     for (let i = 0; i < sequence.ids.length; i++) {
       const id = sequence.ids[i];
       if (this.#config.vision && (id === image || id === video)) this.#featureRows.push(this.#ids.length);
       this.#push(id, [positions.axes[0][i], positions.axes[1][i], positions.axes[2][i]]);
     }
-    this.#segments.push(segment);
     return { segment, positions };
   }
 
@@ -123,5 +124,20 @@ class Packer {
   #push(id: number, position: readonly [number, number, number]): void {
     this.#ids.push(id);
     this.#axes.forEach((axis, i) => void axis.push(position[i]));
+  }
+}
+
+/**
+ * The segments of a sequence that stands from `start` on: one, or, where runs of an id see one another, as many as there are
+ * such runs and stretches between them. Each follows all that is before it.
+ */
+function* stretches(ids: ArrayLike<number>, whole: number | undefined, start: number): Generator<Segment> {
+  for (let from = 0; from < ids.length; ) {
+    const isWhole = ids[from] === whole;
+    let to = from + 1;
+    while (to < ids.length && (ids[to] === whole) === isWhole) to++;
+    const own = { start: start + from, end: start + to, ...(isWhole && { whole: true }) };
+    yield from > 0 ? { ...own, prefixStart: start, prefixEnd: start + from } : own;
+    from = to;
   }
 }

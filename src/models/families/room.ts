@@ -9,12 +9,12 @@
  * its names and fields (Llama and every Qwen of today), `qwen-vl/` the tower with its merger, the positions in three
  * dimensions and the names of models that see with a Qwen2 decoder. Qwen2-VL and Qwen2.5-VL hand it what differs, a norm
  * and an MLP, instead of being told apart in it. Qwen3-VL has a tower of its own, and shares with them how images stand in
- * one. A family that changes the decoder more builds its own of `core/` and `nn/`, as it would with a tower. What holds where
- * files do not say (chat template, settings of pictures, added tokens) is the family's as well.
+ * one. A family that changes the decoder more builds its own of `core/` and `nn/`, as it would with a tower; Gemma 3 does
+ * both. What holds where files do not say (chat template, settings of pictures, added tokens) is the family's as well.
  *
  * To add one: its line in `core/family.ts`, its room, and its entry in `registry.ts`, which does not compile without.
  */
-import type { ByteTokenizer } from '../../text/byte-tokenizer.js';
+import type { BuiltTokenizer } from '../../text/byte-tokenizer.js';
 import type { Merge } from '../../text/learn-merges.js';
 import type { ModelConfig } from '../core/config.js';
 import type { JsonObject } from '../core/json-fields.js';
@@ -30,7 +30,7 @@ export type MiniatureSize = (typeof MINIATURE_SIZES)[number];
 /** A published architecture, ready to be made with random weights. */
 export interface Blueprint {
   readonly raw: JsonObject;
-  readonly tokenizer: ByteTokenizer;
+  readonly tokenizer: BuiltTokenizer;
 }
 
 /** What it takes to make a checkpoint of the family with random weights. */
@@ -44,7 +44,7 @@ export interface InitRoom {
   /** The raw config of a miniature for a vocabulary. */
   miniature(size: MiniatureSize, vocab: number, ids: SpecialIds): JsonObject;
   /** The tokenizer of miniatures and of configs that a user gave. */
-  tokenizer(merges: readonly Merge[]): ByteTokenizer;
+  tokenizer(merges: readonly Merge[]): BuiltTokenizer;
   /** A config that a user gave, with the vocabulary and the token ids of that tokenizer. */
   fitted(raw: JsonObject, vocab: number, ids: SpecialIds): JsonObject;
   /** Further files of a checkpoint, by name: how it wants its pictures. */

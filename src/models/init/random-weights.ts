@@ -10,7 +10,7 @@ import type { ParameterSpec } from '../core/builder.js';
 import { randomWord } from '../core/random-words.js';
 
 const CHUNK_ELEMENTS = 1 << 21;
-/** Norm weights are spread around 1, so that a model which ignores them is found out. */
+/** Norm weights are spread around 1 (or 0, as shifts from it), so that a model which ignores them is found out. */
 const NORM_SPREAD = 0.05;
 
 /** The parameter's random content as something to write. */
@@ -21,7 +21,7 @@ export function randomWeight(
   deviation: number,
 ): TensorSource {
   const center = spec.role === 'norm' ? 1 : 0;
-  const spread = spec.role === 'norm' ? NORM_SPREAD : deviation;
+  const spread = spec.role === 'norm' || spec.role === 'shift' ? NORM_SPREAD : deviation;
   const { file } = formatOf(fromTorch(dtype));
   return {
     name: spec.name,
