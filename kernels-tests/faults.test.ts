@@ -127,6 +127,22 @@ describe('memory that a driver', () => {
   });
 });
 
+test('memory that a driver does not have for itself is told as such', async () => {
+  let lose: (why: string) => void = () => {};
+  const loss = new Promise<string>((resolve) => {
+    lose = resolve;
+  });
+  const gpu = await open('late', { loss });
+  const y = full(gpu, [1 << 18], 1, 'kv');
+  await gpu.sync();
+  lose('vkQueueSubmit failed with VK_ERROR_OUT_OF_DEVICE_MEMORY');
+  await new Promise(setImmediate);
+  gpu.device.destroy();
+  const error: OslerError = await y.data().catch((reason) => reason);
+  expect(error.message).toMatch(/^out of GPU memory asking for 1.0 MiB for .*; held: kv 1.0 MiB/);
+  expect(error.code).toBe('out-of-memory');
+});
+
 test('an error that no scope holds, told late', async () => {
   const gpu = await open('late');
   gpu.device.dispatchEvent(

@@ -7,6 +7,8 @@ const LATE_MS = 60;
 export interface Failures {
   /** Buffers of at least this many bytes are out of memory. */
   memoryLimit?: number;
+  /** The device is lost for this reason. */
+  loss?: Promise<string>;
 }
 
 /** `gpu`, with the same adapters and devices, except that word of errors and of the device's loss comes late. */
@@ -29,7 +31,12 @@ function lateDevice(device: GPUDevice, failures: Failures): GPUDevice {
   /** Open scopes, outermost first, with what the failures above put into them. */
   const scopes: { kind: GPUErrorFilter; error: GPUError | null }[] = [];
   return changed(device, {
-    lost: late(device.lost),
+    lost: late(
+      Promise.race([
+        device.lost,
+        ...(failures.loss ? [failures.loss.then((message) => ({ reason: 'unknown', message }))] : []),
+      ]),
+    ),
     pushErrorScope: (kind: GPUErrorFilter) => {
       scopes.push({ kind, error: null });
       device.pushErrorScope(kind);

@@ -6,14 +6,14 @@
  * that was asked inside of it. So scopes of every kind stand open from one wait to the next; a wait closes them, opens
  * the next ones, and gives nothing away until they have answered. Commands and submits cost nothing more.
  */
-import { OslerError } from './errors.js';
+import { OslerError, tellsOfMemory } from './errors.js';
 
 const KINDS: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
 /** A device that fails a wait says within this time why, or not at all. */
 const LOSS_MS = 2000;
 
 /** Makes a sentence of an error. */
-type Explain = (error: GPUError) => OslerError | Promise<OslerError>;
+type Explain = (error: Pick<GPUError, 'message'>) => OslerError | Promise<OslerError>;
 
 /** The errors of one device; the first one ends its use. */
 export class FaultWatch {
@@ -31,7 +31,9 @@ export class FaultWatch {
   constructor(device: GPUDevice, explain: Explain) {
     this.#device = device;
     this.#explain = explain;
-    this.#lost = device.lost.then(({ reason, message }) => {
+    this.#lost = device.lost.then(async ({ reason, message }) => {
+      // A small allocation of a driver's own that fails takes the device with it.
+      if (tellsOfMemory(message)) return this.#note(await explain({ message }), false);
       const text = `the GPU device was lost (${reason}): ${message}; restart from the last checkpoint`;
       this.#note(new OslerError('device-lost', text), false);
     });

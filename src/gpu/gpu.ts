@@ -11,7 +11,7 @@ import {
   type Tier,
 } from './adapter.js';
 import { type Command, CommandQueue } from './commands.js';
-import { check, OslerError } from './errors.js';
+import { check, OslerError, tellsOfMemory } from './errors.js';
 import { FaultWatch } from './faults.js';
 import { type BufferRange, type Pipeline, PipelineCache } from './pipelines.js';
 import { BufferPool, type MemoryReport, type PoolBuffer, type Purpose } from './pool.js';
@@ -134,7 +134,10 @@ export class Gpu {
       options.collectGarbage ?? (() => {}),
     );
     const budget = options.memoryBudget ?? Number.POSITIVE_INFINITY;
-    this.#pool = new BufferPool(device, this.#faults, budget, (buffer) => this.#pipelines.forget(buffer));
+    this.#pool = new BufferPool(device, this.#faults, budget, {
+      onDestroy: (buffer) => this.#pipelines.forget(buffer),
+      onShort: () => this.trim(),
+    });
     this.#commands = new CommandQueue(device, this.#profiler, this.#pipelines.uniformLayout, 128, () =>
       this.#pool.destroyDoomed(),
     );
@@ -181,6 +184,11 @@ export class Gpu {
   /** Restarts peak tracking. */
   resetPeakMemory(): void {
     this.#pool.resetPeak();
+  }
+
+  /** Returns unused memory to the driver before more than so many bytes are held; nothing is refused. */
+  keepWithin(bytes: number): void {
+    this.#pool.keepWithin(bytes);
   }
 
   /** Returns unused memory to the driver. */
@@ -464,8 +472,9 @@ export class Gpu {
     return this.#faults.after(answer);
   }
 
-  #explain(error: GPUError): OslerError {
-    if (error.constructor.name === 'GPUOutOfMemoryError') return this.#pool.outOfMemory();
+  #explain(error: Pick<GPUError, 'message'>): OslerError {
+    if (error.constructor.name === 'GPUOutOfMemoryError' || tellsOfMemory(error.message))
+      return this.#pool.outOfMemory();
     return new OslerError('kernel', `WebGPU refused a command: ${error.message}`);
   }
 

@@ -63,15 +63,24 @@ export function sizeClass(bytes: number): number {
   return Math.max(256, Math.ceil(bytes / step) * step);
 }
 
+/** What a pool asks of its device. */
+export interface PoolEvents {
+  /** Lets caches forget a buffer. */
+  onDestroy(buffer: PoolBuffer): void;
+  /** Memory is short: what is unused is to be destroyed now. */
+  onShort(): void;
+}
+
 /** The pool of one device. */
 export class BufferPool {
   readonly #device: GPUDevice;
   readonly #faults: FaultWatch;
   readonly #budget: number;
-  readonly #onDestroy: (buffer: PoolBuffer) => void;
+  readonly #events: PoolEvents;
   readonly #shelves = new Map<number, PoolBuffer[]>();
   readonly #live = zeroes();
   readonly #peak = zeroes();
+  #goal = Number.POSITIVE_INFINITY;
   #doomed: PoolBuffer[] = [];
   #liveTotal = 0;
   #peakTotal = 0;
@@ -80,17 +89,12 @@ export class BufferPool {
   #nextId = 1;
   #lastRequest: { bytes: number; purpose: Purpose } = { bytes: 0, purpose: 'scratch' };
 
-  /** `budget` caps the reserved bytes; `onDestroy` lets caches forget a buffer. */
-  constructor(
-    device: GPUDevice,
-    faults: FaultWatch,
-    budget: number,
-    onDestroy: (buffer: PoolBuffer) => void,
-  ) {
+  /** `budget` caps the reserved bytes. */
+  constructor(device: GPUDevice, faults: FaultWatch, budget: number, events: PoolEvents) {
     this.#device = device;
     this.#faults = faults;
     this.#budget = budget;
-    this.#onDestroy = onDestroy;
+    this.#events = events;
   }
 
   /** Takes a buffer of at least `bytes`; its contents are undefined. */
@@ -168,10 +172,15 @@ export class BufferPool {
   /** Destroys what `trim` marked; call right after a submit, when no recorded command can refer to it. */
   destroyDoomed(): void {
     for (const buffer of this.#doomed) {
-      this.#onDestroy(buffer);
+      this.#events.onDestroy(buffer);
       buffer.gpu.destroy();
     }
     this.#doomed = [];
+  }
+
+  /** See `Gpu.keepWithin`. */
+  keepWithin(bytes: number): void {
+    this.#goal = bytes;
   }
 
   /** Restarts peak tracking from what is live now. */
@@ -220,6 +229,7 @@ export class BufferPool {
     // What lies unused is given back when it outgrows what is used, else ever-changing sizes would pile up.
     const idle = this.#reserved - this.#liveTotal;
     if (idle > Math.max(IDLE_BYTES, this.#peakTotal / 2)) this.trim();
+    else if (idle > 0 && this.#reserved + capacity > this.#goal) this.#events.onShort();
     if (this.#reserved + capacity > this.#budget) {
       this.trim();
       if (this.#reserved + capacity > this.#budget) throw this.outOfMemory(capacity, purpose);
