@@ -59,9 +59,11 @@ export {
 export type { DropoutStep } from './nn/linear.js';
 export type { Parameters } from './nn/parameters.js';
 export * from './optim/index.js';
+export type { AdapterMemory } from './platform/cards.js';
 export { type Platform, setPlatform } from './platform/current.js';
 export { FileError, PlaceError } from './platform/errors.js';
 export { MemoryFiles } from './platform/memory-files.js';
+export type * from './platform/ports/cards.js';
 export type * from './platform/ports/files.js';
 export * from './platform/ports/helpers.js';
 export * from './platform/ports/pictures.js';

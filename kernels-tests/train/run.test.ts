@@ -355,8 +355,9 @@ it('refuses what does not fit, before the weights load', async () => {
   await cp(join(shared, 'model'), model, { recursive: true });
   await rm(join(model, 'model.safetensors'));
   const unloadable = { ...settings, model_name_or_path: model, output_dir: run };
-  await expect(runSft(gpu, unloadable, { deviceBytes: 2 ** 20, lines })).rejects.toThrow(
-    /needs about .* MiB, but the device has 1\.0 MiB .*lower it with use_peft: true/,
+  const deviceMemory = { bytes: 2 ** 40, free: 2 ** 20, source: 'a test' };
+  await expect(runSft(gpu, unloadable, { deviceMemory, lines })).rejects.toThrow(
+    /needs about .* MiB \(weights .*\), but the device has 1\.0 MiB free of 1024\.00 GiB \(a test\) for it; end other programs that use it, lower it with use_peft: true/,
   );
   expect(lines.join('')).toMatch(/memory plan: about .* \(weights .*, optimizer .*, activations/);
   await expect(readdir(run)).rejects.toThrow(/ENOENT/);

@@ -10,6 +10,7 @@ import { initModel, type ModelConfig, parseConfig } from '../../src/models/index
 import { readSequences } from '../../src/models/inputs.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
 import type { PromptEncoder } from '../../src/models/processor/index.js';
+import type { AdapterMemory } from '../../src/platform/cards.js';
 import type { Example } from '../../src/sft/examples.js';
 import { makeSftTask, parseSftConfig, type SftConfig, SftTask } from '../../src/sft/index.js';
 import { isMachineMetric } from '../../src/train/clock.js';
@@ -143,7 +144,7 @@ export async function runSft(
     resume?: boolean;
     listeners?: readonly TrainingListener[];
     signal?: AbortSignal;
-    deviceBytes?: number;
+    deviceMemory?: AdapterMemory;
     lines?: string[];
   } = {},
 ): Promise<TrainingResult> {

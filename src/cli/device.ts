@@ -1,6 +1,8 @@
 /** The device that a command works on: the best adapter, with the kernel choices that were measured on it before. */
 import type { Gpu } from '../gpu/index.js';
 import { attachTuner, Tuner } from '../kernels/tuner.js';
+import { type AdapterMemory, memoryOf } from '../platform/cards.js';
+import { port } from '../platform/current.js';
 import { openGpu } from '../platform/launcher/open.js';
 import { tunerEnabled, tunerFile } from '../platform/launcher/tuner-file.js';
 import { OSLER_VERSION } from '../platform/version.js';
@@ -19,4 +21,9 @@ export async function openDevice(options: DeviceOptions = {}): Promise<Gpu> {
   else tuner.freeze();
   attachTuner(gpu, tuner);
   return gpu;
+}
+
+/** Memory of the device; undefined where nothing on the machine tells. */
+export function deviceMemory(gpu: Gpu): Promise<AdapterMemory | undefined> {
+  return memoryOf(gpu.info, port('cards'));
 }

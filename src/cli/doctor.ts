@@ -2,16 +2,21 @@
 import type { CommandModule } from 'yargs';
 import type { AdapterInfo, Gpu } from '../gpu/index.js';
 import { measureRoofline, type Roofline } from '../kernels/roofline.js';
+import type { AdapterMemory } from '../platform/cards.js';
 import { ensureDriver } from '../platform/launcher/launch.js';
 import { openGpu } from '../platform/launcher/open.js';
 import { type StageName, stageTimes } from '../platform/launcher/stages.js';
+import { memoryText } from '../train/memory/index.js';
 import { type CommonArgs, commonOptions } from './common.js';
+import { deviceMemory } from './device.js';
 import { print, printJson } from './terminal.js';
 
 /** What `osler doctor --json` prints. */
 export interface DoctorReport {
   readonly adapter: AdapterInfo;
   readonly tier: string;
+  /** What the adapter has; null where nothing on the machine tells. */
+  readonly memory: AdapterMemory | null;
   readonly limits: Readonly<Record<string, number>>;
   readonly peak: {
     readonly f32: number;
@@ -41,28 +46,30 @@ const LIMITS = [
 export async function examine(): Promise<DoctorReport> {
   const gpu = await openGpu();
   try {
-    return report(gpu, await measureRoofline(gpu));
+    const memory = (await deviceMemory(gpu)) ?? null;
+    return report(gpu, memory, await measureRoofline(gpu));
   } finally {
     await gpu.destroy();
   }
 }
 
-function report(gpu: Gpu, roofline: Roofline): DoctorReport {
+function report(gpu: Gpu, memory: AdapterMemory | null, roofline: Roofline): DoctorReport {
   return {
     adapter: gpu.info,
     tier: gpu.tier,
+    memory,
     limits: Object.fromEntries(LIMITS.map((name) => [name, gpu.limits[name]])),
     peak: { f32: roofline.f32, f16: roofline.f16, subgroupMatrix: roofline.matrix },
     bandwidth: roofline.bandwidth,
     dispatchMicroseconds: roofline.dispatchMicroseconds,
     node: process.version,
     start: stageTimes(),
-    advice: advise(gpu, roofline),
+    advice: advise(gpu, memory, roofline),
   };
 }
 
 /** One sentence per thing that is missing or slow, each with what to do. */
-function advise(gpu: Gpu, roofline: Roofline): string[] {
+function advise(gpu: Gpu, memory: AdapterMemory | null, roofline: Roofline): string[] {
   const { info } = gpu;
   const advice: string[] = [];
   if (info.software) {
@@ -91,6 +98,11 @@ function advise(gpu: Gpu, roofline: Roofline): string[] {
       );
     }
   }
+  if (!memory) {
+    advice.push(
+      'Nothing tells how much memory the adapter has: set device_memory_gib in the configs of runs, so that what does not fit is refused before it starts.',
+    );
+  }
   if (!info.features.includes('timestamp-query'))
     advice.push('No timestamp-query: `--profile` is not available.');
   if (gpu.tier !== info.tiers[info.tiers.length - 1]) {
@@ -114,6 +126,7 @@ export function render(r: DoctorReport): string {
     ['adapter', `${a.name}${a.software ? ' (software)' : ''}`],
     ['driver', a.driver],
     ['vendor', [a.vendor, a.architecture].filter(Boolean).join(' ') || 'not reported'],
+    ['memory', r.memory ? memoryText(r.memory) : 'not told'],
     ['tier', `${r.tier} (offered: ${a.tiers.join(', ')})`],
     ['subgroup size', a.subgroupSize ? `${a.subgroupSize.min} to ${a.subgroupSize.max}` : 'no subgroups'],
     [

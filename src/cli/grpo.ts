@@ -3,8 +3,8 @@ import path from 'node:path';
 import type { CommandModule } from 'yargs';
 import { makeSharedGrpoTask, parseGrpoConfig } from '../grpo/index.js';
 import { Lead, type LeadArgs, leadOptions } from './cluster/lead.js';
-import { environmentVariable } from './common.js';
-import { configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
+import { environmentVariable, UsageError } from './common.js';
+import { checkTraining, configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
 
 /** The yargs command. */
 export const grpo: CommandModule<object, TrainingArgs & LeadArgs> = {
@@ -22,20 +22,25 @@ export const grpo: CommandModule<object, TrainingArgs & LeadArgs> = {
       )
       .example('$0 grpo --config grpo.yaml --resume', 'go on after an interruption')
       .example(
+        '$0 grpo --config grpo.yaml --check',
+        'whether the longest prompts and completions fit the GPU',
+      )
+      .example(
         '$0 grpo --config grpo.yaml --workers 2',
         'two processes do what rollout_units and learning_lanes cut the work into',
       ) as never,
   handler: async (args) => {
     const config = parseGrpoConfig(await configSource(args));
     const lead = Lead.from(args);
+    const environment = { folder: path.dirname(args.config), environment: environmentVariable };
+    if (args.check) {
+      if (lead) throw new UsageError('--check is of this machine; leave out --workers and --join');
+      return checkTraining(args, config, (setting) => makeSharedGrpoTask(setting, environment));
+    }
     let finished = false;
     try {
       const result = await runTraining(args, config, (setting) =>
-        makeSharedGrpoTask(
-          setting,
-          { folder: path.dirname(args.config), environment: environmentVariable },
-          lead?.open,
-        ),
+        makeSharedGrpoTask(setting, environment, lead?.open),
       );
       finished = result.outcome === 'finished';
     } finally {

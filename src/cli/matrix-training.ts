@@ -75,7 +75,7 @@ function trainingArgs(
 ): TrainingArgs {
   const field = kind === 'modality' ? 'modalities' : 'question_types';
   const own = [`${field}=${JSON.stringify([domain])}`, `output_dir=${JSON.stringify(dir)}`];
-  return { config: recipe, set: [...set, ...own], resume: false, json: false, verbose: false };
+  return { config: recipe, set: [...set, ...own], resume: false, check: false, json: false, verbose: false };
 }
 
 async function parseRecipe({ method }: MatrixTraining, args: TrainingArgs): Promise<Recipe> {

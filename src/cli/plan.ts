@@ -8,10 +8,10 @@ import { architecture, PUBLISHED } from '../models/init/init.js';
 import { planBatches } from '../rollout/plan.js';
 import { parseSftConfig, type SftConfig } from '../sft/index.js';
 import type { ConfigSource, TrainingConfig } from '../train/config/index.js';
-import { gib, type MemoryPlan, planMemory, settingsText, settingsThatFit } from '../train/memory/index.js';
+import { fitsText, planMemory, type Settings, settingsThatFit } from '../train/memory/index.js';
 import type { Workload } from '../train/task.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
-import { textTable } from './table.js';
+import { planTable } from './plan-table.js';
 import { print, printJson } from './terminal.js';
 import { configSource, type TrainingArgs } from './training.js';
 
@@ -43,6 +43,12 @@ function parse(source: ConfigSource): Parsed {
     if (!/^(rewards|algorithm|num_generations|max_completion_length):/m.test(source.text)) throw error;
     return { grpo: parseGrpoConfig(source) };
   }
+}
+
+function withSettings(parsed: Parsed, settings: Settings): Parsed {
+  return 'grpo' in parsed
+    ? { grpo: { ...parsed.grpo, ...settings } }
+    : { sft: { ...parsed.sft, ...settings } };
 }
 
 /** The shape of the model: of its folder, or of the published model of that name. */
@@ -104,14 +110,6 @@ function workload(parsed: Parsed, model: ModelConfig, largest: Largest): Workloa
   };
 }
 
-/** The table. */
-function render(plan: MemoryPlan): string {
-  const rows = (['weights', 'copies', 'optimizer', 'gradients', 'activations', 'scratch', 'kv'] as const)
-    .filter((name) => plan[name] > 0)
-    .map((name) => [name === 'kv' ? 'KV cache' : name, gib(plan[name])]);
-  return textTable(['purpose', 'at its peak'], [...rows, ['all, at one time', gib(plan.peak)]]);
-}
-
 /** The yargs command. */
 export const plan: CommandModule<object, Args> = {
   command: 'plan',
@@ -152,30 +150,28 @@ export const plan: CommandModule<object, Args> = {
       if (value !== undefined && !(value > 0))
         throw new UsageError(`--${name} ${value} is not a number of more than 0`);
     }
-    const parsed = parse(await configSource({ ...args, resume: false }));
+    const parsed = parse(await configSource(args));
     const config = 'grpo' in parsed ? parsed.grpo : parsed.sft;
     const { model, note } = await shapeOf(config.model_name_or_path);
     const largest = largestOf(args, config, model);
-    const load = workload(parsed, model, largest);
-    const found = planMemory(config, model, load);
+    const load = (settings: Settings = {}) => workload(withSettings(parsed, settings), model, largest);
+    const found = planMemory(config, model, load());
     const bytes = args.card === undefined ? undefined : args.card * 2 ** 30;
     const fits = bytes === undefined ? null : found.peak <= bytes;
-    const fit = bytes !== undefined && !fits ? settingsThatFit(config, model, load, bytes) : null;
+    const ways =
+      bytes !== undefined && !fits ? settingsThatFit({ config, model, workload: load }, bytes) : [];
     if (args.json) {
-      printJson({ plan: found, largest, fits, fit });
+      printJson({ plan: found, largest, fits, fit: ways[0] ?? null, others: ways.slice(1) });
       return;
     }
     if (note) print(note);
     print(
       `for prompts of ${largest.tokens} tokens${model.vision ? ` with a picture of ${largest.patches} patches` : ''}`,
     );
-    print(render(found));
+    print(planTable(found));
     if (bytes === undefined) return;
     if (fits) print(`fits a card of ${args.card} GiB`);
-    else if (fit)
-      print(
-        `does not fit ${args.card} GiB; it fits with ${settingsText(fit.settings)}: about ${gib(fit.plan.peak)}`,
-      );
+    else if (ways.length > 0) print(`does not fit ${args.card} GiB; it fits with ${fitsText(ways)}`);
     else print(`does not fit ${args.card} GiB; lower it with ${found.lower.join(', ')}`);
   },
 };

@@ -18,10 +18,9 @@ import { Present } from '../train/origin.js';
 import { compareCheckpoints, compareLogs, type FileComparison, type LogComparison } from '../train/replay.js';
 import { CONFIG_FILE, KERNELS_FILE, RunFolder } from '../train/run-folder.js';
 import { type CommonArgs, commonOptions, environmentVariable, UsageError } from './common.js';
-import { openDevice } from './device.js';
+import { deviceMemory, openDevice } from './device.js';
 import { onStopSignal } from './signals.js';
 import { print, printJson, trainingConsole } from './terminal.js';
-import { deviceMemory } from './training.js';
 
 interface Args extends CommonArgs {
   readonly run: string;
@@ -134,14 +133,13 @@ async function train(
   const stop = new AbortController();
   const { release } = onStopSignal(() => stop.abort());
   const untilLast: TrainingListener = { onStep: ({ step }) => void (step === last && stop.abort()) };
-  const deviceBytes = deviceMemory(gpu);
   const common = {
     gpu,
     resume: true,
     console: trainingConsole,
     listeners: [untilLast],
     signal: stop.signal,
-    ...(deviceBytes === undefined ? {} : { deviceBytes }),
+    deviceMemory: await deviceMemory(gpu),
   };
   const set = [`output_dir=${JSON.stringify(folder)}`, 'overwrite_output_dir=false', 'report_to=[]'];
   // One checkpoint is asked for, and none is deleted: one of those in the folder is the run's own.

@@ -1,7 +1,7 @@
 /** `osler sft`: supervised fine-tuning. */
 import type { CommandModule } from 'yargs';
 import { makeSftTask, parseSftConfig } from '../sft/index.js';
-import { configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
+import { checkTraining, configSource, runTraining, type TrainingArgs, trainingOptions } from './training.js';
 
 /** The yargs command. */
 export const sft: CommandModule<object, TrainingArgs> = {
@@ -17,9 +17,11 @@ export const sft: CommandModule<object, TrainingArgs> = {
         '$0 sft --config sft.yaml --set learning_rate=1e-5 --set use_peft=true',
         'an adapter, at another rate',
       )
-      .example('$0 sft --config sft.yaml --resume', 'go on after an interruption'),
+      .example('$0 sft --config sft.yaml --resume', 'go on after an interruption')
+      .example('$0 sft --config sft.yaml --check', 'whether the longest examples fit the GPU'),
   handler: async (args) => {
     const config = parseSftConfig(await configSource(args));
-    await runTraining(args, config, makeSftTask);
+    if (args.check) await checkTraining(args, config, makeSftTask);
+    else await runTraining(args, config, makeSftTask);
   },
 };

@@ -19,8 +19,8 @@ import {
 } from '../rollout/rewards/index.js';
 import { isTruncated } from '../rollout/round.js';
 import { type CompletionSource, drawRound, type Round } from '../rollout/sampler.js';
-import type { TaskSetting } from '../train/launch.js';
 import { StepFailure } from '../train/non-finite.js';
+import type { TaskSetting } from '../train/preparation.js';
 import type {
   EvaluationContext,
   Json,
@@ -42,6 +42,7 @@ import { gae, whiten } from './ppo.js';
 import type { Scores } from './score.js';
 import { GrpoWork } from './work.js';
 import { workloadOf } from './workload.js';
+import { worstGroups, worstRequests } from './worst-step.js';
 
 /** What the config and the data of a run come to, before any weight is loaded. */
 interface Preparation {
@@ -87,9 +88,9 @@ export class GrpoTask implements TrainingTask {
     return { rollout_units: 1, learning_lanes: 1, ...config, rewards: earlierRewards(config.rewards) };
   }
 
-  workload(): Workload {
-    const { plan, prompts } = this.#preparation;
-    return workloadOf(this.#setting.config, plan, this.#setting.model, prompts.largest);
+  workload(settings: Readonly<Record<string, unknown>> = {}): Workload {
+    const config = { ...this.#setting.config, ...settings };
+    return workloadOf(config, planBatches(config), this.#setting.model, this.#preparation.prompts.largest);
   }
 
   async prepare(session: TrainingSession): Promise<void> {
@@ -115,6 +116,19 @@ export class GrpoTask implements TrainingTask {
       if (error instanceof UnitFailure) throw new StepFailure(error.message, { cause: error });
       throw error;
     }
+  }
+
+  async worstStep(context: StepContext): Promise<void> {
+    const { config } = this.#setting;
+    const { plan, prompts } = this.#preparation;
+    const work = this.#ready();
+    const prompt = await prompts.askLongest();
+    const drawn = await work.rollout.run(worstRequests(config, plan, prompt), context);
+    const completions = worstGroups(plan, prompt, drawn);
+    const rewards = completions.flatMap((group) => group.completions.map((_, i) => i % 2));
+    const groups = await this.#scored(context, completions, rewards);
+    const learner = { config, plan, work, exchange: this.#exchange };
+    await learnStep(learner, context, { groups, roundTokens: countTokens(groups), onPolicy: true });
   }
 
   async #step(context: StepContext): Promise<StepResult> {

@@ -2,6 +2,7 @@
  * The platform that the engine runs on: one port for each thing that it needs of the machine. Node's are in `node/`; a
  * browser brings others, and `memory-files.ts` has files for whoever has no disk.
  */
+import type { Cards } from './ports/cards.js';
 import type { Files } from './ports/files.js';
 import type { Helpers } from './ports/helpers.js';
 import type { Pictures } from './ports/pictures.js';
@@ -14,6 +15,8 @@ export interface Platform {
   readonly tables?: Tables;
   /** Without them, what a helper would do is done in place, where nothing can end it. */
   readonly helpers?: Helpers;
+  /** Without them, nobody knows what memory the GPU has. */
+  readonly cards?: Cards;
 }
 
 let current: Platform | undefined;

@@ -102,6 +102,15 @@ export class PromptSet {
     return { ...prompt, place, images: await this.#setting.encoder.patches(prompt) };
   }
 
+  /** The one with the most tokens, to be asked. */
+  async askLongest(): Promise<AskedPrompt> {
+    const longest = this.#entries.reduce((best, entry) => (entry.tokens > best.tokens ? entry : best));
+    const { question } = longest;
+    const prompt = await encode(question, this.#setting);
+    const images = await this.#setting.encoder.patches(prompt);
+    return { ...prompt, index: this.#entries.indexOf(longest), question, place: 0, images };
+  }
+
   /** Several prompts that follow each other, read side by side. */
   async askFrom(place: number, count: number): Promise<AskedPrompt[]> {
     const places = Array.from({ length: count }, (_, i) => place + i);

@@ -83,26 +83,34 @@ async function drawGroups(
 ): Promise<ScoredGroup[]> {
   const { config, plan, prompts } = setting;
   const asked = await context.phase('data', () => prompts.askFrom(place, count));
-  const requests = asked.map(
-    ({ ids, images }, i): GenerationRequest => ({
-      ids,
-      ...(images ? { images } : {}),
-      maxNewTokens: config.max_completion_length,
-      samples: plan.groupSize,
-      sampling: {
-        temperature: config.temperature,
-        topP: config.top_p,
-        topK: config.top_k,
-        minP: config.min_p,
-        repetitionPenalty: config.repetition_penalty,
-      },
-      seed: config.seed,
-      step: context.step,
-      stream: (drawn + i) * plan.groupSize,
-    }),
+  const samples = plan.groupSize;
+  const requests = asked.map((prompt, i) =>
+    rolloutRequest(config, prompt, { samples, step: context.step, stream: (drawn + i) * samples }),
   );
   const completions = await context.phase('rollout', () => setting.draw(requests, context, drawn));
   return context.phase('reward', () => scoreGroups(setting.rewards, asked, completions, context.step));
+}
+
+/** What a generator is asked for to get completions of a prompt. */
+export function rolloutRequest(
+  config: RolloutConfig,
+  { ids, images }: Pick<AskedPrompt, 'ids' | 'images'>,
+  place: Pick<GenerationRequest, 'samples' | 'step' | 'stream'>,
+): GenerationRequest {
+  return {
+    ids,
+    ...(images ? { images } : {}),
+    maxNewTokens: config.max_completion_length,
+    sampling: {
+      temperature: config.temperature,
+      topP: config.top_p,
+      topK: config.top_k,
+      minP: config.min_p,
+      repetitionPenalty: config.repetition_penalty,
+    },
+    seed: config.seed,
+    ...place,
+  };
 }
 
 async function scoreGroups(

@@ -7,7 +7,7 @@ import { gridPatches } from '../models/core/grid.js';
 import type { EncodedImages, Model } from '../models/index.js';
 import type { DropoutStep } from '../nn/linear.js';
 import { fromHost, type Tensor } from '../tensor/index.js';
-import type { TaskSetting } from '../train/launch.js';
+import type { TaskSetting } from '../train/preparation.js';
 import type {
   EvaluationContext,
   Metrics,
@@ -22,7 +22,7 @@ import type {
 import { type MicroBatch, makeBatch } from './batch.js';
 import type { SftConfig } from './config.js';
 import { buildExamples, type Example } from './examples.js';
-import { Order, packRows, singleRows } from './order.js';
+import { Order, packRows, type Row, singleRows } from './order.js';
 
 /** What a pass over a micro-batch gave. */
 interface Pass {
@@ -103,9 +103,10 @@ export class SftTask implements TrainingTask {
   }
 
   /** At most: the longest rows may never meet in one micro-batch. */
-  workload(): Workload {
-    const { config, model } = this.#setting;
+  workload(settings: Readonly<Record<string, unknown>> = {}): Workload {
+    const { model } = this.#setting;
     const { rows } = this.#order;
+    const config = { ...this.#setting.config, ...settings };
     const size = config.per_device_train_batch_size;
     const most = (measure: (example: Example) => number) =>
       rows
@@ -133,9 +134,29 @@ export class SftTask implements TrainingTask {
     this.#model = model;
   }
 
-  async step(context: StepContext): Promise<StepResult> {
+  step(context: StepContext): Promise<StepResult> {
     const batches = this.#order.step(context.step).map((own) => own.map((i) => this.#train[i]));
     const next = this.#order.step(context.step + 1)[0].map((i) => this.#train[i]);
+    return this.#learn(context, batches, next);
+  }
+
+  /** Two micro-batches of the longest rows: in the second, all gradients are there while activations are. */
+  async worstStep(context: StepContext): Promise<void> {
+    const { config } = this.#setting;
+    const length = (row: Row) => row.reduce((n, i) => n + this.#train[i].ids.length, 0);
+    const rows = [...this.#order.rows].sort((a, b) => length(b) - length(a));
+    const longest = rows
+      .slice(0, config.per_device_train_batch_size)
+      .flat()
+      .map((i) => this.#train[i]);
+    await this.#learn(context, Array(Math.min(2, config.gradient_accumulation_steps)).fill(longest), longest);
+  }
+
+  async #learn(
+    context: StepContext,
+    batches: readonly (readonly Example[])[],
+    next: readonly Example[],
+  ): Promise<StepResult> {
     const counted = batches.flat().reduce((n, { mask }) => n + learned(mask), 0);
     const totals = new Totals();
     for (const [i, examples] of batches.entries()) {

@@ -1,26 +1,18 @@
-/** From a checked config to a finished run: everything that can be refused is refused before the weights load. */
+/** From a checked config to a finished run. */
 import { stringify } from 'yaml';
 import type { Gpu } from '../gpu/index.js';
 import { type Choices, tunerFor } from '../kernels/tuner.js';
 import { FeatureCache } from '../models/core/features.js';
-import { loadConfig, type ModelConfig } from '../models/index.js';
-import { loadProcessor, type Processor, PromptEncoder } from '../models/processor/index.js';
+import type { Processor } from '../models/processor/index.js';
 import { FileError } from '../platform/errors.js';
 import { folderReader, join } from '../platform/files.js';
-import {
-  checkTrainingConfig,
-  configError,
-  defaultOf,
-  FREE_FIELDS,
-  parseYamlFile,
-  type TrainingConfig,
-} from './config/index.js';
+import { configError, defaultOf, FREE_FIELDS, parseYamlFile, type TrainingConfig } from './config/index.js';
 import type { TrainingListener, TrainingResult } from './events.js';
 import { train } from './loop.js';
-import { checkPlan, gib, planMemory, planText, settingsText, settingsThatFit } from './memory/index.js';
 import { originOf } from './origin.js';
 import { featureCacheOptions, loadPolicy } from './policy.js';
-import { type Console, Progress } from './progress.js';
+import { type PrepareOptions, prepareTask } from './preparation.js';
+import { Progress } from './progress.js';
 import {
   CONFIG_FILE,
   createRun,
@@ -33,26 +25,10 @@ import type { TrainingTask } from './task.js';
 import { TensorBoard } from './tensorboard/index.js';
 import { WandbOffline } from './wandb/index.js';
 
-/** What a task is made from. */
-export interface TaskSetting<Config extends TrainingConfig> {
-  readonly config: Config;
-  readonly model: ModelConfig;
-  readonly encoder: PromptEncoder;
-  /** Shows the user one line. */
-  note(line: string): void;
-}
-
 /** Options of {@link launchTraining}. */
-export interface TrainingOptions<Config extends TrainingConfig> {
-  readonly gpu: Gpu;
-  readonly config: Config;
+export interface TrainingOptions<Config extends TrainingConfig> extends PrepareOptions<Config> {
   /** Go on with the run in `output_dir`. */
   readonly resume: boolean;
-  /** Reads the data and makes the task; throws on whatever the data and the config forbid. */
-  makeTask(setting: TaskSetting<Config>): Promise<TrainingTask>;
-  readonly console: Console;
-  /** Bytes of device memory, where known; the config's `device_memory_gib` wins. */
-  readonly deviceBytes?: number;
   readonly listeners?: readonly TrainingListener[];
   readonly signal?: AbortSignal;
 }
@@ -61,32 +37,10 @@ export interface TrainingOptions<Config extends TrainingConfig> {
 export async function launchTraining<Config extends TrainingConfig>(
   options: TrainingOptions<Config>,
 ): Promise<TrainingResult> {
-  const { gpu, config, console } = options;
-  checkTrainingConfig(config);
-  const note = (line: string) => console.write(`${line}\n`);
-  const modelConfig = await loadConfig(config.model_name_or_path, 'model_name_or_path');
-  const processor = await loadProcessor(config.model_name_or_path, modelConfig, {
-    minPixels: config.min_pixels,
-    maxPixels: config.max_pixels,
-  });
-  const task = await options.makeTask({
-    config,
-    model: modelConfig,
-    encoder: new PromptEncoder(modelConfig, processor),
-    note,
-  });
-  const plan = planMemory(config, modelConfig, task.workload(), gpu);
-  note(`memory plan: about ${gib(plan.peak)} at the peak (${planText(plan)})`);
-  const bytes = config.device_memory_gib === null ? options.deviceBytes : config.device_memory_gib * 2 ** 30;
-  const device = { largestBuffer: gpu.limits.maxBufferSize, ...(bytes === undefined ? {} : { bytes }) };
-  checkPlan(plan, device, (most) => {
-    const fit = settingsThatFit(config, modelConfig, task.workload(), most, gpu);
-    return fit && `${settingsText(fit.settings)} (about ${gib(fit.plan.peak)})`;
-  });
-
+  const { task, processor, note, explained } = await prepareTask(options);
   const { folder, step } = await openFolder(options, task, note);
   try {
-    return await runIn(options, { folder, step, task, processor, note });
+    return await explained(() => runIn(options, { folder, step, task, processor, note }));
   } finally {
     await folder.close();
   }

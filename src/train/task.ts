@@ -41,8 +41,11 @@ export interface TrainingTask {
   /** The config of a run to resume in today's terms, where an earlier version wrote some of it otherwise. */
   earlierConfig?(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>>;
 
-  /** The size of the largest step. Asked before any weight is loaded, for the memory plan. */
-  workload(): Workload;
+  /**
+   * The size of the largest step, with other settings than the config's where some are given. Asked before any weight is
+   * loaded, for the memory plan; throws on settings that do not go together.
+   */
+  workload(settings?: Readonly<Record<string, unknown>>): Workload;
 
   /** Called once, with the weights loaded and before `restore` and the first step. */
   prepare(session: TrainingSession): Promise<void>;
@@ -53,6 +56,12 @@ export interface TrainingTask {
    * `context.microBatch` throws; the loop then takes the step as not begun.
    */
   step(context: StepContext): Promise<StepResult>;
+
+  /**
+   * As `step`, of a step that takes as much memory as any: the longest prompts, completions that all reach the cap, full
+   * batches; but no more of them than it takes for that. What it learns is thrown away.
+   */
+  worstStep?(context: StepContext): Promise<void>;
 
   /** Called after the update of each step, also where it was skipped. */
   afterUpdate?(context: StepContext): Promise<void>;

@@ -1,5 +1,6 @@
 /** Node as a platform. */
 import type { Platform } from '../current.js';
+import { nodeCards } from './cards/index.js';
 import { nodeFiles } from './files.js';
 import { nodeHelpers } from './helper.js';
 import { parquetRows } from './parquet.js';
@@ -11,4 +12,5 @@ export const nodePlatform: Platform = {
   pictures: sharpPictures,
   tables: { rows: parquetRows },
   helpers: nodeHelpers,
+  cards: nodeCards,
 };

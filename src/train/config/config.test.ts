@@ -48,6 +48,7 @@ it.each([
   ['learning_rate: fast', [], /"learning_rate" is "fast"; expected a number/],
   ['lr_scheduler_type: cosin', [], /"lr_scheduler_type" is "cosin"; allowed are constant, .*linear, cosine/],
   ['per_device_train_batch_size: 1.5', [], /"per_device_train_batch_size" is 1.5; expected a whole number/],
+  ['activation_offloading: true', [], /"activation_offloading" is not offered: it would save 8%/],
   ['max_steps: 0', [], /"max_steps" is 0; expected/],
   ['report_to: [mlflow]', [], /"report_to.0" is "mlflow"; allowed are tensorboard, wandb/],
   ['use_peft: 3', [], /"use_peft" is 3; expected true or false/],

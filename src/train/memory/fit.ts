@@ -1,63 +1,128 @@
 /** Settings with which a run would fit. */
-import type { DeviceTraits } from '../../gpu/index.js';
+import { type DeviceTraits, OslerError } from '../../gpu/index.js';
 import type { ModelConfig } from '../../models/index.js';
-import type { TrainingConfig } from '../config/index.js';
+import { checkTrainingConfig, type TrainingConfig } from '../config/index.js';
 import type { Workload } from '../task.js';
-import { type MemoryPlan, planMemory } from './plan.js';
+import { gib, type MemoryPlan, planMemory } from './plan.js';
+
+/** Settings as a config has them; those of a trainer are among them. */
+export type Settings = Readonly<Record<string, unknown>>;
 
 /** Settings that make a run fit, and what it needs then. */
 export interface Fit {
-  /** As a config has them. */
-  readonly settings: Readonly<Partial<TrainingConfig>>;
+  readonly settings: Settings;
   readonly plan: MemoryPlan;
 }
 
-/** Settings that lower the plan, those that change least of what is learned first. */
-const LADDER: readonly Readonly<Partial<TrainingConfig>>[] = [
-  { gradient_checkpointing: true },
-  { gradient_dtype: 'bfloat16' },
-  { optim: 'adamw_8bit' },
-  { optim: 'adamw_bf16', dtype: 'bfloat16' },
-  { use_peft: true, optim: 'adamw_torch', gradient_dtype: 'float32' },
-];
-
-/**
- * The first settings with which a run takes no more than `bytes`: each alone, then each with those before it; null where
- * none does.
- */
-export function settingsThatFit(
-  config: TrainingConfig,
-  model: ModelConfig,
-  workload: Workload,
-  bytes: number,
-  device?: DeviceTraits,
-): Fit | null {
-  const together = LADDER.map((_, i) => Object.assign({}, ...LADDER.slice(0, i + 1)) as Fit['settings']);
-  for (const settings of [...LADDER, ...together]) {
-    const changed = changes(config, settings);
-    if (Object.keys(changed).length === 0) continue;
-    const tried = { ...config, ...changed };
-    // Updating in the backward pass keeps no gradients that could be rounded.
-    if (tried.optimizer_in_backward && tried.gradient_dtype !== 'float32') continue;
-    // An adapter's reference is the model without it.
-    const load = tried.use_peft ? { ...workload, frozenCopies: 0 } : workload;
-    const plan = planMemory(tried, model, load, device);
-    if (plan.peak <= bytes) return { settings: changed, plan };
-  }
-  return null;
+/** A run whose settings are looked for. */
+export interface FitProblem {
+  readonly config: TrainingConfig;
+  readonly model: ModelConfig;
+  /** The largest step with other settings; throws where they do not go together. */
+  workload(settings: Settings): Workload;
+  readonly device?: DeviceTraits;
 }
 
-/** Those settings that a config has otherwise. */
-function changes(config: TrainingConfig, settings: Fit['settings']): Fit['settings'] {
-  const entries = Object.entries(settings).filter(
-    ([field, value]) => config[field as keyof TrainingConfig] !== value,
+/** At most so many are named. */
+const NAMED = 3;
+
+/** Settings that lower the plan, those that change least of what is learned first. */
+function ladder(config: TrainingConfig): Settings[] {
+  return [
+    { gradient_checkpointing: true },
+    ...smallerBatches(config),
+    ...smallerRollouts(config),
+    { gradient_dtype: 'bfloat16' },
+    { optim: 'adamw_8bit' },
+    { kv_cache_dtype: 'bfloat16' },
+    { optim: 'adamw_bf16', dtype: 'bfloat16' },
+    { use_peft: true, optim: 'adamw_torch', gradient_dtype: 'float32' },
+  ];
+}
+
+/** The same steps in more micro-batches: nothing else is learned. */
+function smallerBatches(config: TrainingConfig): Settings[] {
+  const { per_device_train_batch_size: rows, gradient_accumulation_steps: parts } = config;
+  const { steps_per_generation: generation } = config as { steps_per_generation?: number | null };
+  const halvings = Array.from({ length: Math.floor(Math.log2(rows)) }, (_, i) => 2 ** (i + 1));
+  return halvings
+    .filter((by) => rows % by === 0)
+    .map((by) => ({
+      per_device_train_batch_size: rows / by,
+      gradient_accumulation_steps: parts * by,
+      ...(generation ? { steps_per_generation: generation * by } : {}),
+    }));
+}
+
+/** Fewer completions that are drawn together. */
+function smallerRollouts(config: TrainingConfig): Settings[] {
+  const { num_generations: group } = config as { num_generations?: number };
+  return group === undefined ? [] : [{ rollout_batch_size: group }];
+}
+
+/**
+ * Settings with which a run takes no more than `bytes`, those that change least first; where none does alone, the fewest
+ * together.
+ */
+export function settingsThatFit(problem: FitProblem, bytes: number): Fit[] {
+  const steps = ladder(problem.config);
+  const alone: Fit[] = [];
+  for (const settings of steps) {
+    const fit = tried(problem, settings);
+    if (fit && fit.plan.peak <= bytes) alone.push(fit);
+    if (alone.length === NAMED) break;
+  }
+  if (alone.length > 0) return alone;
+  for (let i = 2; i <= steps.length; i++) {
+    const fit = tried(problem, Object.assign({}, ...steps.slice(0, i)));
+    if (fit && fit.plan.peak <= bytes) return [fit];
+  }
+  return [];
+}
+
+/** The plan with other settings; null where they change nothing, or do not go with the rest. */
+function tried(problem: FitProblem, settings: Settings): Fit | null {
+  const { config, model, device } = problem;
+  const changed = changes(config, settings);
+  if (Object.keys(changed).length === 0) return null;
+  const other = { ...config, ...changed };
+  const load = workloadIfAllowed(problem, other, changed);
+  return load && { settings: changed, plan: planMemory(other, model, load, device) };
+}
+
+/** Null where the settings do not go with the others. */
+function workloadIfAllowed(
+  { workload }: FitProblem,
+  config: TrainingConfig,
+  settings: Settings,
+): Workload | null {
+  try {
+    checkTrainingConfig(config);
+    return workload(settings);
+  } catch (error) {
+    if (error instanceof OslerError) return null;
+    throw error;
+  }
+}
+
+/** Those settings that a config has otherwise; what its trainer does not know is left out. */
+function changes(config: TrainingConfig, settings: Settings): Settings {
+  const own = config as unknown as Settings;
+  return Object.fromEntries(
+    Object.entries(settings).filter(([field, value]) => Object.hasOwn(own, field) && own[field] !== value),
   );
-  return Object.fromEntries(entries);
 }
 
 /** Settings as one writes them. */
-export function settingsText(settings: Fit['settings']): string {
+export function settingsText(settings: Settings): string {
   return Object.entries(settings)
     .map(([field, value]) => `${field}: ${value}`)
     .join(', ');
+}
+
+/** Several ways to make a run fit, in a sentence. */
+export function fitsText(fits: readonly Fit[]): string {
+  return fits
+    .map(({ settings, plan }) => `${settingsText(settings)} (about ${gib(plan.peak)})`)
+    .join(', or with ');
 }

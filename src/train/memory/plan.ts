@@ -1,5 +1,5 @@
 /** The memory that a run will need, before anything is loaded. */
-import { type DeviceTraits, OslerError } from '../../gpu/index.js';
+import type { DeviceTraits } from '../../gpu/index.js';
 import type { ModelConfig } from '../../models/index.js';
 import { frozenParts, type TrainingConfig } from '../config/index.js';
 import type { Workload } from '../task.js';
@@ -50,37 +50,6 @@ function ownSettings(config: TrainingConfig): string[] {
     ...(config.vision_cache_device === 'device' ? ['vision_cache_device: host'] : []),
     ...(frozen.visionTower ? [] : ['freeze_vision_tower: true']),
   ];
-}
-
-/** What the device offers. */
-export interface DeviceMemory {
-  /** Bytes that the run may use; undefined where the adapter does not tell. */
-  readonly bytes?: number;
-  readonly largestBuffer: number;
-}
-
-/**
- * Refuses a plan that cannot work.
- *
- * @param remedy says which settings would make it fit, where any do; asked only if it does not.
- */
-export function checkPlan(
-  plan: MemoryPlan,
-  device: DeviceMemory,
-  remedy: (bytes: number) => string | null = () => null,
-): void {
-  if (plan.largest.bytes > device.largestBuffer) {
-    throw new OslerError(
-      'value',
-      `the optimizer state of ${plan.largest.name} takes ${gib(plan.largest.bytes)}, over this adapter's largest buffer of ${gib(device.largestBuffer)}; set use_peft: true or freeze the part it belongs to`,
-    );
-  }
-  if (device.bytes === undefined || plan.peak <= device.bytes) return;
-  const fitting = remedy(device.bytes);
-  throw new OslerError(
-    'value',
-    `the run needs about ${gib(plan.peak)}, but the device has ${gib(device.bytes)} for it (${planText(plan)}); ${fitting === null ? '' : `it fits with ${fitting}; else `}lower it with ${plan.lower.join(', ')}, or set device_memory_gib if the device has more`,
-  );
 }
 
 /** The plan in one line. */
