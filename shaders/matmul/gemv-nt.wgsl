@@ -7,9 +7,9 @@
 // Guards are joined by &: && branches, and SwiftShader takes minutes to compile sixteen such branches in a row.
 #define ROWS 1..8    // rows of A per team, of which some may lie past the end
 #define COLUMNS 1..8 // elements of a row of y per team
-#define SUBGROUPS    // a team is a subgroup
+#define TEAM "invocation" | "subgroup" | "workgroup" // who computes together
 
-#if SUBGROUPS
+#if TEAM == "subgroup"
 enable subgroups;
 diagnostic(off, subgroup_uniformity);
 #endif
@@ -17,7 +17,7 @@ diagnostic(off, subgroup_uniformity);
 #include "matmul/epilogue.wgsl"
 
 override WORKGROUP: u32 = 128;
-#if !SUBGROUPS
+#if TEAM == "workgroup"
 #include "common/reduce.wgsl"
 #endif
 
@@ -37,25 +37,32 @@ fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
-#if SUBGROUPS
+#if TEAM == "subgroup"
   @builtin(subgroup_invocation_id) lane: u32,
 #endif
 ) {
   let z = group.z;
   let first = group.y * ${ROWS}u;
   let sizeK = depth(z);
-#if SUBGROUPS
+#if TEAM == "subgroup"
   // Counted, not asked for: drivers that choose the size per shader (Intel) may report a larger one than they run.
   let lanes = subgroupAdd(1u);
-  let team = group.x * (WORKGROUP / lanes) + thread / lanes;
-  let teams = groups.x * (WORKGROUP / lanes);
-#else
+  let teams = WORKGROUP / lanes;
+  let own = thread / lanes;
+#elif TEAM == "workgroup"
   let lane = thread;
   let lanes = WORKGROUP;
-  let team = group.x;
-  let teams = groups.x;
+  let teams = 1u;
+  let own = 0u;
+#else
+  let lane = 0u;
+  let lanes = 1u;
+  let teams = WORKGROUP;
+  let own = thread;
 #endif
-  for (var n = team * ${COLUMNS}u; n < params.N; n += teams * ${COLUMNS}u) {
+  let step = teams * ${COLUMNS}u;
+  for (var block = group.x * step; block < params.N; block += groups.x * step) {
+    let n = block + own * ${COLUMNS}u;
 #for m in 0..ROWS
 #for j in 0..COLUMNS
     var c${m}_${j} = 0.0;
@@ -94,10 +101,12 @@ fn main(
       // Lane j ends up with column n + j, so that a row is stored at once.
       var sum = 0.0;
 #for j in 0..COLUMNS
-#if SUBGROUPS
+#if TEAM == "subgroup"
       let total${j} = subgroupAdd(c${m}_${j});
-#else
+#elif TEAM == "workgroup"
       let total${j} = workgroupSum(c${m}_${j}, lane);
+#else
+      let total${j} = c${m}_${j};
 #endif
       sum = select(sum, total${j}, lane == ${j}u);
 #endfor

@@ -5,13 +5,16 @@
 // same x times its A, without r. Each of the PARTS stretches of columns, which end before `end0` and `end1`, has its own.
 // With GATED w holds two matrices, gate's N rows first, and y = silu(gate) * up.
 //
-// It is bound by reading w. A team, which is a subgroup or the workgroup, has its lanes along K, WIDTH elements each, and computes COLUMNS sums for ROWS rows of x: so often is what it reads of x and of w used. Teams of neighbouring
-// blocks of rows run side by side, so that only the first of them waits for w. Sums are added in an order that the sizes of
-// teams and of workgroups decide.
+// It is bound by reading w. A team, which is a subgroup or the workgroup, has its lanes along K, WIDTH elements each, and
+// computes COLUMNS sums for ROWS rows of x: so often is what it reads of x and of w used. Teams of neighbouring blocks of rows
+// run side by side, so that only the first of them waits for w. Sums are added in an order that the sizes of teams and of
+// workgroups decide.
+// Software drivers load lane by lane wherever lanes lie, and once for all lanes what these have in common: there a team is an
+// invocation, whose workgroup reads the same of x, and nothing needs to be added up.
 // Guards are joined by &: && branches, and SwiftShader takes minutes to compile many such branches in a row.
 #define ROWS 1..8      // rows of x per team, of which some may lie past the end
 #define COLUMNS 1..8   // rows of w per team; with GATED half of them are gate's
-#define TEAM "subgroup" | "workgroup" // who computes together
+#define TEAM "invocation" | "subgroup" | "workgroup" // who computes together
 #define GAIN           // x is multiplied with the weight of a norm
 #define RSTD           // rows are divided by their root mean square
 #define GATED          // w is gate and up
@@ -63,7 +66,9 @@ const OUTPUTS = ${COLUMNS}u;
 #endif
 
 fn teamSum2(value: vec2f, lane: u32) -> vec2f {
-#if TEAM == "subgroup"
+#if TEAM == "invocation"
+  return value;
+#elif TEAM == "subgroup"
   return subgroupAdd(value);
 #else
   return workgroupSum2(value, lane);
@@ -79,7 +84,13 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 #endif
 ) {
-#if TEAM == "subgroup"
+#if TEAM == "invocation"
+  let lane = 0u;
+  let lanes = 1u;
+  let block = linearWorkgroup(group, groups);
+  let first = block % params.blocks * ${ROWS}u;
+  let n = (block / params.blocks * WORKGROUP + thread) * OUTPUTS;
+#elif TEAM == "subgroup"
   // Counted, not asked for: drivers that choose the size per shader (Intel) may report a larger one than they run.
   let lanes = subgroupAdd(1u);
   let team = linearWorkgroup(group, groups) * (WORKGROUP / lanes) + thread / lanes;
@@ -88,9 +99,11 @@ fn main(
   let lanes = WORKGROUP;
   let team = linearWorkgroup(group, groups);
 #endif
+#if TEAM != "invocation"
   let first = team % params.blocks * ${ROWS}u;
   let n = team / params.blocks * OUTPUTS;
   if (n >= params.N) { return; }
+#endif
   let units = params.K / ${WIDTH}u;
 #for m in 0..ROWS
   let row${m} = min(first + ${m}u, params.M - 1u);
@@ -198,6 +211,12 @@ fn main(
 #else
     let rstd = 1.0;
 #endif
+#if TEAM == "invocation"
+    var value = c${m}_${COLUMNS - 1};
+#if GATED
+    var gated = c${m}_0;
+#endif
+#else
 #for h in 0..COLUMNS / 2
     let pair${h} = teamSum2(vec2f(c${m}_${2 * h}, c${m}_${2 * h + 1}), lane);
 #endfor
@@ -214,6 +233,7 @@ fn main(
     value = select(value, pair${j / 2}[${j % 2}u], lane == ${j}u);
 #endif
 #endfor
+#endif
     if ((lane < OUTPUTS) & (column < params.N) & (first + ${m}u < params.M)) {
       let to = row${m} * params.N + column;
       value *= rstd;

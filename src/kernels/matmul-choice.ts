@@ -47,14 +47,14 @@ function task(gpu: Gpu, spec: Spec): Task<MatmulChoice> {
   };
 }
 
-/** Rows up to which products are one by one bound by reading B, and matrix units would idle. */
+/** Rows up to which products are bound by reading B, and matrix units would idle. */
 const FEW_ROWS = 8;
 
 /** What a shape gets unless it was measured. */
 export function rule(gpu: Gpu, s: Spec): MatmulChoice {
   const { M, N, transposeB } = s;
   if (gpu.info.software) {
-    if (M === 1 && transposeB && gpu.has.subgroups) return { variant: 'gemv', single: true };
+    if (M <= FEW_ROWS && transposeB && !s.transposeA) return { variant: 'gemv', single: true };
     // Work for every core, in long runs of each row of B.
     if (M === 1 && !transposeB && !s.transposeA) {
       const splits = Math.max(1, Math.floor(Math.min(16384 / N, s.K / 128)));
@@ -108,7 +108,7 @@ function candidates(gpu: Gpu, s: Spec): MatmulChoice[] {
     const { splits } = { splits: 1, ...list[0] };
     add({ variant: 'wide', packed: false, splits });
     if (s.M >= 8) add({ variant: 'wide', packed: true, splits });
-    if (s.M <= 4 && s.transposeB && gpu.has.subgroups) add({ variant: 'gemv', single: true });
+    if (s.M <= GEMV_ROWS && s.transposeB && !s.transposeA) add({ variant: 'gemv', single: true });
     return list;
   }
   if (shortSupported(gpu, s)) add({ variant: 'short' });

@@ -14,7 +14,7 @@ export interface MatmulChoice {
   readonly variant: 'tile' | 'wide' | 'matrix' | 'gemv' | 'short';
   /** `tile`, `matrix`: rows and columns of y per workgroup. */
   readonly tile?: TileSize;
-  /** `gemv`: workgroups of a single subgroup, which suits software adapters. */
+  /** `gemv`: small workgroups whose invocations compute alone, which suits software adapters. */
   readonly single?: boolean;
   /** `wide`: whether B is packed first. */
   readonly packed?: boolean;
@@ -99,13 +99,21 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
   }
   const most = formatOf(p.dtypeB).load;
   const aligned = p.K % most === 0 && kEnd % most === 0 && inSteps(p.a, 4) && inSteps(p.b, most);
-  const lanes = single ? (gpu.info.subgroupSize?.max ?? 16) : 128;
-  const columns = single && rows === 1 && lanes >= 8 ? 8 : 4;
-  const teams = gpu.has.subgroups ? Math.max(1, lanes / (gpu.info.subgroupSize?.max ?? lanes)) : 1;
+  const size = gpu.info.subgroupSize?.max ?? 16;
+  const lanes = single ? size : 128;
+  const columns = single ? 1 : 4;
+  const team = single ? 'invocation' : gpu.has.subgroups ? 'subgroup' : 'workgroup';
+  const teams = { invocation: lanes, subgroup: Math.max(1, lanes / size), workgroup: 1 }[team];
   const workgroups = ceilDiv(p.N, columns * teams);
   gpu.launch('matmul/gemv-nt', bindings, params(p, kEnd), {
     groups: [Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension), ceilDiv(p.M, rows), p.batch],
-    defines: { ...common, WIDTH: aligned ? most : 1, COLUMNS: columns, SUBGROUPS: gpu.has.subgroups },
+    defines: {
+      ...common,
+      WIDTH: aligned ? most : 1,
+      COLUMNS: columns,
+      TEAM: team,
+      ...(team === 'workgroup' ? { SUBGROUPS: false } : {}),
+    },
     constants: { WORKGROUP: lanes },
   });
 }

@@ -40,6 +40,7 @@ export interface StepSurroundings {
 /** Rows up to which a GPU takes these kernels: on matrix units larger products are better off. */
 const MOST_ROWS = 64;
 const MOST_ROWS_BESIDE_MATRIX_UNITS = 32;
+const MOST_ROWS_SOFTWARE = 8;
 /** Beyond these rows a norm is a launch of its own: arithmetic is what a product waits for then, and each team would do it. */
 const MOST_ROWS_WITH_NORM = 16;
 const MOST_COLUMNS = 8;
@@ -67,7 +68,7 @@ export function stepProductFits(x: Tensor, layer: StepLayer, around: StepSurroun
 }
 
 function mostRows(gpu: Gpu): number {
-  if (gpu.info.software) return gpu.has.subgroups ? 1 : 0;
+  if (gpu.info.software) return MOST_ROWS_SOFTWARE;
   return gpu.has.subgroupMatrix ? MOST_ROWS_BESIDE_MATRIX_UNITS : MOST_ROWS;
 }
 
@@ -196,7 +197,7 @@ function launch(
 }
 
 interface Teams {
-  readonly kind: 'subgroup' | 'workgroup';
+  readonly kind: 'invocation' | 'subgroup' | 'workgroup';
   readonly rows: number;
   readonly columns: number;
   readonly workgroup: number;
@@ -205,11 +206,10 @@ interface Teams {
 
 function teams(gpu: Gpu, M: number, N: number, gated: boolean): Teams {
   const most = gpu.info.subgroupSize?.max ?? WORKGROUP;
-  if (gpu.info.software) {
-    const columns = most >= MOST_COLUMNS ? MOST_COLUMNS : 4;
-    return { kind: 'subgroup', rows: 1, columns, workgroup: most, perWorkgroup: 1 };
-  }
   const rows = M > 4 ? 8 : 2 ** Math.ceil(Math.log2(M));
+  if (gpu.info.software) {
+    return { kind: 'invocation', rows, columns: gated ? 2 : 1, workgroup: most, perWorkgroup: most };
+  }
   if (!gpu.has.subgroups || (N <= NARROW && !gated)) {
     return { kind: 'workgroup', rows, columns: 2, workgroup: WORKGROUP, perWorkgroup: 1 };
   }
