@@ -5,7 +5,7 @@ import type { CommandModule } from 'yargs';
 import { MODALITIES, type Modality, QUESTION_TYPES, type QuestionType } from '../data/modalities.js';
 import { counted } from '../formats/counted.js';
 import type { Wording } from '../phantom/ask.js';
-import { DIFFICULTIES, type Difficulty } from '../phantom/phantom.js';
+import { DIFFICULTIES, type Difficulty, PHANTOM_ANSWERS, type PhantomAnswers } from '../phantom/phantom.js';
 import { writePhantom } from '../phantom/write.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
 import { COUNT, numbers, SEED } from './numbers.js';
@@ -18,6 +18,7 @@ interface Args extends CommonArgs {
   readonly size: number;
   readonly difficulty: Difficulty;
   readonly wording: Wording;
+  readonly answers: PhantomAnswers;
   readonly modality?: Modality[];
   readonly 'question-type'?: QuestionType[];
   readonly overwrite: boolean;
@@ -52,6 +53,11 @@ export const phantom: CommandModule<object, Args> = {
         describe:
           'full: several wordings, reasoning in steps; short: one wording and sentence, for tiny models',
       })
+      .option('answers', {
+        choices: PHANTOM_ANSWERS,
+        default: 'choice' as const,
+        describe: 'choice: with options; open: to name, to measure (a number) and to locate (boxes)',
+      })
       .option('modality', { array: true, choices: MODALITIES, describe: 'Only these; all eight by default' })
       .option('question-type', {
         array: true,
@@ -77,6 +83,7 @@ export const phantom: CommandModule<object, Args> = {
         size: args.size,
         difficulty: args.difficulty,
         wording: args.wording,
+        answers: args.answers,
         ...(args.modality ? { modalities: args.modality } : {}),
         ...(args['question-type'] ? { questionTypes: args['question-type'] } : {}),
       },

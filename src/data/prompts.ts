@@ -52,7 +52,7 @@ export function promptTemplate(
   kind: AnswerKind = 'choice',
   unit?: string,
 ): string {
-  const wanted = unit === undefined ? WANTED[kind] : `${WANTED[kind]} of ${unit}`;
+  const wanted = unit === undefined ? WANTED[kind] : `${WANTED[kind]}, in ${unit}`;
   return TEMPLATES[style][phase].replace('{Wanted}', () => wanted);
 }
 

@@ -28,7 +28,8 @@ interface Draft {
   readonly gist: string;
 }
 
-const NAMES: Readonly<Record<Modality, string>> = {
+/** What modalities are called in questions. */
+export const NAMES: Readonly<Record<Modality, string>> = {
   CT: 'CT',
   MRI: 'MRI',
   'X-Ray': 'X-ray',
@@ -229,16 +230,18 @@ const DRAFTS: Readonly<Record<Topic, (subject: Subject, random: Random) => Draft
   },
 };
 
-function saysModality({ modalitySigns }: Scene): string {
+/** What gives the modality away. */
+export function saysModality({ modalitySigns }: Scene): string {
   return `The image has ${modalitySigns}.`;
 }
 
-function saysAnatomy({ anatomy, anatomySigns }: Scene): string {
+/** What gives the body part away. */
+export function saysAnatomy({ anatomy, anatomySigns }: Scene): string {
   return `It shows ${anatomySigns}, the signs of ${/^[A-Z]{2}/.test(anatomy) ? anatomy : anatomy.toLowerCase()}.`;
 }
 
 /** What there is to see, in one sentence. */
-function saysFinding({ plan }: Subject): string {
+export function saysFinding({ plan }: Subject): string {
   const { finding, lesions, side } = plan;
   if (finding === undefined) return 'I see no lesion and nothing out of place.';
   if (finding.kind === 'diffuse') {

@@ -5,8 +5,11 @@ import path from 'node:path';
 import { inflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { answerIn } from '../data/answer.js';
+import { type Box, boxesIou } from '../data/answers/boxes.js';
+import { gradeAnswer } from '../data/answers/grade.js';
 import { loadDataset } from '../data/dataset.js';
 import { MODALITIES, QUESTION_TYPES } from '../data/modalities.js';
+import { questionPrompt } from '../data/prompts.js';
 import type { Question } from '../data/question.js';
 import { Random } from '../data/random.js';
 import { decodeImage } from '../vision/index.js';
@@ -23,6 +26,49 @@ const NUMBERS = ['None', 'One', 'Two', 'Three', 'Four'];
 function right({ question: { options, answer } }: PhantomItem): string {
   return options[answer] as string;
 }
+
+describe('open questions', () => {
+  const open = [...phantom({ n: 160, seed: 5, answers: 'open', wording: 'short' })];
+
+  it('want a name, a measurement or boxes, which the facts bear out', () => {
+    const topics = new Map<string, number>();
+    for (const { question, facts } of open) {
+      topics.set(facts.topic, (topics.get(facts.topic) ?? 0) + 1);
+      const wanted = question.open;
+      expect(question.options).toEqual({});
+      if (facts.topic === 'anatomy') expect(wanted).toEqual({ kind: 'text', accepted: [facts.anatomy] });
+      if (facts.topic === 'diagnosis') expect(question.answer).toBe(facts.finding ?? 'No abnormality');
+      if (facts.topic === 'measure') {
+        const widest = Math.max(...facts.lesions.map(({ diameter }) => diameter));
+        expect(Math.abs((wanted?.kind === 'number' ? wanted.value : Number.NaN) - 100 * widest)).toBeLessThan(
+          0.6,
+        );
+      }
+      if (facts.topic === 'locate' && wanted?.kind === 'boxes') {
+        const exact = facts.lesions.map(({ x, y, diameter }) => {
+          const r = diameter / 2;
+          return [x - r, y - r, x + r, y + r].map((edge) => 100 * edge) as unknown as Box;
+        });
+        expect(boxesIou(wanted.boxes, exact)).toBeGreaterThan(0.8);
+      }
+      // What the question wants is what it gives.
+      expect(gradeAnswer(question, `<answer>${question.answer}</answer>`).correct).toBe(true);
+    }
+    expect(Object.fromEntries(topics)).toEqual({
+      anatomy: 32,
+      diagnosis: 32,
+      measure: 32,
+      modality: 32,
+      locate: 32,
+    });
+    expect(
+      questionPrompt(open.find(({ facts }) => facts.topic === 'measure')?.question as Question, {
+        style: 'no-think',
+        phase: 'eval',
+      }).text,
+    ).toContain('Provide the answer as a number, in % inside <answer>');
+  });
+});
 
 describe('questions', () => {
   it('take turns over modalities and question types', () => {

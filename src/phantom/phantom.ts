@@ -8,6 +8,7 @@ import type { Question } from '../data/question.js';
 import { Random } from '../data/random.js';
 import { check } from '../gpu/index.js';
 import { ask, type Wording } from './ask.js';
+import { askOpen, openTopicOf } from './ask-open.js';
 import { type Picture, toPicture } from './picture.js';
 import { type Subject, subjectFor, topicOf } from './plan.js';
 import type { Look } from './scene.js';
@@ -22,6 +23,10 @@ const LOOKS: Readonly<Record<Difficulty, Look>> = {
   hard: { contrast: 0.3, noise: 1.8 },
 };
 
+/** Whether questions have options. */
+export const PHANTOM_ANSWERS = ['choice', 'open'] as const;
+export type PhantomAnswers = (typeof PHANTOM_ANSWERS)[number];
+
 /** What to draw and ask. */
 export interface PhantomOptions {
   /** Number of questions, one picture each. */
@@ -31,6 +36,8 @@ export interface PhantomOptions {
   readonly size?: number;
   readonly difficulty?: Difficulty;
   readonly wording?: Wording;
+  /** `choice`, with options, by default; `open`: to name, to measure and to locate. */
+  readonly answers?: PhantomAnswers;
   /** All eight by default. */
   readonly modalities?: readonly Modality[];
   /** All five by default. */
@@ -71,7 +78,7 @@ const SUPERSAMPLED = 168;
  * the same for every n: a larger dataset begins with a smaller one.
  */
 export function* phantom(options: PhantomOptions): Generator<PhantomItem> {
-  const { n, seed, size = 336, difficulty = 'medium', wording = 'full' } = options;
+  const { n, seed, size = 336, difficulty = 'medium', wording = 'full', answers = 'choice' } = options;
   for (const [name, value, least] of [
     ['n', n, 1],
     ['size', size, 28],
@@ -89,9 +96,11 @@ export function* phantom(options: PhantomOptions): Generator<PhantomItem> {
     const type = types[Math.floor(i / modalities.length) % types.length] as QuestionType;
     // Streams of their own for what is shown and for texture: wording and difficulty leave the rest as it is.
     const random = new Random(seed, 'phantom subject', i);
-    const topic = topicOf(type, modality, random, wording === 'short');
-    const subject = subjectFor(topic, modality, random);
-    const asked = ask(topic, subject, wording, new Random(seed, 'phantom question', i));
+    const words = new Random(seed, 'phantom question', i);
+    const { topic, subject, asked } =
+      answers === 'open'
+        ? openly(type, modality, wording, random, words)
+        : withOptions(type, modality, wording, random, words);
     const id = `phantom-${seed}-${String(i).padStart(6, '0')}`;
     const folder = modality.toLowerCase().replace(/[^a-z]/g, '');
     const image = `Images/Phantom ${folder}/${id}.png`;
@@ -115,6 +124,25 @@ export function* phantom(options: PhantomOptions): Generator<PhantomItem> {
       },
     };
   }
+}
+
+/** A picture and its question, decided by one stream of random numbers, and worded by another. */
+function withOptions(
+  type: QuestionType,
+  modality: Modality,
+  wording: Wording,
+  random: Random,
+  words: Random,
+) {
+  const topic = topicOf(type, modality, random, wording === 'short');
+  const subject = subjectFor(topic, modality, random);
+  return { topic, subject, asked: ask(topic, subject, wording, words) };
+}
+
+function openly(type: QuestionType, modality: Modality, wording: Wording, random: Random, words: Random) {
+  const topic = openTopicOf(type);
+  const subject = subjectFor(topic, modality, random);
+  return { topic, subject, asked: askOpen(topic, subject, wording, words) };
 }
 
 function factsOf({ scene, composition, plan, size, quadrant }: Subject) {

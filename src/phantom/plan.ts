@@ -29,6 +29,9 @@ export type Topic =
   | 'side'
   | 'attribute';
 
+/** What an open question asks for: to name three things, to measure and to locate. */
+export type OpenTopic = 'modality' | 'anatomy' | 'diagnosis' | 'measure' | 'locate';
+
 /** Quarters of the image as displayed. */
 export const QUADRANTS = ['upper left', 'upper right', 'lower left', 'lower right'] as const;
 export type Quadrant = (typeof QUADRANTS)[number];
@@ -77,7 +80,7 @@ function has(scenes: readonly Scene[], wanted: 'diffuse' | 'sided'): boolean {
 }
 
 /** Decides on a picture of a modality on which the topic's answers are equally likely. */
-export function subjectFor(topic: Topic, modality: Modality, random: Random): Subject {
+export function subjectFor(topic: Topic | OpenTopic, modality: Modality, random: Random): Subject {
   const scenes = SCENES.filter((scene) => scene.modality === modality);
   const wish = wishFor(topic, random);
   // Not every body part has room for every wish; each try draws scene, pose and places anew.
@@ -88,7 +91,7 @@ export function subjectFor(topic: Topic, modality: Modality, random: Random): Su
   throw new Error(`no ${modality} phantom fits ${topic} ${JSON.stringify(wish)}`);
 }
 
-function wishFor(topic: Topic, random: Random): Wish {
+function wishFor(topic: Topic | OpenTopic, random: Random): Wish {
   if (topic === 'size') {
     const size = random.pick([...SIZES, undefined]);
     return size === undefined ? { finding: 'none' } : { finding: 'focal', size };
@@ -100,10 +103,17 @@ function wishFor(topic: Topic, random: Random): Wish {
   }
   if (topic === 'quadrant') return { finding: 'focal', count: 1, quadrant: random.pick(QUADRANTS) };
   if (topic === 'side') return { finding: 'sided' };
+  if (topic === 'measure') return { finding: 'focal', size: random.pick(SIZES) };
+  if (topic === 'locate') return { finding: 'focal', count: random.pick([1, 1, 1, 2]) };
   return {};
 }
 
-function attempt(scenes: readonly Scene[], wish: Wish, topic: Topic, random: Random): Subject | undefined {
+function attempt(
+  scenes: readonly Scene[],
+  wish: Wish,
+  topic: Topic | OpenTopic,
+  random: Random,
+): Subject | undefined {
   const scene = random.pick(scenes);
   const composition = scene.compose(random);
   const finding = pickFinding(scene, wish, random);

@@ -34,7 +34,11 @@ export async function writePhantom(
     facts.push(JSON.stringify(item.facts));
     onProgress({ done: questions.length, n: options.n });
   }
-  await writeTextFiles(join(dir, 'QA_information', 'Open-access'), omniFiles(questions));
+  // That layout has a place for options only.
+  const choices = questions.filter(({ open }) => open === undefined);
+  if (choices.length > 0) {
+    await writeTextFiles(join(dir, 'QA_information', 'Open-access'), omniFiles(choices));
+  }
   await writeTextFiles(dir, {
     'README.md': README,
     'facts.jsonl': `${facts.join('\n')}\n`,
@@ -80,7 +84,7 @@ These pictures are drawn by a computer program. No patient, scanner or microscop
 data: use them to test software and to learn how training behaves, never to judge a model's medical ability.
 
 - \`questions.jsonl\`: the questions with options, answer and reference reasoning
-- \`QA_information/Open-access/\`: the same questions in OmniMedVQA's layout
+- \`QA_information/Open-access/\`: the same questions in OmniMedVQA's layout, where they have options
 - \`facts.jsonl\`: what is true of each picture (finding, lesions with place and size, attributes)
 - \`Images/\`: the pictures
 `;
