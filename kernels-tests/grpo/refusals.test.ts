@@ -21,6 +21,9 @@ it.each([
   [{ num_genrations: 4 }, /"num_genrations" is not a field; did you mean "num_generations"/],
   [{ num_generations: 3 }, /"num_generations" is 3, which does not divide the 8 completions of a step/],
   [{ num_generations: 1 }, /is 1, but GRPO compares completions/],
+  [{ num_generations_eval: 4 }, /"num_generations_eval" is 4, but at eval_temperature 0 all answers/],
+  [{ online_filter: { low: 1, high: 0 } }, /"online_filter" has a low that is not below its high/],
+  [{ online_filter: {}, dynamic_sampling: true }, /"online_filter" is set beside dynamic_sampling/],
   [
     { num_generations: 6, per_device_train_batch_size: 4, gradient_accumulation_steps: 3 },
     /"per_device_train_batch_size" is 4, neither a multiple nor a divisor of num_generations 6/,
@@ -60,6 +63,7 @@ it.each([
   [{ eval_dataset: ['no/where.jsonl'] }, /^eval_dataset: no\/where.jsonl does not exist$/],
   [{ model_name_or_path: 'nowhere' }, /config.json does not exist; model_name_or_path takes a folder/],
   [{ device_memory_gib: 0.001 }, /needs about .* lower it with/],
+  [{ online_filter: { metric: 'acc' } }, /"online_filter.metric" is "acc"; use one of reward, /],
   [{ modalities: ['PET'] }, /"PET" is in no sample/],
 ])('a run with %j', async (extra, message) => {
   const gpu = await testGpu();

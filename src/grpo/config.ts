@@ -93,6 +93,18 @@ export function checkGrpoConfig(config: GrpoConfig): void {
   if (config.algorithm === 'ppo' && config.importance_sampling_level === 'sequence') {
     refuse('importance_sampling_level', 'is sequence, but PPO has an advantage per token; set token');
   }
+  if (config.online_filter !== null && config.dynamic_sampling) {
+    refuse(
+      'online_filter',
+      'is set beside dynamic_sampling; both draw other prompts, each by its own rule: set one',
+    );
+  }
+  if (config.num_generations_eval > 1 && config.eval_temperature === 0) {
+    refuse(
+      'num_generations_eval',
+      `is ${config.num_generations_eval}, but at eval_temperature 0 all answers to a question are equal; set one above 0`,
+    );
+  }
   if (config.sync_ref_model && config.beta === 0) {
     refuse('sync_ref_model', 'is set while beta is 0, so that there is no reference to move; set beta');
   }

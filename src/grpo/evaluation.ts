@@ -1,4 +1,4 @@
-/** Held-out accuracy and rewards of the policy, greedily answered in the words of training. */
+/** Held-out accuracy and rewards of the policy, asked in the words of training; greedy by default. */
 import type { Question } from '../data/index.js';
 import { type Examinee, evaluateModel } from '../eval/evaluate.js';
 import { meanOf, weightedSum } from '../rollout/advantages.js';
@@ -22,6 +22,11 @@ export async function evaluatePolicy(
     ...(config.prompt_template === null ? {} : { template: config.prompt_template }),
     ...(config.system_prompt === null ? {} : { system: config.system_prompt }),
     maxNewTokens: config.max_completion_length,
+    samples: config.num_generations_eval,
+    temperature: config.eval_temperature,
+    topP: config.top_p,
+    topK: config.top_k,
+    seed: config.seed,
     onAnswer: (question, prompt, completion) => {
       samples.push({
         prompt,
@@ -37,8 +42,10 @@ export async function evaluatePolicy(
   const scores = await scoreAll(rewards, samples);
   const weights = rewards.map(({ weight }) => weight);
   const out: Record<string, number> = {
-    accuracy: tables.robust.accuracy,
-    accuracy_paper: tables.paper.accuracy,
+    // Reports alone have no accuracy.
+    ...(tables.robust.n === 0
+      ? {}
+      : { accuracy: tables.robust.accuracy, accuracy_paper: tables.paper.accuracy }),
     reward: meanOf(
       scores.map((row) =>
         weightedSum(
@@ -52,11 +59,14 @@ export async function evaluatePolicy(
     'completions/no_tag': tables.tags.no_answer_tag,
     'completions/multi_tag': tables.tags.several_answer_tags,
   };
+  for (const [name, { mean }] of Object.entries(tables.scores ?? {})) out[name] = mean;
+  for (const [k, share] of Object.entries(tables.pass_at_k ?? {})) out[`pass@${k}`] = share;
+  if (tables.majority_vote) out.majority_vote = tables.majority_vote.accuracy;
   rewards.forEach(({ name }, k) => {
     out[`rewards/${name}/mean`] = meanOf(scores.map((row) => row[k].value ?? Number.NaN));
   });
   for (const [modality, cell] of Object.entries(tables.by_modality)) {
-    out[`accuracy_by_modality/${modality}`] = cell.robust.accuracy;
+    if (cell.robust.n > 0) out[`accuracy_by_modality/${modality}`] = cell.robust.accuracy;
   }
   return Object.fromEntries(Object.entries(out).filter(([, value]) => Number.isFinite(value)));
 }

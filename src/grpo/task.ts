@@ -19,6 +19,7 @@ import {
 } from '../rollout/rewards/index.js';
 import { isTruncated } from '../rollout/round.js';
 import { type CompletionSource, drawRound, type Round } from '../rollout/sampler.js';
+import { configError } from '../train/config/index.js';
 import { StepFailure } from '../train/non-finite.js';
 import type { TaskSetting } from '../train/preparation.js';
 import type {
@@ -85,7 +86,15 @@ export class GrpoTask implements TrainingTask {
   }
 
   earlierConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-    return { rollout_units: 1, learning_lanes: 1, ...config, rewards: earlierRewards(config.rewards) };
+    const since = {
+      rollout_units: 1,
+      learning_lanes: 1,
+      online_filter: null,
+      curriculum: 'none',
+      num_generations_eval: 1,
+      eval_temperature: 0,
+    };
+    return { ...since, ...config, rewards: earlierRewards(config.rewards) };
   }
 
   workload(settings: Readonly<Record<string, unknown>> = {}): Workload {
@@ -145,7 +154,10 @@ export class GrpoTask implements TrainingTask {
       onPolicy: index === 0,
     });
     // Only now, so that a step that is broken off leaves everything as it was.
-    if (drawn) this.#next = drawn.next;
+    if (drawn) {
+      this.#next = drawn.next;
+      this.#preparation.prompts.learnSuccess(drawn.success);
+    }
     this.#round = index === plan.roundSteps - 1 ? null : round;
     return { metrics: { ...drawn?.metrics, ...metrics, ...this.#exchange.metrics?.() }, tokens };
   }
@@ -173,7 +185,11 @@ export class GrpoTask implements TrainingTask {
         prompts: this.#preparation.prompts.fingerprint(),
         round: round?.json ?? null,
       },
-      tensors: { ...round?.tensors, ...this.#work?.reference?.state() },
+      tensors: {
+        ...round?.tensors,
+        ...this.#preparation.prompts.state(),
+        ...this.#work?.reference?.state(),
+      },
     };
   }
 
@@ -186,6 +202,7 @@ export class GrpoTask implements TrainingTask {
       );
     }
     this.#next = next;
+    await this.#preparation.prompts.restore(saved);
     this.#round = round === null ? null : await restoreRound(round, saved, this.#preparation.prompts);
     await this.#ready().reference?.restore(saved);
   }
@@ -206,7 +223,7 @@ export class GrpoTask implements TrainingTask {
   /** A new round, with all that its steps need to know. */
   async #draw(
     context: StepContext,
-  ): Promise<{ groups: readonly LearnedGroup[]; next: number; metrics: Metrics }> {
+  ): Promise<Pick<Round, 'next' | 'success'> & { groups: readonly LearnedGroup[]; metrics: Metrics }> {
     const { config } = this.#setting;
     const { plan, prompts, rewards } = this.#preparation;
     const setting = { config, plan, prompts, rewards, draw: this.#source };
@@ -224,10 +241,11 @@ export class GrpoTask implements TrainingTask {
     return {
       groups,
       next: round.next,
+      success: round.success,
       metrics: {
         ...completionMetrics(round.groups),
         ...rewardMetrics(names, round.groups, round.advantages),
-        ...(config.dynamic_sampling ? { 'groups/discarded': round.discarded } : {}),
+        ...(config.dynamic_sampling || config.online_filter ? { 'groups/discarded': round.discarded } : {}),
       },
     };
   }
@@ -290,6 +308,16 @@ export class GrpoTask implements TrainingTask {
     const scored = withLists(groups, found, (completion, scores) => ({ ...completion, ...scores }));
     return work.valued ? withTokenAdvantages(scored, rewards, config) : scored;
   }
+}
+
+/** A filter's metric must be one of the run's. */
+function checkFilter({ online_filter }: GrpoConfig, rewards: readonly Reward[]): void {
+  const names = ['reward', ...rewards.map(({ name }) => name)];
+  if (online_filter === null || names.includes(online_filter.metric)) return;
+  throw configError(
+    `the config's "online_filter.metric"`,
+    `is ${JSON.stringify(online_filter.metric)}; use one of ${names.join(', ')}`,
+  );
 }
 
 /** Groups whose completions took in something found for each; those without tokens stay as they are. */
@@ -374,6 +402,7 @@ export async function makeSharedGrpoTask(
     maxCompletionLength: config.max_completion_length,
     ...environment,
   });
+  checkFilter(config, rewards);
   const data = await loadTrainingData(config, note);
   const train = questionsOf(data.train);
   const evaluation = questionsOf(data.evaluation);

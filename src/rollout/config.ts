@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { DataConfig } from '../data/index.js';
 import { TORCH_FLOATS } from '../tensor/index.js';
 import { REWARD_SCALES } from './advantages.js';
+import { CURRICULA } from './curriculum.js';
 import { rewardsField } from './rewards/index.js';
 
 const count = z.int().positive();
@@ -45,6 +46,30 @@ export const rolloutFields = {
   /** Draws other prompts for groups whose rewards are all equal (DAPO), at most this often in a round. */
   dynamic_sampling: z.boolean().default(false),
   max_resampling_rounds: count.default(3),
+  /**
+   * Draws other prompts, as `dynamic_sampling` does, for groups whose mean of a metric is not between `low` and `high`: what is
+   * too hard, or too easy. The metric is `reward`, the weighted sum, or the name of one of the `rewards`.
+   */
+  online_filter: z
+    .strictObject({
+      low: z.number().default(0.01),
+      high: z.number().default(0.99),
+      metric: z.string().min(1).default('reward'),
+    })
+    .refine(({ low, high }) => low < high, { message: 'has a low that is not below its high' })
+    .nullable()
+    .default(null),
+  /**
+   * The order of questions in an epoch, by the share of right answers when they were asked last, or, before they were, by the
+   * record's `pass_rate`, which `osler synth` writes. What is not known counts as half.
+   */
+  curriculum: z.enum(CURRICULA).default('none'),
+
+  // Evaluations
+  /** Answers to each held-out question; several give pass@k and the majority vote, and need a temperature above 0. */
+  num_generations_eval: count.default(1),
+  /** 0 is greedy. */
+  eval_temperature: z.number().nonnegative().default(0),
 
   // Rewards and advantages
   rewards: rewardsField.default(() => rewardsField.parse(['accuracy', 'format'])),

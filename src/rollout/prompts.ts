@@ -17,7 +17,9 @@ import {
   type PromptEncoder,
   readAll,
 } from '../models/processor/index.js';
+import type { HostTensor, SavedTaskState } from '../train/task.js';
 import type { RolloutConfig } from './config.js';
+import { epochOrder, recordedSuccess } from './curriculum.js';
 
 /** A question that is to be answered. */
 export interface Prompt extends EncodedPrompt {
@@ -52,6 +54,10 @@ interface Entry {
   readonly image: number;
 }
 
+/** Names of arrays in the state. */
+const SUCCESS = 'curriculum.success';
+const ORDER = 'curriculum.order.';
+
 /** Prompts whose images are decoded side by side. */
 const DECODED_TOGETHER = 8;
 
@@ -59,12 +65,15 @@ const DECODED_TOGETHER = 8;
 export class PromptSet {
   readonly #setting: PromptSetting;
   readonly #entries: readonly Entry[];
-  #epoch = -1;
-  #order: readonly number[] = [];
+  /** Orders of the epochs that are in use: with a curriculum, one is settled when its epoch begins. */
+  #orders: ReadonlyMap<number, readonly number[]> = new Map();
+  /** Share of right answers by question, replaced and never changed. */
+  #success: Float32Array;
 
   private constructor(setting: PromptSetting, entries: readonly Entry[]) {
     this.#setting = setting;
     this.#entries = entries;
+    this.#success = Float32Array.from(entries, ({ question }) => recordedSuccess(question));
   }
 
   /** Encodes all questions once, so that what does not fit is known before any weight is loaded. */
@@ -122,18 +131,57 @@ export class PromptSet {
   /** Each epoch has every question once. */
   async #at(place: number): Promise<Prompt> {
     const { config } = this.#setting;
-    const epoch = Math.floor(place / this.size);
-    if (epoch !== this.#epoch) {
-      const all = this.#entries.map((_, i) => i);
-      this.#order = config.shuffle_dataset ? new Random(config.seed, 'grpo order', epoch).shuffle(all) : all;
-      this.#epoch = epoch;
-    }
-    const index = this.#order[place % this.size];
+    const index = this.#orderOf(Math.floor(place / this.size))[place % this.size];
     const { question } = this.#entries[index];
     const asked = config.shuffle_options
       ? shuffleOptions(question, new Random(config.seed, 'grpo options', place))
       : question;
     return { index, question: asked, ...(await encode(asked, this.#setting)) };
+  }
+
+  #orderOf(epoch: number): readonly number[] {
+    const known = this.#orders.get(epoch);
+    if (known) return known;
+    const { config } = this.#setting;
+    const random = new Random(config.seed, 'grpo order', epoch);
+    const all = this.#entries.map((_, i) => i);
+    const order =
+      config.curriculum !== 'none'
+        ? epochOrder(config.curriculum, this.#success, random)
+        : config.shuffle_dataset
+          ? random.shuffle(all)
+          : all;
+    // A round under way may still hold prompts of the epoch before.
+    this.#orders = new Map([...this.#orders, [epoch, order] as const].filter(([e]) => e >= epoch - 1));
+    return order;
+  }
+
+  /** Takes note of how questions were answered; an epoch that has begun keeps its order. */
+  learnSuccess(found: readonly { readonly index: number; readonly success: number }[]): void {
+    const success = this.#success.slice();
+    for (const one of found) success[one.index] = one.success;
+    this.#success = success;
+  }
+
+  /** What the order of later prompts depends on, where there is a curriculum. */
+  state(): Readonly<Record<string, HostTensor>> {
+    if (this.#setting.config.curriculum === 'none') return {};
+    const orders = [...this.#orders].map(([epoch, order]): [string, HostTensor] => [
+      `${ORDER}${epoch}`,
+      { shape: [order.length], data: Int32Array.from(order) },
+    ]);
+    return Object.fromEntries([[SUCCESS, { shape: [this.size], data: this.#success }], ...orders]);
+  }
+
+  /** Puts it back. */
+  async restore(saved: Pick<SavedTaskState, 'names' | 'read'>): Promise<void> {
+    if (!saved.names().includes(SUCCESS)) return;
+    this.#success = (await saved.read(SUCCESS)).data as Float32Array;
+    const orders = new Map<number, readonly number[]>();
+    for (const name of saved.names().filter((one) => one.startsWith(ORDER))) {
+      orders.set(Number(name.slice(ORDER.length)), Array.from((await saved.read(name)).data));
+    }
+    this.#orders = orders;
   }
 
   /** A number that changes with the questions and their order. */

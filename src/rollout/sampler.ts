@@ -1,8 +1,9 @@
 /** Rounds of rollouts: prompts to completions to rewards. */
 import type { Completion, GenerationRequest } from '../generate/index.js';
 import type { StepContext } from '../train/task.js';
-import { type Advantages, computeAdvantages, isFlat, weightedSum } from './advantages.js';
+import { type Advantages, computeAdvantages, isFlat, meanOf, weightedSum } from './advantages.js';
 import type { RolloutConfig } from './config.js';
+import { successOf } from './curriculum.js';
 import type { BatchPlan } from './plan.js';
 import type { AskedPrompt, PromptSet } from './prompts.js';
 import { type Reward, type RewardSample, scoreAll } from './rewards/index.js';
@@ -30,8 +31,10 @@ export interface Round {
   readonly advantages: Advantages;
   /** Place in the order of prompts where the next round begins. */
   readonly next: number;
-  /** Groups that were drawn and left out because their rewards were all equal. */
+  /** Groups that were drawn and left out because they teach nothing, or are too hard or too easy. */
   readonly discarded: number;
+  /** How each question was answered that was asked, whether its group was kept or not. */
+  readonly success: readonly { readonly index: number; readonly success: number }[];
 }
 
 /** Draws a round from the prompts at `place` on. */
@@ -43,29 +46,44 @@ export async function drawRound(
   const { config, plan } = setting;
   const weights = setting.rewards.map(({ weight }) => weight);
   const kept: ScoredGroup[] = [];
-  const flat: ScoredGroup[] = [];
+  const left: ScoredGroup[] = [];
   let next = place;
-  const rounds = config.dynamic_sampling ? 1 + config.max_resampling_rounds : 1;
+  const keeps = keepsGroup(setting);
+  const success: { index: number; success: number }[] = [];
+  const rounds = keeps ? 1 + config.max_resampling_rounds : 1;
   for (let i = 0; i < rounds && kept.length < plan.roundPrompts; i++) {
     const count = plan.roundPrompts - kept.length;
     const groups = await drawGroups(setting, context, next, count, next - place);
     next += count;
     for (const group of groups) {
-      const list =
-        config.dynamic_sampling && isFlat(valuesOf(group).map((row) => weightedSum(row, weights)))
-          ? flat
-          : kept;
-      list.push(group);
+      (keeps === null || keeps(group) ? kept : left).push(group);
+      const { index, question } = group.prompt;
+      success.push({ index, success: successOf(question, group.completions) });
     }
   }
-  // Where resampling did not find enough, groups that teach nothing fill the round.
+  // Where resampling did not find enough, groups that were left out fill the round.
   const missing = plan.roundPrompts - kept.length;
-  const groups = [...kept, ...flat.slice(0, missing)];
+  const groups = [...kept, ...left.slice(0, missing)];
   const advantages = computeAdvantages(groups.flatMap(valuesOf), weights, plan.groupSize, {
     scaleRewards: config.scale_rewards,
     aggregation: config.multi_objective_aggregation,
   });
-  return { groups, advantages, next, discarded: flat.length - Math.min(missing, flat.length) };
+  return { groups, advantages, next, discarded: left.length - Math.min(missing, left.length), success };
+}
+
+/** Which groups a round keeps; null where it keeps all. */
+function keepsGroup({ config, rewards }: SamplerSetting): ((group: ScoredGroup) => boolean) | null {
+  const { dynamic_sampling, online_filter } = config;
+  const weights = rewards.map(({ weight }) => weight);
+  const sums = (group: ScoredGroup) => valuesOf(group).map((row) => weightedSum(row, weights));
+  if (online_filter === null) return dynamic_sampling ? (group) => !isFlat(sums(group)) : null;
+  const { low, high, metric } = online_filter;
+  const at = rewards.findIndex(({ name }) => name === metric);
+  return (group) => {
+    const values = at < 0 ? sums(group) : valuesOf(group).map((row) => row[at] ?? Number.NaN);
+    const mean = meanOf(values);
+    return mean > low && mean < high;
+  };
 }
 
 /** Values of rewards by completion, then by reward. */
