@@ -1,6 +1,7 @@
 /** WebGPU for Node: Dawn through npm's `webgpu`, with the settings that Osler runs under. */
 import { create, globals } from 'webgpu';
 import { OslerError } from '../../gpu/index.js';
+import { withMatrices } from './backends.js';
 import { installPacing, PACE_HARDWARE, PACE_SOFTWARE, type Pacer } from './pacing.js';
 import { stage } from './stages.js';
 import { DAWN_NOISE, withoutLines } from './stderr.js';
@@ -8,6 +9,8 @@ import { DAWN_NOISE, withoutLines } from './stderr.js';
 /** Dawn, loaded. */
 export interface WebGpu {
   readonly gpu: GPU;
+  /** A second instance for the same GPUs, on Windows. */
+  readonly vulkan: GPU | null;
   /** How this process came to its driver, for reports. */
   readonly description: string;
   /** Call `wake` where a wait begins that Dawn's own methods do not see. */
@@ -52,16 +55,20 @@ function load(options: WebGpuOptions): WebGpu {
   if (adapterName) flags.push(`adapter=${adapterName}`);
   Object.assign(globalThis, globals);
   const gpu = create(flags);
+  // Kept for good, as the first one is.
+  const vulkan = process.platform === 'win32' ? create([...flags, 'backend=vulkan']) : null;
   const pacer = installPacing(globals, PACE_SOFTWARE);
-  tuneToAdapter(gpu, pacer);
-  return { gpu, description: describe(), pacer };
+  tuneToAdapter(gpu, vulkan, pacer);
+  return { gpu, vulkan, description: describe(), pacer };
 }
 
 /** Which pace is right is known when an adapter has been chosen. */
-function tuneToAdapter(gpu: GPU, pacer: Pacer): void {
+function tuneToAdapter(gpu: GPU, vulkan: GPU | null, pacer: Pacer): void {
   const requestAdapter = gpu.requestAdapter.bind(gpu);
   gpu.requestAdapter = async (options) => {
-    const ask = () => withoutLines(DAWN_NOISE, () => requestAdapter(options));
+    const first = () => requestAdapter(options);
+    const chosen = vulkan ? () => withMatrices(first, () => vulkan.requestAdapter(options)) : first;
+    const ask = () => withoutLines(DAWN_NOISE, chosen);
     const adapter = await stage('adapter', describe(), ask).catch((error: Error) => {
       throw noSuchAdapter(error);
     });
