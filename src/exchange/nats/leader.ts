@@ -57,6 +57,7 @@ export class LeaderExchange implements Exchange {
     this.roster.onJoin = ({ worker }) => setting.note(`worker ${worker} has joined`);
     this.#beating = setInterval(() => this.#beat('running'), BEAT);
     this.#subscriptions = [
+      hub.nc.subscribe(names.HELLO, { callback: () => this.#beat('running') }),
       hub.nc.subscribe(names.twinSubject(this.#run), { callback: (_, { data }) => this.#twin(data) }),
       hub.nc.subscribe(names.refusalSubject(this.#run), { callback: (_, { data }) => this.#refusal(data) }),
     ];

@@ -41,6 +41,8 @@ export const workerBeat = (run: string, worker: string) => `osler-beat.worker.${
 export const workerBeats = (run: string) => `osler-beat.worker.${run}.*`;
 export const leaderBeat = (run: string) => `osler-beat.leader.${run}`;
 export const LEADER_BEATS = 'osler-beat.leader.*';
+/** Asks leaders for a sign of life at once. */
+export const HELLO = 'osler-beat.hello';
 /** Results that came after the first one for their unit. */
 export const twinSubject = (run: string) => `osler-beat.twin.${run}`;
 /** What a worker that is not let in says. */

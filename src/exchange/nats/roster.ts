@@ -12,6 +12,8 @@ export const SILENCE = 20_000;
 interface Entry {
   readonly beat: WorkerBeat;
   readonly at: number;
+  /** Since when it has had nothing to do, as far as its words tell. */
+  readonly idle: number | null;
 }
 
 /** See above. */
@@ -29,6 +31,24 @@ export class Roster {
         if (beat) this.#take(beat);
       },
     });
+  }
+
+  /** Whether somebody has had nothing to do for so many milliseconds: whoever changes units is idle for a moment. */
+  hasIdle(least: number): boolean {
+    const now = performance.now();
+    return [...this.#entries.values()].some(
+      ({ at, idle }) => idle !== null && now - at < SILENCE && now - idle > least,
+    );
+  }
+
+  /** Units that somebody works on, by the milliseconds since the last word of it. */
+  unitsInWork(): ReadonlyMap<string, number> {
+    const now = performance.now();
+    const found = new Map<string, number>();
+    for (const { beat, at } of this.#entries.values()) {
+      if (beat.unit !== null) found.set(beat.unit, Math.min(now - at, found.get(beat.unit) ?? now));
+    }
+    return found;
   }
 
   /** Those who are there. */
@@ -61,8 +81,10 @@ export class Roster {
       this.#entries.delete(beat.worker);
       return;
     }
-    const isNew = !this.#entries.has(beat.worker);
-    this.#entries.set(beat.worker, { beat, at: performance.now() });
-    if (isNew) this.onJoin(beat);
+    const at = performance.now();
+    const before = this.#entries.get(beat.worker);
+    const idle = beat.state === 'idle' ? (before?.idle ?? at) : null;
+    this.#entries.set(beat.worker, { beat, at, idle });
+    if (!before) this.onJoin(beat);
   }
 }

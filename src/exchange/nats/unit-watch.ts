@@ -16,6 +16,10 @@ const MOST_DEATHS = 5;
 const STRAGGLING = 2;
 /** Seconds that a straggler has in any case. */
 const GRACE = 10;
+/** Milliseconds after which a unit of which nobody says that he works on it is given to a worker that has nothing to do. */
+const QUIET = 4000;
+/** Milliseconds after which a worker without a unit is one that the queue has nothing for. */
+const IDLE = 1500;
 
 /** A unit that was given out. */
 export interface Issued {
@@ -155,7 +159,7 @@ export class UnitWatch {
       this.#lonely = Number.POSITIVE_INFINITY;
       note('no worker is there; waiting for one (osler worker --join)');
     }
-    this.#findStraggler(now);
+    this.#findLate(now);
     for (const entry of this.#entries.values()) {
       if (!entry.again || entry.done) continue;
       entry.again = false;
@@ -175,11 +179,18 @@ export class UnitWatch {
     );
   }
 
-  #findStraggler(now: number): void {
+  #findLate(now: number): void {
     const open = [...this.#entries.values()].filter(({ done }) => !done);
-    const present = this.#setting.roster.present;
-    const idle = present.filter(({ state }) => state === 'idle').length;
-    if (open.length === 0 || idle === 0 || this.#seconds.length === 0) return;
+    const { roster } = this.#setting;
+    const { present } = roster;
+    if (open.length === 0 || !roster.hasIdle(IDLE)) return;
+    const heard = roster.unitsInWork();
+    for (const entry of open) {
+      // The word that it goes back may be lost, or its worker with a server; at worst it is done twice.
+      const quiet = (heard.get(entry.unit.name) ?? Number.POSITIVE_INFINITY) > QUIET;
+      if (quiet && now - entry.issued > QUIET) entry.again = true;
+    }
+    if (this.#seconds.length === 0) return;
     const inWork = new Map(present.flatMap(({ unit, seconds }) => (unit === null ? [] : [[unit, seconds]])));
     const usual = [...this.#seconds].sort((a, b) => a - b)[Math.floor(this.#seconds.length / 2)];
     for (const entry of open) {

@@ -1,5 +1,5 @@
 /** A worker: waits for a run, does its units, and goes back to waiting when the run is over. */
-import type { Consumer, JsMsg } from '@nats-io/jetstream';
+import type { Consumer, ConsumerMessages, JsMsg } from '@nats-io/jetstream';
 import type { UnitKind, WeightPort, Work } from '../exchange.js';
 import { digestOf, encodePacket } from '../packet.js';
 import { ClusterError } from './errors.js';
@@ -79,6 +79,7 @@ async function nextRun({ hub, signal }: WorkerSetting): Promise<FoundRun | undef
   signal.addEventListener('abort', stop);
   try {
     if (signal.aborted) return undefined;
+    hub.nc.publish(names.HELLO);
     for await (const { data } of subscription) {
       const beat = fromBytes(LEADER_BEAT, data);
       if (beat?.state === 'running') return beat;
@@ -152,8 +153,7 @@ class RunWorker {
       }
       try {
         consumer ??= await hub.js.consumers.get(names.queueStream(this.#run), names.QUEUE_CONSUMER);
-        const message = await consumer.next({ expires: ASK });
-        if (message) await this.#take(message);
+        for await (const message of await this.#ask(consumer)) await this.#take(message);
       } catch (error) {
         if (error instanceof ClusterError) throw error;
         // A server that is away for a while.
@@ -171,6 +171,17 @@ class RunWorker {
     this.#over.abort();
     this.#host?.dispose();
     this.#host = null;
+  }
+
+  /** At most one unit, now or in a while; a worker that is to end does not wait for it. */
+  async #ask(consumer: Consumer): Promise<ConsumerMessages> {
+    const messages = await consumer.fetch({ max_messages: 1, expires: ASK });
+    const { signal } = this.#over;
+    const stop = () => messages.stop();
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    void messages.closed().then(() => signal.removeEventListener('abort', stop));
+    return messages;
   }
 
   /** One unit from the queue. */
