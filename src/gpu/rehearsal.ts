@@ -6,6 +6,8 @@
 import type { AdapterInfo, Tier } from './adapter.js';
 import { OslerError } from './errors.js';
 import { Gpu } from './gpu.js';
+import type { PoolBuffer } from './pool.js';
+import type { Template } from './template.js';
 
 /** What kernels choose their variants by; an open {@link Gpu} has it. */
 export interface DeviceTraits {
@@ -48,8 +50,13 @@ export const ANY_GPU: DeviceTraits = {
 
 /** See above. Buffers may be of any size, so that whoever asked can say what is too large. */
 export class Rehearsal extends Gpu {
-  /** Stands for a device with these traits; for any hardware by default. */
-  constructor(traits: DeviceTraits = ANY_GPU) {
+  readonly #count: 'launches' | 'memory';
+
+  /**
+   * Stands for a device with these traits; for any hardware by default. Where memory alone counts, layers that are alike
+   * are taken as one, in a fraction of the time.
+   */
+  constructor(traits: DeviceTraits = ANY_GPU, count: 'launches' | 'memory' = 'launches') {
     super({ adapter: {} as GPUAdapter, info: traits.info }, traits.tier, silentDevice(traits), {
       gpu: {} as GPU,
       shaders: () => '',
@@ -57,14 +64,21 @@ export class Rehearsal extends Gpu {
       bindingAlignment: traits.bindingAlignment,
       software: traits.info.software,
     });
+    this.#count = count;
   }
 
   /** Drops the kernel. */
   override launch(..._: Parameters<Gpu['launch']>): void {}
 
-  /** Runs `body`: what is dropped cannot be done again, and whoever counts wants every launch. */
-  override capture<T>(_: readonly unknown[], body: () => T): { result: T; template: null } {
-    return { result: body(), template: null };
+  /** Keeps what `body` allocates and frees; launches are dropped and cannot be done again for whoever counts them. */
+  override capture<T>(
+    operands: readonly PoolBuffer[],
+    body: () => T,
+    results: (result: T) => readonly (PoolBuffer | null)[],
+  ): { result: T; template: Template | null } {
+    return this.#count === 'memory'
+      ? super.capture(operands, body, results)
+      : { result: body(), template: null };
   }
 
   /** Drops the copy. */

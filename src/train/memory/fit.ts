@@ -66,6 +66,9 @@ function smallerRollouts(config: TrainingConfig): Settings[] {
  */
 export function settingsThatFit(problem: FitProblem, bytes: number): Fit[] {
   const steps = ladder(problem.config);
+  const least = tried(problem, Object.assign({}, ...steps));
+  // Nothing takes less than all of them together: where that is too much, one plan tells.
+  if (least && least.plan.peak > bytes) return [];
   const alone: Fit[] = [];
   for (const settings of steps) {
     const fit = tried(problem, settings);

@@ -39,7 +39,7 @@ export function rehearseStep(
   workload: Workload,
   device?: DeviceTraits,
 ): RehearsedStep {
-  const gpu = new Rehearsal(device);
+  const gpu = new Rehearsal(device, 'memory');
   const { frozenCopies = 0, extraBytes = 0, kvBytes = 0 } = workload;
   const model = policyOnPaper(gpu, config, modelConfig);
   const own = gpu.memory().liveTotal;
@@ -50,15 +50,20 @@ export function rehearseStep(
     gpu.allocate(features.bytes, 'weights');
   const copies = gpu.memory().liveTotal - own;
   const groups = parameterGroups(config, model);
-  new AdamW(gpu, groups, optimizerSettings(config));
-  if (kvBytes > 0) {
-    const kv = gpu.allocate(kvBytes, 'kv');
-    noGrad(() => scope(() => forward(model, workload, {}).dispose()));
-    gpu.release(kv);
-  }
+  const optimizer = new AdamW(gpu, groups, optimizerSettings(config));
   if (config.gradient_accumulation_steps > 1) giveGradients(groups, model, workload);
   const options = { recompute: config.gradient_checkpointing, dropout: { seed: config.seed, step: 1 } };
-  scope(() => learn(model, workload, options));
+  const gradients = gpu.memory().live.gradients;
+  const forwardPeak = scope(() => learn(model, workload, options));
+  model.clearGradients();
+  optimizer.clearGradients();
+  if (kvBytes > 0) {
+    const kv = gpu.allocate(kvBytes, 'kv');
+    // To read prompts takes no more than to learn from them: mostly that settles it.
+    if (forwardPeak - gradients + kv.capacity > gpu.memory().peakTotal)
+      noGrad(() => scope(() => forward(model, workload, {}).dispose()));
+    gpu.release(kv);
+  }
   const trained = groups.flatMap(({ parameters }) =>
     parameters.map(([name, { size }]) => [name, size] as const),
   );
@@ -97,8 +102,10 @@ function forward(model: Model, workload: Workload, options: PassOptions): Forwar
   };
 }
 
-function learn(model: Model, workload: Workload, options: PassOptions): void {
+/** Gives the peak up to the end of the forward pass. */
+function learn(model: Model, workload: Workload, options: PassOptions): number {
   const pass = forward(model, workload, options);
+  const { peakTotal } = model.gpu.memory();
   const { tokens, targets } = workload;
   const rows = Int32Array.from({ length: targets }, (_, i) => i % tokens);
   const logp = scope(() => {
@@ -109,6 +116,7 @@ function learn(model: Model, workload: Workload, options: PassOptions): void {
   pass.hidden.dispose();
   backward(affine(logp, -1));
   pass.dispose();
+  return peakTotal;
 }
 
 /** A row of tokens, the first of them pictures; who attends to whom matters only for the longest sequence. */
