@@ -134,9 +134,10 @@ export type TileKernel = 'forward' | 'queries' | 'keys';
 /** Rows per invocation whose results stay in registers beside what the products take. */
 function rowsInRegisters({ gpu, dim }: AttentionShape, kernel: TileKernel): number {
   const rows = dim <= 64 && kernel === 'forward' ? 8 : dim <= 128 ? 4 : 2;
-  // Two results of over 64 columns: Apple's compiler would move 190 registers to memory and back, others have room.
+  // Eight rows, or two results of over 64 columns: Apple's compiler would move registers to memory and back, others have room.
   const apple = /apple/i.test(`${gpu.info.vendor} ${gpu.info.name}`);
-  return kernel === 'keys' && dim > 64 && apple ? rows / 2 : rows;
+  const crowded = kernel === 'keys' ? dim > 64 : rows === 8;
+  return apple && crowded ? rows / 2 : rows;
 }
 
 /** See {@link tileDefines}. */
