@@ -90,10 +90,39 @@ describe.each(CHOICES)('%j', (choice) => {
     }
   });
 
+  test('B in nf4, rows aligned or not', async () => {
+    for (const [, layout] of LAYOUTS) {
+      for (const [N, K] of [
+        [64, 37],
+        [37, 64],
+        [48, 36],
+        [40, 48],
+        [96, 136],
+      ]) {
+        await expectProduct(gpu, { M: 20, N, K, dtype: 'nf4', ...layout }, { choice });
+      }
+      const split = { choice: { ...choice, splits: 4 } };
+      await expectProduct(gpu, { M: 20, N: 64, K: 150, dtype: 'nf4', ...layout }, split);
+    }
+  });
+
   test('split K', async () => {
     const split = { choice: { ...choice, splits: 4 } };
     for (const [, layout] of LAYOUTS) await expectProduct(gpu, { M: 20, N: 35, K: 150, ...layout }, split);
   });
+});
+
+test('B in nf4 as GPUs decode it, by a table', async () => {
+  const { software } = gpu.info;
+  Object.assign(gpu.info, { software: false });
+  try {
+    const c = { N: 64, K: 72, dtype: 'nf4' } as const;
+    await expectProduct(gpu, { ...c, M: 20 }, { choice: { variant: 'tile', tile: 64 } });
+    await expectProduct(gpu, { ...c, M: 3, K: 35 }, { choice: { variant: 'gemv' } });
+    await expectProduct(gpu, { ...c, M: 3, transposeB: true }, { choice: { variant: 'gemv' } });
+  } finally {
+    Object.assign(gpu.info, { software });
+  }
 });
 
 test('tiles of 32 and 128', async () => {
@@ -113,11 +142,10 @@ test.for(['base', 'subgroups'] as const)('gemv, tier %s', async (tier, { skip })
     ['f16', true],
     ['bf16', false],
     ['bf16', true],
+    ['nf4', false],
+    ['nf4', true],
   ] as const) {
-    for (const [M, N, K] of [
-      [1, 9, 35],
-      [3, 64, 600],
-    ]) {
+    for (const [M, N, K] of [dtype === 'nf4' ? [1, 64, 35] : [1, 9, 35], [3, 64, 600]]) {
       await expectProduct(device, { M, N, K, dtype, transposeB }, { choice });
     }
   }
@@ -137,21 +165,30 @@ test.for([
   ['NT', 'f16', 'f32', { transposeB: true }],
   ['NT', 'bf16', 'f32', { transposeB: true }],
   ['NT', 'f32', 'f32', { transposeB: true }],
+  ['NN', 'nf4', 'f16', {}],
+  ['NT', 'nf4', 'f32', { transposeB: true }],
   ['TN', 'f32', 'f32', { transposeA: true }],
   ['TN', 'f32', 'f16', { transposeA: true }],
 ] as const)('matrix units, %s, B in %s, precision %s', async ([_, dtype, precision, layout], { skip }) => {
   skip(!(await testTiers()).includes('subgroup-matrix'), 'the adapter has no matrix units');
   const device = await testGpu('subgroup-matrix');
   const choice: MatmulChoice = { variant: 'matrix', tile: 32 };
+  // Blocks are whole.
+  const blocks = dtype === 'nf4';
   for (const [M, N, K] of [
     [32, 64, 64],
-    [33, 37, 41],
-    [7, 130, 5],
+    [33, 37, blocks ? 64 : 41],
+    [7, blocks ? 128 : 130, 5],
   ]) {
     await expectProduct(device, { M, N, K, dtype, ...layout }, { choice, precision }, OFF[precision]);
   }
   const split = { choice: { ...choice, splits: 3 }, precision };
-  await expectProduct(device, { M: 33, N: 36, K: 150, dtype, ...layout }, split, OFF[precision]);
+  await expectProduct(
+    device,
+    { M: 33, N: blocks ? 64 : 36, K: 150, dtype, ...layout },
+    split,
+    OFF[precision],
+  );
   await expectProduct(
     device,
     { M: 33, N: 36, K: 64, batch: 2, dtype, ...layout },

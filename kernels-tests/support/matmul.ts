@@ -40,7 +40,7 @@ export function product(a: ArrayLike<number>, b: ArrayLike<number>, p: Product):
 
 /** The numbers that a storage dtype holds after rounding. */
 export function rounded(values: Float32Array, dtype: DType): Float32Array {
-  return decode(encode(values, dtype), dtype);
+  return decode(encode(values, dtype), dtype, values.length);
 }
 
 /** Activations in float64. */

@@ -6,10 +6,10 @@
 //     fn loadB(unit: u32) -> Loaded { return decode(b[storedAt(unit)], unit); }
 //
 // Two 16-bit elements share a u32, the lower index in the low half; where WIDTH is 1, rows may start in the middle of one.
-// A format of blocks is one more branch: it declares the buffers that hold its scales and finds the block of an element
-// from `unit`.
-#define FORMAT "f32" | "f16" | "bf16" // how the tensor is stored
-#define WIDTH 1 | 4 | 8               // neighbouring elements per load; 8 in 16-bit formats only
+// Formats of blocks have an include of their own, which declares the buffers that hold their scales and finds the block of an
+// element from `unit`. Kernels that may meet one call prepareDecoder first, all invocations together.
+#define FORMAT "f32" | "f16" | "bf16" | "nf4" // how the tensor is stored
+#define WIDTH 1 | 4 | 8 // neighbouring elements per load; 8 not in f32
 
 #if WIDTH == 1
 alias Loaded = f32;
@@ -18,6 +18,11 @@ alias Loaded = vec4f;
 #else
 alias Loaded = mat2x4f;
 #endif
+
+#if FORMAT == "nf4"
+#include "common/nf4.wgsl"
+#else
+fn prepareDecoder(thread: u32) {}
 
 #if FORMAT == "f32"
 alias Stored = Loaded;
@@ -63,5 +68,6 @@ fn decode(stored: Stored, unit: u32) -> Loaded {
     vec4f(decodePair(stored.z), decodePair(stored.w)),
   );
 }
+#endif
 #endif
 #endif

@@ -16,7 +16,10 @@ var<storage, read_write> y: array<u32>;
 #include "elementwise/walk.wgsl"
 
 fn load(pair: u32) -> vec2f {
-#if FORMAT == "f32"
+#if FORMAT == "nf4"
+  let word = x[storedAt(2u * pair)];
+  return vec2f(decode(word, 2u * pair), decode(word, 2u * pair + 1u));
+#elif FORMAT == "f32"
   let second = min(2u * pair + 1u, params.elements - 1u);
   return vec2f(x[2u * pair], x[second]);
 #else

@@ -30,6 +30,7 @@ fn loadB(unit: u32) -> Loaded {
 
 @compute @workgroup_size(LANES * SLICES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  prepareDecoder(thread);
   let z = group.z;
   let sizeK = depth(z);
   let lane = thread % LANES;

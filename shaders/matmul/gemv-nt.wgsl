@@ -41,6 +41,7 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 #endif
 ) {
+  prepareDecoder(thread);
   let z = group.z;
   let first = group.y * ${ROWS}u;
   let sizeK = depth(z);

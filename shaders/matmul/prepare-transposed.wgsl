@@ -35,6 +35,7 @@ fn fourRows(at: u32, row: u32) -> vec4f {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  prepareDecoder(thread);
 #if COMPONENT == "f32"
   let up = 1.0;
 #else

@@ -30,6 +30,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) thread: u32,
 ) {
+  prepareDecoder(thread);
   let row = linearWorkgroup(group, groups) * (WORKGROUP / LANES) + thread / LANES;
   let lane = thread % LANES;
   // Rows past the end are worked on as the last one, and not stored.

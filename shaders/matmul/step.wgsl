@@ -84,6 +84,7 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 #endif
 ) {
+  prepareDecoder(thread);
 #if TEAM == "invocation"
   let lane = 0u;
   let lanes = 1u;

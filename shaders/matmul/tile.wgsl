@@ -112,6 +112,7 @@ fn stage(s: u32, block: mat4x4f) {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
+  prepareDecoder(thread);
   let z = group.z;
   let sizeK = depth(z);
   let origin = vec2u(group.y * TILE_M, group.x * TILE_N);

@@ -12,7 +12,8 @@
 // compile for each one in a row.
 //
 // B is either packed by matmul/pack.wgsl (PACKED: [panel][K rounded up to UNROLL][16], zeros outside) or read in place
-// as it is stored, K x N or N x K (TRANSPOSE_B). In place pays when there are few rows of A.
+// as it is stored, K x N or N x K (TRANSPOSE_B; with WIDTH 8 eight steps of K at a time, where rows are aligned). In place
+// pays when there are few rows of A.
 #define PACKED          // B comes from matmul/pack.wgsl
 #define ROWS 1..16      // rows per workgroup
 #define COLUMNS 1..16   // columns per lane
@@ -32,8 +33,8 @@ const ROWS = ${ROWS}u;
 // columns fill whole vectors. Masking k by the chunk size spares half of that check.
 var<workgroup> rows: array<vec4f, CHUNK * ROWS / 4u>;
 
-fn loadB(at: u32) -> f32 {
-  return decode(b[storedAt(at)], at);
+fn loadB(unit: u32) -> Loaded {
+  return decode(b[storedAt(unit)], unit);
 }
 
 // Row m, column start + k of A, times the product's factor; zero behind the end of the chunk.
@@ -53,6 +54,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
+  prepareDecoder(lane);
   let z = group.z;
   let row = group.x * ROWS;
   let sizeK = depth(z);
@@ -105,7 +107,12 @@ fn main(
 #for step in 0..UNROLL/STEP
 #for q in STEP*step..STEP*step+STEP
 #for j in 0..COLUMNS
-#if PACKED
+#if WIDTH == 8
+#if q % 8 == 0
+        let units${q / 8}_${j} = loadB((origin${j} + min(k + ${q}u, count - 8u)) / 8u);
+#endif
+        let b${q}_${j} = select(0.0, units${q / 8}_${j}[${q % 8 / 4}u][${q % 4}u], k + ${q}u < count);
+#elif PACKED
         let b${q}_${j} = loadB(origin${j} + (k + ${q}u) * 16u);
 #elif TRANSPOSE_B
         let b${q}_${j} = select(0.0, loadB(origin${j} + min(k + ${q}u, count - 1u)), k + ${q}u < count);

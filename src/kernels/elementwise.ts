@@ -4,12 +4,12 @@ import {
   broadcastShape,
   type DType,
   empty,
-  FLOATS,
   formatOf,
   type Shape,
   sameShape,
   showShape,
   type Tensor,
+  WEIGHTS,
 } from '../tensor/index.js';
 import { checkDevice, checkDtype, checkSame, launchElementwise } from './support.js';
 
@@ -156,10 +156,10 @@ export function copyOf(x: Tensor, purpose: Purpose = 'activations'): Tensor {
   return y;
 }
 
-/** Converts between f32, f16 and bf16, rounding to nearest even; returns a new tensor even where nothing changes. */
+/** Converts from any format of weights to f32, f16 or bf16, rounding to nearest even; returns a new tensor even where nothing changes. */
 export function cast(x: Tensor, dtype: DType, purpose: Purpose = 'activations'): Tensor {
   if (x.dtype === dtype) return copyOf(x, purpose);
-  checkDtype('cast', 'x', x, ...FLOATS);
+  checkDtype('cast', 'x', x, ...WEIGHTS);
   check(formatOf(dtype).kind === 'float', 'dtype', () => `cast: ${x.dtype} to ${dtype} is not supported`);
   const y = empty(x.gpu, x.shape, { dtype, purpose });
   const defines = { FORMAT: x.dtype, WIDTH: 1, STORED: dtype };

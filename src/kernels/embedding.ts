@@ -1,7 +1,7 @@
 /** Embedding lookup: rows of a table by token id. */
 import { check, type Gpu } from '../gpu/index.js';
-import { empty, FLOATS, fromHost, type Tensor } from '../tensor/index.js';
-import { bindStored } from './stored.js';
+import { empty, FLOATS, type FloatDType, fromHost, type Tensor } from '../tensor/index.js';
+import { bindStored, decoder } from './stored.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold, part, windows } from './support.js';
 
 const WORKGROUP = 64;
@@ -48,8 +48,7 @@ export function embedding(table: Tensor, ids: EmbeddingIds): Tensor {
           groups: [ceilDiv(columns, WORKGROUP), tokenGroups, folds],
           defines: {
             FIRST: from.first === 0,
-            FORMAT: table.dtype,
-            WIDTH: width,
+            ...decoder(gpu, table.dtype as FloatDType, width),
           },
           constants: { WORKGROUP },
         },

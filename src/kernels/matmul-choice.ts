@@ -1,6 +1,6 @@
 /** Which variant computes a product: the rule of thumb, and what the tuner may measure. */
 import type { Gpu } from '../gpu/index.js';
-import { empty, type FloatDType, type Tensor } from '../tensor/index.js';
+import { empty, type Tensor, type WeightFormat } from '../tensor/index.js';
 import { full } from './elementwise.js';
 import { type Piece, pieces } from './matmul-problem.js';
 import { shortSupported } from './matmul-short.js';
@@ -17,7 +17,7 @@ interface Spec {
   readonly K: number;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  readonly dtypeB: FloatDType;
+  readonly dtypeB: WeightFormat;
   readonly precision: Piece['precision'];
 }
 

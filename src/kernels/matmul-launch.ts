@@ -1,6 +1,7 @@
 /** What the launches of all ways to compute a matrix product have in common. */
 import type { Bindable, Defines } from '../gpu/index.js';
 import type { Operand, Piece } from './matmul-problem.js';
+import { decoder } from './stored.js';
 
 /** The parameters of `shaders/matmul/problem.wgsl`; K ends at `kEnd` where the batch is slabs of it. */
 export function params(p: Piece, kEnd: number): Record<string, number> {
@@ -44,12 +45,12 @@ export function epilogue(p: Piece): Defines {
   };
 }
 
-/** How the operands are stored. */
-export function layout(p: Piece): Defines {
+/** How the operands are stored, and so many elements of B per load. */
+export function layout(p: Piece, width: number): Defines {
   return {
     TRANSPOSE_A: p.transposeA,
     TRANSPOSE_B: p.transposeB,
-    FORMAT: p.dtypeB,
+    ...decoder(p.gpu, p.dtypeB, width),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Matrix products on matrix units: operands are prepared (shaders/matmul/halves.wgsl), then multiplied. */
 import { type Bindable, check, type Gpu } from '../gpu/index.js';
-import { empty, type FloatDType, formatOf, type Tensor } from '../tensor/index.js';
+import { empty, formatOf, NF4_BLOCK, type Tensor, type WeightFormat } from '../tensor/index.js';
 import { epilogue, flops, inSteps, outputs, params } from './matmul-launch.js';
 import type { Operand, Piece } from './matmul-problem.js';
 import { inSlabs } from './matmul-slabs.js';
@@ -14,6 +14,7 @@ import {
   staged,
   type TileSize,
 } from './matrix-units.js';
+import { decoder } from './stored.js';
 import { ceilDiv, fold } from './support.js';
 
 /** Bytes of a prepared operand held at a time. */
@@ -25,7 +26,9 @@ const ROWS = 128;
 interface Source {
   readonly operand: Operand;
   readonly binding: Bindable;
-  readonly dtype: FloatDType;
+  /** What its format keeps beside it. */
+  readonly beside: Readonly<Record<string, Bindable>>;
+  readonly dtype: WeightFormat;
   /** Rows of A, or columns of B. */
   readonly rows: number;
   readonly K: number;
@@ -74,6 +77,7 @@ function sourceOfA({ a, M, K, batch, transposeA }: Piece): Source {
   return {
     operand: a,
     binding: a.bindings.a,
+    beside: {},
     dtype: 'f32',
     rows: M,
     K,
@@ -84,9 +88,11 @@ function sourceOfA({ a, M, K, batch, transposeA }: Piece): Source {
 
 function sourceOfB({ b, N, K, batch, transposeB, dtypeB }: Piece): Source {
   const matrices = b.stride > 0 ? batch : 1;
+  const { b: binding, ...beside } = b.bindings;
   return {
     operand: b,
-    binding: b.bindings.b,
+    binding,
+    beside,
     dtype: dtypeB,
     rows: N,
     K,
@@ -166,13 +172,13 @@ interface Target {
   readonly parts: 1 | 2;
 }
 
-function definesOf({ shape, parts }: Target, { dtype, operand }: Source) {
-  const WIDTH = inSteps(operand, 4) ? 4 : 1;
-  return { COMPONENT: shape.component, PARTS: parts, FORMAT: dtype, WIDTH };
+function definesOf({ units, shape, parts }: Target, { dtype, operand }: Source) {
+  const width = inSteps(operand, 4) ? 4 : 1;
+  return { COMPONENT: shape.component, PARTS: parts, ...decoder(units.gpu, dtype, width) };
 }
 
-function bindingsOf({ units, scales }: Target, { binding }: Source): Record<string, Bindable> {
-  return { source: binding, units, ...(scales && { scales }) };
+function bindingsOf({ units, scales }: Target, { binding, beside }: Source): Record<string, Bindable> {
+  return { source: binding, ...beside, units, ...(scales && { scales }) };
 }
 
 function prepareAlong(to: Target, s: Source, launchParams: Record<string, number>): void {
@@ -201,17 +207,22 @@ function prepareAcross(to: Target, s: Source, launchParams: Record<string, numbe
   magnitudes?.dispose();
 }
 
-/** Partial maxima of the magnitudes in an f32 operand that lies across K, as bits. */
-function magnitudesOf(gpu: Gpu, { operand, binding, K, matrices }: Source): Tensor {
-  const { base, ld, stride } = operand;
+/**
+ * Partial maxima, as bits, of magnitudes in an operand that lies across K: those of its f32 numbers, or of the blocks in which
+ * they are stored.
+ */
+function magnitudesOf(gpu: Gpu, { operand, binding, beside, dtype, K, matrices }: Source): Tensor {
+  const { ld, stride } = operand;
   // Whole rows in memory, and with them columns that belong to other pieces of the same matrix.
   const length = matrices > 1 ? matrices * stride : K * ld;
-  const count = Math.min(length, binding.range.size / 4 - base);
+  const [source, share] = dtype === 'nf4' ? [beside.absmax, NF4_BLOCK] : [binding, 1];
+  const base = Math.floor(operand.base / share);
+  const count = Math.min(Math.ceil(length / share) + (share > 1 ? 1 : 0), source.range.size / 4 - base);
   const groups = Math.min(256, ceilDiv(count, 256 * 8));
   const partials = empty(gpu, [groups], { dtype: 'u32', purpose: 'scratch' });
   gpu.launch(
     'matmul/magnitude',
-    { a: binding, partials },
+    { a: source, partials },
     { first: base, count },
     { groups: [groups], constants: { WORKGROUP: 256 } },
   );

@@ -1,6 +1,6 @@
 /** Describing a matrix product, and cutting it into pieces that can be bound and do not take too long. */
 import { type Bindable, check, type Gpu } from '../gpu/index.js';
-import type { FloatDType, Tensor } from '../tensor/index.js';
+import type { Tensor, WeightFormat } from '../tensor/index.js';
 import { bindStoredFrom, elementsWithin } from './stored.js';
 
 /** Activations that a product can apply to its result. */
@@ -43,7 +43,7 @@ export interface Piece extends Omit<Problem, 'a' | 'b' | 'y' | 'residual' | 'sha
   readonly b: Operand;
   readonly y: Operand;
   readonly residual: Operand | null;
-  readonly dtypeB: FloatDType;
+  readonly dtypeB: WeightFormat;
   /** First column within y and bias. */
   readonly column: number;
 }

@@ -76,8 +76,7 @@ export function short(p: Piece): void {
       flops: flops(p),
       defines: {
         ...epilogue(p),
-        ...layout(p),
-        WIDTH: 8,
+        ...layout(p, 8),
         COMPONENT: shape.component,
         PARTS_A: shape.component === 'f16' && p.precision === 'f32' ? 2 : 1,
         SHAPE_M: shape.M,

@@ -7,6 +7,7 @@ import type { Piece } from './matmul-problem.js';
 import { short, shortAligned } from './matmul-short.js';
 import { inSlabs } from './matmul-slabs.js';
 import type { TileSize } from './matrix-units.js';
+import { decoder } from './stored.js';
 import { ceilDiv } from './support.js';
 
 /** A variant with its parameters; plain data, so that it can be recorded. */
@@ -62,10 +63,9 @@ function tile(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
     flops: flops(p),
     defines: {
       ...epilogue(p),
-      ...layout(p),
+      ...layout(p, inSteps(p.b, 4) ? 4 : 1),
       ...defines,
       VEC_A: inSteps(p.a, 4),
-      WIDTH: inSteps(p.b, 4) ? 4 : 1,
       TILE_M: size,
       TILE_N: size,
       DEPTH: depth,
@@ -85,7 +85,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
   });
   const rows = Math.min(2 ** Math.ceil(Math.log2(p.M)), p.transposeB ? 8 : GEMV_ROWS);
   const bindings = { ...p.a.bindings, ...p.b.bindings, ...outputs(p) };
-  const common = { ...epilogue(p), ...layout(p), ...defines, ROWS: rows };
+  const common = { ...epilogue(p), ...defines, ROWS: rows };
   if (!p.transposeB) {
     const width = p.N % 4 === 0 && inSteps(p.b, 4) ? 4 : 1;
     const shape = single
@@ -93,7 +93,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
       : { LANES: 32, SLICES: 8, GROUPS: 1, UNROLL: rows > 4 ? 2 : 4 };
     gpu.launch('matmul/gemv-nn', bindings, params(p, kEnd), {
       groups: [ceilDiv(p.N, shape.LANES * shape.GROUPS * width), 1, p.batch],
-      defines: { ...common, ...shape, WIDTH: width },
+      defines: { ...common, ...shape, ...layout(p, width) },
     });
     return;
   }
@@ -109,7 +109,7 @@ function gemv(p: Piece, { single = false }: MatmulChoice, defines: Defines, kEnd
     groups: [Math.min(workgroups, gpu.limits.maxComputeWorkgroupsPerDimension), ceilDiv(p.M, rows), p.batch],
     defines: {
       ...common,
-      WIDTH: aligned ? most : 1,
+      ...layout(p, aligned ? most : 1),
       COLUMNS: columns,
       TEAM: team,
       ...(team === 'workgroup' ? { SUBGROUPS: false } : {}),
@@ -132,13 +132,18 @@ function wide(p: Piece, choice: MatmulChoice, defines: Defines, kEnd: number): v
     return;
   }
   const [rows, columns] = inPlaceBlock(p);
-  wideLaunch(p, rows, columns, { ...layout(p), ...defines }, kEnd);
+  wideLaunch(p, rows, columns, { ...layout(p, inPlaceWidth(p)), ...defines }, kEnd);
 }
 
 /** Rows and columns per invocation where B is read in place; measured. Columns share cache lines only in K x N. */
 function inPlaceBlock({ M, transposeB }: Piece): readonly [rows: number, columns: number] {
   if (transposeB) return M > 8 ? [16, 1] : M > 4 ? [8, 1] : [4, 1];
   return M > 8 ? [12, 2] : M > 4 ? [8, 2] : M > 1 ? [4, 1] : [1, 16];
+}
+
+/** Codes of blocks are unpacked eight at a time: one by one, each would be a load of them and one of their scale. */
+function inPlaceWidth({ b, K, transposeB, dtypeB }: Piece): number {
+  return transposeB && dtypeB === 'nf4' && K % 8 === 0 && inSteps(b, 8) ? 8 : 1;
 }
 
 function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, kEnd: number): void {
@@ -153,7 +158,6 @@ function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, k
     defines: {
       ...epilogue(p),
       ...defines,
-      WIDTH: 1,
       ROWS: rows,
       COLUMNS: columns,
       STEP: rows % 4 === 0 ? 1 : rows % 2 === 0 ? 2 : 4,
@@ -169,6 +173,8 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
     const N = Math.min(pairs * 32, p.N - first);
     const panels = ceilDiv(N, 32) * 2;
     const packed = empty(p.gpu, [p.batch, panels, depth, 16], { purpose: 'scratch' });
+    const along = p.transposeB ? p.K : N;
+    const width = formatOf(p.dtypeB).load === 8 && along % 8 === 0 && inSteps(p.b, 8) ? 8 : 1;
     const baseB = p.b.base + (p.transposeB ? first * p.b.ld : first);
     p.gpu.launch(
       'matmul/pack',
@@ -176,7 +182,7 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
       { N, K: p.K, ldb: p.b.ld, strideB: p.b.stride, baseB, depth, kEnd },
       {
         groups: [panels, ceilDiv(depth, 128), p.batch],
-        defines: { FORMAT: p.dtypeB, WIDTH: 1, TRANSPOSE_B: p.transposeB, ...defines },
+        defines: { ...decoder(p.gpu, p.dtypeB, width), TRANSPOSE_B: p.transposeB, ...defines },
       },
     );
     const piece: Piece = {
@@ -186,7 +192,13 @@ function widePacked(p: Piece, depth: number, pairs: number, defines: Defines, kE
       y: { ...p.y, base: p.y.base + first },
       column: p.column + first,
     };
-    wideLaunch(piece, 16, 2, { FORMAT: 'f32', TRANSPOSE_A: p.transposeA, ...defines, PACKED: true }, kEnd);
+    wideLaunch(
+      piece,
+      16,
+      2,
+      { ...decoder(p.gpu, 'f32', 1), TRANSPOSE_A: p.transposeA, ...defines, PACKED: true },
+      kEnd,
+    );
     packed.dispose();
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Matrix products: y = act(scale * A B + beta * y + bias) + residual, batched, any sizes, A or B transposed, B stored in
- * f32, f16 or bf16. Arithmetic and sums are f32, or as good (see shaders/matmul/subgroup-matrix.wgsl), unless a caller
+ * f32, f16, bf16 or nf4. Arithmetic and sums are f32, or as good (see shaders/matmul/subgroup-matrix.wgsl), unless a caller
  * allows less.
  */
 import { check, type Purpose } from '../gpu/index.js';
-import { empty, FLOATS, numel, type Shape, sameShape, showShape, type Tensor } from '../tensor/index.js';
+import { empty, numel, type Shape, sameShape, showShape, type Tensor, WEIGHTS } from '../tensor/index.js';
 import { copyOf } from './elementwise.js';
 import { choose } from './matmul-choice.js';
 import { type Activation, type Problem, pieces } from './matmul-problem.js';
@@ -44,13 +44,13 @@ export interface MatmulOptions {
 }
 
 /**
- * `a` is f32 [..., M, K], `b` f32, f16 or bf16 [..., K, N]; leading dimensions are equal, or one operand has none and is
+ * `a` is f32 [..., M, K], `b` f32, f16, bf16 or nf4 [..., K, N]; leading dimensions are equal, or one operand has none and is
  * used for all. Returns f32 [..., M, N].
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const gpu = checkDevice('matmul', a, b);
   checkDtype('matmul', 'a', a, 'f32');
-  checkDtype('matmul', 'b', b, ...FLOATS);
+  checkDtype('matmul', 'b', b, ...WEIGHTS);
   const { transposeA = false, transposeB = false, scale = 1, into, activation = null } = options;
   check(!(transposeA && transposeB), 'value', () => {
     return 'matmul: transposing both operands is not supported; compute the product in the other order and transpose it';
@@ -98,7 +98,7 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
 }
 
 /**
- * The `precision` of the gradients of a factor and of what flows back through it. With weights in f16 or bf16 they may be rounded
+ * The `precision` of the gradients of a factor and of what flows back through it. With weights in 16 bits or fewer they may be rounded
  * to 11 bits, which is a half or a third of the arithmetic on matrix units: gradients are noisy, and nobody compares them digit
  * by digit as the log-probabilities of forward passes are compared with the sampler's.
  */

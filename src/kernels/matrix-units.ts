@@ -1,6 +1,6 @@
 /** What is known of matrix units, by the makers of adapters: which shapes are used, and how a product is shared out. */
 import type { Gpu, MatrixConfig } from '../gpu/index.js';
-import type { FloatDType } from '../tensor/index.js';
+import { formatOf, type WeightFormat } from '../tensor/index.js';
 
 /** Rows and columns of y that a workgroup computes. */
 export type TileSize = 32 | 64 | 128;
@@ -98,10 +98,10 @@ export interface Parts {
   readonly b: 1 | 2;
 }
 
-/** The parts that a product needs: f16 holds 11 bits, and 16-bit formats have no more. */
-export function partsFor(shape: MatrixShape, precision: 'f32' | 'f16', dtypeB: FloatDType): Parts {
+/** The parts that a product needs: f16 holds 11 bits, and numbers in 16 bits have no more. */
+export function partsFor(shape: MatrixShape, precision: 'f32' | 'f16', dtypeB: WeightFormat): Parts {
   if (shape.component === 'f32' || precision === 'f16') return { a: 1, b: 1 };
-  return { a: 2, b: dtypeB === 'f32' ? 2 : 1 };
+  return { a: 2, b: formatOf(dtypeB).exactInHalf ? 1 : 2 };
 }
 
 /** Bytes of an element of a part, and steps of K that are staged at a time: 64 bytes of them. */

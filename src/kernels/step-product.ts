@@ -2,9 +2,10 @@
  * Products of decode steps with what stands before and after them in a layer: the norm, an adapter, the gate of an MLP and
  * the residual. One launch does what would be three to six, each of which costs about as much as its arithmetic.
  */
-import { type Bindable, check, type Gpu } from '../gpu/index.js';
-import { empty, formatOf, type Tensor } from '../tensor/index.js';
+import { check, type Gpu } from '../gpu/index.js';
+import { empty, formatOf, type Tensor, type WeightFormat } from '../tensor/index.js';
 import { normForward } from './norm.js';
+import { bindStored, decoder, isBindable } from './stored.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold } from './support.js';
 
 /** The layers that {@link stepProduct} computes as one. */
@@ -59,11 +60,12 @@ export function stepProductFits(x: Tensor, layer: StepLayer, around: StepSurroun
   return (
     rows <= mostRows(gpu) &&
     inputs % formatOf(weight.dtype).load === 0 &&
-    bound.every((t) => t.offset % gpu.bindingAlignment === 0 && t.bytes <= gpu.maxBindingBytes) &&
+    bound.every(isBindable) &&
     (!norm || norm.weight.dtype === 'f32') &&
     (!adapter || adapterFits(adapter, outputs, gated)) &&
     // Nobody would know the limit of a device that stands for any.
-    bound.length + 2 <= (gpu.limits.maxStorageBuffersPerShaderStage ?? 8)
+    bound.length + formatOf(weight.dtype).segments.length + 1 <=
+      (gpu.limits.maxStorageBuffersPerShaderStage ?? 8)
   );
 }
 
@@ -159,10 +161,10 @@ function launch(
   const blocks = ceilDiv(M, rows);
   const count = blocks * ceilDiv(N, gated ? columns / 2 : columns);
   const ends = adapter && !gated ? [adapter.parts[0], adapter.parts[0] + (adapter.parts[1] ?? 0)] : [N, N];
-  const bindings = Object.entries(tensors).filter((entry): entry is [string, Bindable] => !!entry[1]);
+  const bindings = Object.entries(tensors).map(([name, t]) => (t ? bindStored(name, t) : {}));
   gpu.launch(
     'matmul/step',
-    Object.fromEntries(bindings),
+    Object.assign({}, ...bindings),
     {
       M,
       N,
@@ -178,8 +180,7 @@ function launch(
       groups: fold(gpu, ceilDiv(count, team.perWorkgroup)),
       flops: 2 * M * N * x.shape[1] * (gated ? 2 : 1),
       defines: {
-        FORMAT: w.dtype,
-        WIDTH: formatOf(w.dtype).load,
+        ...decoder(gpu, w.dtype as WeightFormat, formatOf(w.dtype).load),
         ROWS: rows,
         COLUMNS: columns,
         TEAM: team.kind,

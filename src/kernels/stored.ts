@@ -1,6 +1,6 @@
 /** Binding tensors in any storage format: each segment of a format is a binding of its own. */
-import type { Bindable, Gpu } from '../gpu/index.js';
-import { type DType, type FormatSegment, formatOf, placeSegments, type Tensor } from '../tensor/index.js';
+import type { Bindable, Defines, Gpu } from '../gpu/index.js';
+import { type DType, type FormatSegment, formatOf, type Tensor, type WeightFormat } from '../tensor/index.js';
 
 /** The greatest common divisor. */
 export function gcd(a: number, b: number): number {
@@ -37,19 +37,22 @@ export function bindStored(
   first = 0,
   count = tensor.size,
 ): Record<string, Bindable> {
-  const { buffer, offset } = tensor.range;
-  const bindings: Record<string, Bindable> = {};
-  for (const segment of placeSegments(formatOf(tensor.dtype), tensor.size)) {
-    const { elements, bytes } = segment;
-    const shared = !Number.isFinite(elements);
-    const range = {
-      buffer,
-      offset: offset + segment.offset + (shared ? 0 : Math.ceil(first / elements) * bytes),
-      size: shared ? segment.size : Math.ceil(count / elements) * bytes,
-    };
-    bindings[segment.name ?? name] = { range };
-  }
-  return bindings;
+  return Object.fromEntries(
+    tensor.segments(first, count).map(({ name: own, range }) => [own ?? name, { range }]),
+  );
+}
+
+/** Whether a tensor can be bound whole, from its first element on. */
+export function isBindable(tensor: Tensor): boolean {
+  const { bindingAlignment, maxBindingBytes } = tensor.gpu;
+  return tensor
+    .segments()
+    .every(({ range }) => range.offset % bindingAlignment === 0 && range.size <= maxBindingBytes);
+}
+
+/** What shaders are specialised by that decode a format, so many elements per load (shaders/common/weight.wgsl). */
+export function decoder(gpu: Gpu, dtype: WeightFormat, width: number): Defines {
+  return { FORMAT: dtype, WIDTH: width, TABLE: dtype === 'nf4' && !gpu.info.software };
 }
 
 /** Binds elements from the aligned place before `first` on; `base` says how many come before it. */
@@ -61,7 +64,7 @@ export function bindStoredFrom(
 ): { readonly base: number; readonly bindings: Readonly<Record<string, Bindable>> } {
   // A view may itself start between two such places.
   const [{ elements, bytes }] = formatOf(tensor.dtype).segments;
-  const lead = ((tensor.offset % tensor.gpu.bindingAlignment) / bytes) * elements;
+  const lead = ((tensor.offset % tensor.gpu.bindingAlignment) / bytes) * elements + tensor.within.first;
   const base = (first + lead) % alignedElements(tensor.gpu, tensor.dtype);
   return { base, bindings: bindStored(name, tensor, first - base, base + count) };
 }

@@ -1,7 +1,7 @@
 /** What launch functions of all kernel families share: grid folding, argument checks, and cutting work that a binding cannot cover. */
 import { type Bindable, type BufferRange, check, type Gpu, type LaunchOptions } from '../gpu/index.js';
 import { bytesOf, type DType, sameShape, type Tensor } from '../tensor/index.js';
-import { alignedElements, elementsWithin, gcd, lcm } from './stored.js';
+import { alignedElements, bindStored, elementsWithin, gcd, lcm } from './stored.js';
 
 /** Integer division, rounded up. */
 export function ceilDiv(a: number, b: number): number {
@@ -137,10 +137,15 @@ export function launchElementwise(
   const shares = list.map((tensor) => ({ tensor, elementsPerItem: width }));
   for (const { first, count } of windows(gpu, ceilDiv(size, width), shares)) {
     const elements = Math.min(count * width, size - first * width);
-    const cut = (t: Tensor) => (elements === size ? t : part(t, first * width, elements));
     gpu.launch(
       path,
-      { ...options.whole, ...Object.fromEntries(Object.entries(tensors).map(([name, t]) => [name, cut(t)])) },
+      {
+        ...options.whole,
+        ...Object.assign(
+          {},
+          ...Object.entries(tensors).map(([name, t]) => bindStored(name, t, first * width, elements)),
+        ),
+      },
       { ...params, ...options.window?.(first * width, elements), size: count },
       { ...walkGrid(gpu, count), defines: { ...options.defines, VEC4: width === 4 } },
     );

@@ -7,6 +7,7 @@
  */
 import { check } from '../gpu/index.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.js';
+import { NF4_BLOCK, nf4ToF32, quantizeNf4 } from './nf4.js';
 
 /** Host arrays that carry tensor elements. */
 export type HostArray = Float32Array | Int32Array | Uint32Array | Uint16Array;
@@ -25,25 +26,25 @@ export interface FormatSegment {
 
 /** A row of the table. */
 export interface Format {
-  /** What safetensors files call it. */
-  readonly file: string;
-  /** What PyTorch, and with it configs, calls it. */
+  /** What safetensors files call it; null where they keep it in several tensors. */
+  readonly file: string | null;
+  /** What PyTorch or bitsandbytes, and with them configs, call it. */
   readonly torch: string;
-  /** Numbers that weights can have, or indices and bits. */
-  readonly kind: 'float' | 'integer';
+  /** Numbers that weights can have, numbers that share a scale with their neighbours, or indices and bits. */
+  readonly kind: 'float' | 'blocks' | 'integer';
   readonly segments: readonly FormatSegment[];
   /** The most neighbours that weight.wgsl brings with one load. */
   readonly load: 1 | 4 | 8;
   /** Whether matrix units, whose operands are f16, take its numbers without rounding. */
   readonly exactInHalf: boolean;
-  /** The array of its elements on the host. */
+  /** The array of its elements on the host; of blocks, all segments as they lie in memory. */
   readonly host: new (
     bytes: ArrayBuffer,
   ) => HostArray;
   /** From numbers to what is stored. */
   encode(values: ArrayLike<number>): HostArray;
-  /** Back. */
-  decode(host: HostArray): Float32Array;
+  /** Back; blocks must be told how many elements they are. */
+  decode(host: HostArray, elements: number): Float32Array;
 }
 
 const FORMATS = {
@@ -79,6 +80,21 @@ const FORMATS = {
     host: Uint16Array,
     encode: (values) => f32ToBf16(wide(values)),
     decode: (host) => bf16ToF32(host as Uint16Array),
+  },
+  nf4: {
+    file: null,
+    torch: 'nf4',
+    kind: 'blocks',
+    // Two codes to a byte, the first in its upper half, as bitsandbytes packs them.
+    segments: [
+      { elements: 8, bytes: 4 },
+      { name: 'absmax', elements: NF4_BLOCK, bytes: 4 },
+    ],
+    load: 8,
+    exactInHalf: false,
+    host: Uint32Array,
+    encode: encodeNf4,
+    decode: decodeNf4,
   },
   i32: {
     file: 'I32',
@@ -117,6 +133,14 @@ export type FloatDType = {
 
 /** The names of {@link FloatDType}. */
 export const FLOATS = DTYPES.filter((name): name is FloatDType => FORMATS[name].kind === 'float');
+
+/** Formats that weights are multiplied in: {@link FloatDType}, and those of blocks. */
+export type WeightFormat = {
+  [Name in DType]: (typeof FORMATS)[Name]['kind'] extends 'integer' ? never : Name;
+}[DType];
+
+/** The names of {@link WeightFormat}. */
+export const WEIGHTS = DTYPES.filter((name): name is WeightFormat => FORMATS[name].kind !== 'integer');
 
 /** PyTorch's names of {@link FLOATS}, which configs use. */
 export type TorchFloat = (typeof FORMATS)[FloatDType]['torch'];
@@ -172,6 +196,21 @@ function segmentBytes(segment: FormatSegment, elements: number): number {
   return shares * segment.bytes;
 }
 
+/** Where elements [first, first + count) of a tensor of `total` lie, segment by segment. */
+export function segmentsWithin(
+  format: Pick<Format, 'segments'>,
+  total: number,
+  first: number,
+  count: number,
+): PlacedSegment[] {
+  return placeSegments(format, total).map((segment) => {
+    const { elements, bytes, offset } = segment;
+    if (!Number.isFinite(elements)) return segment;
+    const size = Math.ceil(count / elements) * bytes;
+    return { ...segment, offset: offset + Math.ceil(first / elements) * bytes, size };
+  });
+}
+
 /** Bytes of so many elements. */
 export function bytesOf(dtype: DType, elements: number): number {
   let end = 0;
@@ -185,9 +224,27 @@ export function encode(values: ArrayLike<number>, dtype: DType): HostArray {
   return formatOf(dtype).encode(values);
 }
 
-/** Converts the host representation of a dtype to f32 numbers. */
-export function decode(host: HostArray, dtype: DType): Float32Array {
-  return formatOf(dtype).decode(host);
+/** Converts the host representation of a dtype, of so many elements, to f32 numbers. */
+export function decode(host: HostArray, dtype: DType, elements: number = host.length): Float32Array {
+  return formatOf(dtype).decode(host, elements);
+}
+
+function encodeNf4(values: ArrayLike<number>): Uint32Array {
+  const memory = new Uint8Array(bytesOf('nf4', values.length));
+  const [packed, scales] = placeSegments(FORMATS.nf4, values.length);
+  const { codes, absmax } = quantizeNf4(wide(values));
+  memory.set(codes, packed.offset);
+  memory.set(new Uint8Array(absmax.buffer), scales.offset);
+  return new Uint32Array(memory.buffer);
+}
+
+function decodeNf4(host: HostArray, elements: number): Float32Array {
+  const [packed, scales] = placeSegments(FORMATS.nf4, elements);
+  const { buffer, byteOffset } = host;
+  return nf4ToF32(
+    new Uint8Array(buffer, byteOffset + packed.offset, packed.size),
+    new Float32Array(buffer, byteOffset + scales.offset, elements / NF4_BLOCK),
+  );
 }
 
 function wide(values: ArrayLike<number>): Float32Array {

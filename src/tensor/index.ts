@@ -16,9 +16,13 @@ export {
   type HostArray,
   type PlacedSegment,
   placeSegments,
+  segmentsWithin,
   TORCH_FLOATS,
   type TorchFloat,
+  WEIGHTS,
+  type WeightFormat,
 } from './formats.js';
+export { NF4_BLOCK, NF4_LEVELS, nf4ToF32, quantizeNf4 } from './nf4.js';
 export { scope } from './scope.js';
 export { broadcastShape, checkShape, inferShape, numel, type Shape, sameShape, showShape } from './shape.js';
 export { emptyStack, stackOf } from './stack.js';

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { ANY_GPU, Rehearsal } from '../gpu/index.js';
 import { empty } from './create.js';
 import { emptyStack, stackOf } from './stack.js';
+import type { Tensor } from './tensor.js';
 
 const gpu = new Rehearsal({ ...ANY_GPU, bindingAlignment: 256 });
 
@@ -49,4 +50,37 @@ it('leaves tensors apart that fit no buffer together', () => {
   const shapes = [2, 2].map((rows) => [rows, 128]);
   expect(stackOf(emptyStack(narrow, shapes, { dtype: 'bf16' }))?.shape).toEqual([4, 128]);
   expect(stackOf(emptyStack(narrow, shapes, { dtype: 'f32' }))).toBeNull();
+});
+
+it('lays blocks segment by segment, and views them as one', () => {
+  const shapes = [
+    [64, 128],
+    [32, 128],
+  ];
+  const parts = emptyStack(gpu, shapes, { dtype: 'nf4' });
+  const whole = stackOf(parts);
+  expect(whole?.shape).toEqual([96, 128]);
+  const ranges = (tensor: Tensor | null) => tensor?.segments().map(({ range }) => [range.offset, range.size]);
+  expect(ranges(whole)).toEqual([
+    [0, 6144],
+    [6144, 768],
+  ]);
+  expect(ranges(parts[1])).toEqual([
+    [4096, 2048],
+    [6656, 256],
+  ]);
+  expect(() => parts[1].range).toThrow('bind its segments');
+  // What would begin inside of a block, or where this adapter cannot bind, stays apart.
+  expect(
+    stackOf(
+      emptyStack(
+        gpu,
+        [
+          [1, 64],
+          [1, 64],
+        ],
+        { dtype: 'nf4' },
+      ),
+    ),
+  ).toBeNull();
 });

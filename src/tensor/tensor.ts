@@ -1,6 +1,14 @@
 /** Tensor: a shape and a dtype over GPU memory. Always contiguous, row-major. */
 import { type BufferRange, check, type Gpu, type PoolBuffer, type Purpose } from '../gpu/index.js';
-import { bytesOf, type DType, decode, formatOf, type HostArray } from './formats.js';
+import {
+  bytesOf,
+  type DType,
+  decode,
+  formatOf,
+  type HostArray,
+  type PlacedSegment,
+  segmentsWithin,
+} from './formats.js';
 import * as scopes from './scope.js';
 import { checkShape, numel, type Shape, showShape } from './shape.js';
 
@@ -38,6 +46,14 @@ export interface TensorInit {
   readonly dtype: DType;
   /** Byte offset into the storage. */
   readonly offset?: number;
+  /** The tensor that a view of blocks is a part of, by its elements: their segments lie as those of the whole. */
+  readonly within?: Within;
+}
+
+/** Where elements stand among those that their memory was laid out for. */
+export interface Within {
+  readonly first: number;
+  readonly total: number;
 }
 
 /** A GPU tensor, in any format of `formats.ts`. Ops live in `autograd`; creation functions in `create.ts`. */
@@ -47,6 +63,8 @@ export class Tensor {
   readonly shape: Shape;
   readonly dtype: DType;
   readonly offset: number;
+  /** @internal See {@link TensorInit.within}. */
+  readonly within: Within;
   /** Number of elements. */
   readonly size: number;
   /** Bytes of the elements. */
@@ -74,6 +92,7 @@ export class Tensor {
     this.offset = init.offset ?? 0;
     this.size = numel(init.shape);
     this.bytes = bytesOf(init.dtype, this.size);
+    this.within = init.within ?? { first: 0, total: this.size };
     this.storage.handles++;
     scopes.enter(this);
   }
@@ -93,10 +112,29 @@ export class Tensor {
     return this.#disposed;
   }
 
-  /** The memory to bind; throws after `dispose`. */
+  /** The memory to bind; throws after `dispose`, and of a view that is not in one piece. */
   get range(): BufferRange {
     this.assertUsable();
+    check(this.size === this.within.total || this.#plain, 'shape', () => {
+      return `${this.describe()} is a part of a tensor of blocks; bind its segments`;
+    });
     return { buffer: this.storage.buffer, offset: this.offset, size: this.bytes };
+  }
+
+  /** The memory of elements [first, first + count), segment by segment. */
+  segments(first = 0, count = this.size): (PlacedSegment & { readonly range: BufferRange })[] {
+    this.assertUsable();
+    const { within, offset } = this;
+    const { buffer } = this.storage;
+    return segmentsWithin(formatOf(this.dtype), within.total, within.first + first, count).map((segment) => ({
+      ...segment,
+      range: { buffer, offset: offset + segment.offset, size: segment.size },
+    }));
+  }
+
+  /** Whether elements lie one after another with nothing kept apart from them. */
+  get #plain(): boolean {
+    return formatOf(this.dtype).segments.length === 1;
   }
 
   /** Throws a clear error when the tensor was disposed. */
@@ -121,11 +159,22 @@ export class Tensor {
   alias(shape: Shape = this.shape, offset = this.offset, dtype = this.dtype): Tensor {
     this.assertUsable();
     checkShape(shape, 'alias');
+    if (!this.#plain) return this.#reshaped(shape, offset, dtype);
     const end = offset + bytesOf(dtype, numel(shape));
     check(offset >= 0 && end <= this.storage.bytes, 'shape', () => {
       return `alias: ${dtype}${showShape(shape)} at byte ${offset} exceeds the ${this.storage.bytes} bytes of ${this.describe()}`;
     });
     return new Tensor({ storage: this.storage, shape, dtype, offset });
+  }
+
+  #reshaped(shape: Shape, offset: number, dtype: DType): Tensor {
+    const whole = numel(shape) === this.size && offset === this.offset && dtype === this.dtype;
+    check(
+      whole,
+      'shape',
+      () => `alias: ${this.describe()} is stored in blocks, and can only get another shape`,
+    );
+    return new Tensor({ storage: this.storage, shape, dtype, offset, within: this.within });
   }
 
   /** Takes this tensor out of its scope: it lives until `dispose`. */
@@ -137,7 +186,7 @@ export class Tensor {
   /** Marks a leaf as trainable. */
   requireGrad(on = true): this {
     check(
-      formatOf(this.dtype).kind === 'float',
+      !on || formatOf(this.dtype).kind === 'float',
       'dtype',
       () => `${this.dtype} tensors cannot require gradients`,
     );
@@ -158,13 +207,18 @@ export class Tensor {
   /** Writes host data in place. */
   write(data: HostArray): void {
     check(
-      data.length === this.size,
+      this.#plain ? data.length === this.size : data.byteLength === this.bytes,
       'shape',
       () => `writing ${data.length} values into shape ${showShape(this.shape)}`,
     );
     check(data instanceof formatOf(this.dtype).host, 'dtype', () => {
       return `writing ${data.constructor.name} into a ${this.dtype} tensor; encode() converts`;
     });
+    if (!this.#plain) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      this.#eachSegment((range, start) => this.gpu.write(range, bytes.subarray(start, start + range.size)));
+      return;
+    }
     const whole = this.bytes % 4 === 0 || this.offset + this.bytes === this.storage.bytes;
     check(whole, 'limit', () => {
       return `writing an odd number of ${this.dtype} elements into the middle of a tensor would change its neighbour`;
@@ -172,14 +226,32 @@ export class Tensor {
     this.gpu.write(this.range, data);
   }
 
-  /** Reads the raw elements (f16 and bf16 as 16-bit patterns). */
+  /** Visits the segments with their places in a tensor that has memory of its own. */
+  #eachSegment(visit: (range: BufferRange, start: number) => void): void {
+    const own = segmentsWithin(formatOf(this.dtype), this.size, 0, this.size);
+    this.segments().forEach(({ range }, i) => visit(range, own[i].offset));
+  }
+
+  /** Reads the raw elements (f16 and bf16 as 16-bit patterns, blocks as they lie in memory). */
   async raw(): Promise<HostArray> {
+    if (!this.#plain) {
+      const bytes = new Uint8Array(this.bytes);
+      const reads: Promise<void>[] = [];
+      this.#eachSegment((range, start) => {
+        const copied = this.gpu.read(range).then((read) => {
+          bytes.set(new Uint8Array(read), start);
+        });
+        reads.push(copied);
+      });
+      await Promise.all(reads);
+      return new (formatOf(this.dtype).host)(bytes.buffer);
+    }
     return new (formatOf(this.dtype).host)(await this.gpu.read(this.range));
   }
 
   /** Reads the elements as f32 numbers. */
   async data(): Promise<Float32Array> {
-    return decode(await this.raw(), this.dtype);
+    return decode(await this.raw(), this.dtype, this.size);
   }
 
   /** Reads the only element. */

@@ -12,7 +12,7 @@ import { tensorSource } from '../models/core/save.js';
 import { type AdamW, slotTensors } from '../optim/index.js';
 import { FileError } from '../platform/errors.js';
 import { folderReader, join, makeFolder, namesIn, writeTextFiles } from '../platform/files.js';
-import { formatOf, type Tensor } from '../tensor/index.js';
+import type { Tensor } from '../tensor/index.js';
 import type { HostTensor, Json, SavedTaskState, TaskState } from './task.js';
 
 const VERSION = 1;
@@ -88,7 +88,7 @@ export async function writeTrainerState(dir: string, state: TrainerState): Promi
   const sources: TensorSource[] = [];
   for (const slot of slots) {
     for (const [kind, tensor] of Object.entries(slotTensors(slot))) {
-      sources.push(tensorSource(`${kind}.${slot.name}`, tensor, formatOf(tensor.dtype).file));
+      sources.push(tensorSource(`${kind}.${slot.name}`, tensor));
     }
   }
   for (const [name, tensor] of state.exact) sources.push(tensorSource(`exact.${name}`, tensor, 'F32'));
@@ -115,7 +115,7 @@ function arraySource(name: string, array: HostTensor | Tensor): TensorSource {
       array.data instanceof Float32Array ? 'F32' : array.data instanceof Int32Array ? 'I32' : 'U32';
     return { name, dtype, shape: array.shape, data: () => asBytes(array.data) };
   }
-  return tensorSource(name, array, formatOf(array.dtype).file);
+  return tensorSource(name, array);
 }
 
 /** An open `trainer-state/`. */

@@ -6,6 +6,7 @@ import { part } from '../../kernels/support.js';
 import { writeTextFiles } from '../../platform/files.js';
 import { bytesOf, decode, formatOf, fromTorch, type Tensor, type TorchFloat } from '../../tensor/index.js';
 import type { ModelConfig } from './config.js';
+import { modelError } from './errors.js';
 
 /** Options of {@link saveModel}. */
 export interface SaveOptions {
@@ -34,8 +35,17 @@ export async function saveModel(
   await writeTextFiles(dir, { ...options.files, 'config.json': text });
 }
 
-/** A device tensor as something to write, read back in pieces; floats are converted to the file's dtype. */
-export function tensorSource(name: string, tensor: Tensor, dtype: Dtype): TensorSource {
+/** A device tensor as something to write, read back in pieces; floats are converted to the file's dtype, their own by default. */
+export function tensorSource(
+  name: string,
+  tensor: Tensor,
+  dtype: Dtype | null = formatOf(tensor.dtype).file,
+): TensorSource {
+  if (dtype === null || formatOf(tensor.dtype).file === null)
+    throw modelError(
+      `weight "${name}"`,
+      `is in ${tensor.dtype}; only plain numbers are written from the device`,
+    );
   return { name, dtype, shape: tensor.shape, data: () => pieces(tensor, dtype) };
 }
 
