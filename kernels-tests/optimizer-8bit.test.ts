@@ -3,10 +3,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Gpu, Tier } from '../src/gpu/index.js';
 import { cast } from '../src/kernels/elementwise.js';
 import { gradientNorm } from '../src/kernels/gradient-norm.js';
-import { dynamicTable, midpoints, momentTables, zeroMoments } from '../src/kernels/moments.js';
+import { momentTables, zeroMoments } from '../src/kernels/moments.js';
 import { type AdamW8bitTensors, adamw8bit } from '../src/kernels/optimizer-8bit.js';
 import { randomWords } from '../src/kernels/random.js';
-import { encode, type Tensor, tensor, zeros } from '../src/tensor/index.js';
+import { dynamicTable, encode, midpoints, type Tensor, tensor, zeros } from '../src/tensor/index.js';
 import { random } from './support/compare.js';
 import { testGpu, testTiers } from './support/gpu.js';
 

@@ -7,7 +7,7 @@ import {
   stepProduct,
   stepProductFits,
 } from '../src/kernels/step-product.js';
-import { type FloatDType, scope, type Tensor, tensor } from '../src/tensor/index.js';
+import { scope, type Tensor, tensor, type WeightFormat } from '../src/tensor/index.js';
 import { expectClose, random } from './support/compare.js';
 import { testGpu, testTiers } from './support/gpu.js';
 import { activations, product, rounded } from './support/matmul.js';
@@ -16,7 +16,7 @@ interface Case {
   readonly M: number;
   readonly N: number;
   readonly K: number;
-  readonly dtype: FloatDType;
+  readonly dtype: WeightFormat;
   readonly bias?: boolean;
   readonly norm?: boolean;
   readonly gated?: boolean;
@@ -111,6 +111,8 @@ async function expectProduct(gpu: Gpu, c: Case): Promise<void> {
 /** As hardware has it: some rows, norms, gates and adapters of all kinds. */
 const CASES: readonly Case[] = [
   { M: 1, N: 7, K: 40, dtype: 'bf16', norm: true, bias: true },
+  { M: 2, N: 576, K: 72, dtype: 'nf4', norm: true, bias: true, residual: true, rank: 8 },
+  { M: 3, N: 24, K: 520, dtype: 'nf4', gated: true },
   { M: 2, N: 530, K: 72, dtype: 'f16', residual: true },
   { M: 5, N: 18, K: 264, dtype: 'bf16', norm: true, gated: true, bias: true },
   { M: 6, N: 521, K: 36, dtype: 'f32', gated: true, residual: true },

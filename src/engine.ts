@@ -20,6 +20,7 @@ export type { JsonObject } from './models/core/json-fields.js';
 export type { LoadWeightsOptions } from './models/core/load-weights.js';
 export type { ModuleSelector } from './models/core/lora/config.js';
 export type { ImagePatches } from './models/core/patches.js';
+export type { Quantization } from './models/core/quantization.js';
 export {
   ARCHITECTURES,
   type AttentionRule,

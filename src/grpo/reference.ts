@@ -2,7 +2,7 @@
 import { noGrad } from '../autograd/index.js';
 import { axpy, cast } from '../kernels/elementwise.js';
 import type { Model } from '../models/index.js';
-import { scope, type Tensor } from '../tensor/index.js';
+import { formatOf, scope, type Tensor } from '../tensor/index.js';
 import { loadReference } from '../train/policy.js';
 import type { SavedTaskState, TaskState } from '../train/task.js';
 import type { GrpoConfig } from './config.js';
@@ -51,14 +51,20 @@ export class Reference {
   afterUpdate(step: number): void {
     const { sync_ref_model, ref_model_sync_steps, ref_model_mixup_alpha } = this.#config;
     if (!this.#frozen || !sync_ref_model || step % ref_model_sync_steps !== 0) return;
-    for (const [name, tensor] of this.#frozen.parameters.entries()) {
+    for (const [name, tensor] of this.#weights()) {
       mix(tensor, this.#policy.parameters.get(name), ref_model_mixup_alpha);
     }
   }
 
   /** Its weights, where it has some of its own, under the names that checkpoints have them by. */
   ownWeights(): [string, Tensor][] {
-    return [...(this.#frozen?.parameters.entries() ?? [])].map(([name, tensor]) => [PREFIX + name, tensor]);
+    return this.#weights().map(([name, tensor]) => [PREFIX + name, tensor]);
+  }
+
+  /** Those that can change: weights in blocks do not. */
+  #weights(): [string, Tensor][] {
+    const all = [...(this.#frozen?.parameters.entries() ?? [])];
+    return all.filter(([, { dtype }]) => formatOf(dtype).kind === 'float');
   }
 
   /** Weights that a resumed run cannot load from where the run began. */

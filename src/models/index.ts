@@ -26,6 +26,12 @@ export {
   type SequenceGroup,
 } from './core/packing.js';
 export type { SequencePositions } from './core/positions.js';
+export {
+  isQuantisable,
+  type Quantization,
+  quantizationJson,
+  quantizationOf,
+} from './core/quantization.js';
 export { type SaveOptions, saveModel } from './core/save.js';
 export { ARCHITECTURES, architecture, type InitOptions, initModel } from './init/init.js';
 export { type LoadOptions, loadConfig, loadModel } from './load.js';

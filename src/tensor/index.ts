@@ -1,5 +1,6 @@
 /** Tensors over GPU memory: shapes, dtypes, creation, read-back, scoped lifetime. */
 export { type CreateOptions, empty, fromHost, type NestedNumbers, tensor, zeros } from './create.js';
+export { dynamicTable, midpoints } from './dynamic-table.js';
 export {
   bytesOf,
   DTYPES,
@@ -22,8 +23,9 @@ export {
   WEIGHTS,
   type WeightFormat,
 } from './formats.js';
-export { NF4_BLOCK, NF4_LEVELS, nf4ToF32, quantizeNf4 } from './nf4.js';
+export { NF4_BLOCK, NF4_LEVELS, type Nf4, nf4ToF32, quantizeNf4 } from './nf4.js';
+export { type CompressedScales, compressScales, expandScales, SCALE_BLOCK } from './nf4-scales.js';
 export { scope } from './scope.js';
 export { broadcastShape, checkShape, inferShape, numel, type Shape, sameShape, showShape } from './shape.js';
 export { emptyStack, stackOf } from './stack.js';
-export { type GradLink, Storage, Tensor, type TensorInit } from './tensor.js';
+export { type GradLink, Storage, Tensor, type TensorInit, type Within } from './tensor.js';

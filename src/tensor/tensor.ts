@@ -229,7 +229,7 @@ export class Tensor {
   /** Visits the segments with their places in a tensor that has memory of its own. */
   #eachSegment(visit: (range: BufferRange, start: number) => void): void {
     const own = segmentsWithin(formatOf(this.dtype), this.size, 0, this.size);
-    this.segments().forEach(({ range }, i) => visit(range, own[i].offset));
+    for (const [i, { range }] of this.segments().entries()) visit(range, own[i].offset);
   }
 
   /** Reads the raw elements (f16 and bf16 as 16-bit patterns, blocks as they lie in memory). */

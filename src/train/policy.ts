@@ -1,5 +1,5 @@
 /** Loading the model that a run trains: all of it, or an adapter on it. */
-import type { Gpu, Rehearsal } from '../gpu/index.js';
+import { type Gpu, OslerError, type Rehearsal } from '../gpu/index.js';
 import type { FeatureCacheOptions } from '../models/core/features.js';
 import {
   adapterOf,
@@ -10,9 +10,11 @@ import {
   loadModel,
   Model,
   type ModelConfig,
+  type Quantization,
   type WeightDtype,
   weightsOnPaper,
 } from '../models/index.js';
+import type { Parameters } from '../nn/parameters.js';
 import { fromTorch } from '../tensor/index.js';
 import { frozenParts, type TrainingConfig } from './config/index.js';
 import { selectTrainable } from './parts.js';
@@ -29,6 +31,21 @@ export function weightDtype(config: TrainingConfig): WeightDtype {
   return config.dtype === 'auto' ? 'auto' : fromTorch(config.dtype);
 }
 
+/** How linear layers are quantised while they are loaded; undefined where they are not. */
+function quantization(config: TrainingConfig): Quantization | undefined {
+  const { load_in_4bit, bnb_4bit_use_double_quant, llm_int8_skip_modules } = config;
+  return load_in_4bit ? { doubleQuant: bnb_4bit_use_double_quant, skip: llm_int8_skip_modules } : undefined;
+}
+
+/** What does not train may be quantised; an adapter beside it trains. */
+function checkTrainable(config: TrainingConfig, model: Model): void {
+  if (config.use_peft || !model.isQuantised) return;
+  throw new OslerError(
+    'value',
+    `${config.model_name_or_path} is quantised, and weights in 4 bits cannot train; set use_peft: true to train an adapter on them`,
+  );
+}
+
 /** Loads the model with what trains marked. */
 export async function loadPolicy(
   gpu: Gpu,
@@ -38,8 +55,10 @@ export async function loadPolicy(
   const start = config.use_peft ? config.model_name_or_path : (checkpoint ?? config.model_name_or_path);
   // What a checkpoint of ours has is stored as it was on the device.
   const dtype = start === checkpoint ? 'auto' : weightDtype(config);
-  const model = await loadModel(gpu, start, { dtype, ...(onProgress ? { onProgress } : {}) });
+  const quantized = { quantization: quantization(config) };
+  const model = await loadModel(gpu, start, { dtype, ...quantized, ...(onProgress ? { onProgress } : {}) });
   try {
+    checkTrainable(config, model);
     if (config.use_peft) {
       const adapter = checkpoint ?? config.adapter_name_or_path;
       if (adapter !== null) await loadAdapter(model, adapter);
@@ -55,7 +74,7 @@ export async function loadPolicy(
 
 /** The policy without its weights, on a device that only counts: for plans. */
 export function policyOnPaper(gpu: Rehearsal, config: TrainingConfig, modelConfig: ModelConfig): Model {
-  const model = new Model(gpu, modelConfig, weightsOnPaper(gpu, modelConfig, weightDtype(config)));
+  const model = new Model(gpu, modelConfig, frozenOnPaper(gpu, config, modelConfig));
   if (config.use_peft) {
     const settings = loraSettings(config, modelConfig);
     adapterOf(model, settings, { adaptVision: adaptsVision(config) }, () => {});
@@ -64,12 +83,23 @@ export function policyOnPaper(gpu: Rehearsal, config: TrainingConfig, modelConfi
   return model;
 }
 
+/** The starting weights, on a device that only counts. */
+export function frozenOnPaper(gpu: Rehearsal, config: TrainingConfig, modelConfig: ModelConfig): Parameters {
+  return weightsOnPaper(gpu, modelConfig, weightDtype(config), quantization(config));
+}
+
 /** A second copy of the starting weights that stays as it is: the reference of RL with full fine-tuning. */
 export async function loadReference(gpu: Gpu, config: TrainingConfig): Promise<Model> {
-  const model = await loadModel(gpu, config.model_name_or_path, { dtype: weightDtype(config) });
+  const model = await loadModel(gpu, config.model_name_or_path, {
+    dtype: weightDtype(config),
+    quantization: quantization(config),
+  });
   try {
     if (config.adapter_name_or_path !== null) {
-      (await loadAdapter(model, config.adapter_name_or_path)).merge();
+      const adapter = await loadAdapter(model, config.adapter_name_or_path);
+      // What is in blocks cannot take it up: it stays beside.
+      if (model.isQuantised) adapter.parameters.train(() => false);
+      else adapter.merge();
     }
     model.train(() => false);
     return model;

@@ -3,8 +3,11 @@ import { Linear } from '../../nn/linear.js';
 import { Norm, type NormOptions } from '../../nn/norm.js';
 import type { Tensor } from '../../tensor/index.js';
 
-/** What a parameter is; decides how it is initialised and stored. The weights of a `norm` are around one, or its `shift`s from one. */
-export type ParameterRole = 'matrix' | 'embedding' | 'bias' | 'norm' | 'shift';
+/**
+ * What a parameter is; decides how it is initialised and stored. The weights of a `norm` are around one, or its `shift`s from
+ * one. Those of `linear` layers, and they alone, may be quantised.
+ */
+export type ParameterRole = 'linear' | 'matrix' | 'embedding' | 'bias' | 'norm' | 'shift';
 
 /** A parameter by its published name. */
 export interface ParameterSpec {
@@ -41,7 +44,7 @@ export class LayerBuilder {
   linear(path: string, inputs: number, outputs: number, bias: boolean, stack?: string): Linear {
     const parameter = (kind: string, shape: readonly number[], role: ParameterRole) =>
       this.parameter(`${path}.${kind}`, shape, role, stack && `${stack}.${kind}`);
-    const weight = parameter('weight', [outputs, inputs], 'matrix');
+    const weight = parameter('weight', [outputs, inputs], 'linear');
     const layer = new Linear(path, weight, bias ? parameter('bias', [outputs], 'bias') : null, stack);
     this.linears.set(path, layer);
     return layer;

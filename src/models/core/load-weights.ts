@@ -3,6 +3,12 @@
  * differs from the file, and written to the tensor's place on the device.
  */
 
+import {
+  describedWeight,
+  isQuantised,
+  type QuantisedWeight,
+  quantisedWeight,
+} from '../../formats/bitsandbytes.js';
 import type { Checkpoint } from '../../formats/checkpoint.js';
 import {
   asBytes,
@@ -17,18 +23,26 @@ import type { Gpu } from '../../gpu/index.js';
 import { part } from '../../kernels/support.js';
 import { Parameters } from '../../nn/parameters.js';
 import {
+  compressScales,
+  expandScales,
   type FloatDType,
   formatOf,
   fromTorch,
+  NF4_BLOCK,
+  numel,
+  quantizeNf4,
+  type Shape,
   sameShape,
   showShape,
   type Tensor,
+  type WeightFormat,
 } from '../../tensor/index.js';
 import type { ParameterSpec } from './builder.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
 import { parameterSpecs } from './inventory.js';
 import type { WeightNames } from './names.js';
+import { checkBlocks, isQuantisable, type Quantization, quantizationOf } from './quantization.js';
 import { ParameterRooms } from './rooms.js';
 
 /** How matrices are stored on the device; `auto` keeps what the file has. Norms and biases are always f32. */
@@ -43,7 +57,10 @@ export interface LoadProgress {
 
 /** How weights are loaded. */
 export interface LoadWeightsOptions {
+  /** Of weights that are not quantised. */
   readonly dtype?: WeightDtype;
+  /** Quantises the linear layers that are not yet, tensor by tensor. */
+  readonly quantization?: Quantization | null;
   /** Bytes of a tensor that are in host memory at once. */
   readonly chunkBytes?: number;
   /** Called as tensors arrive. */
@@ -76,9 +93,12 @@ export async function loadWeights(
   const order = new Map(checkpoint.names().map((name, i) => [name, i]));
   const bySpec = new Map(specs.map((spec) => [spec.name, spec]));
   const plan = [...names].sort((a, b) => (order.get(a[1]) ?? 0) - (order.get(b[1]) ?? 0));
+  const quantised = await quantisedWeights(checkpoint, names, bySpec);
   const bytesTotal = plan.reduce((sum, [, file]) => sum + checkpoint.info(file).bytes, 0);
   const rooms = new ParameterRooms(gpu, specs, (spec) =>
-    storedAs(checkpoint, names.get(spec.name) as string, spec, options.dtype ?? 'auto'),
+    quantised.has(spec.name)
+      ? 'nf4'
+      : storedAs(checkpoint, names.get(spec.name) as string, spec, config, options),
   );
   const loaded = new Map<string, Tensor>();
   let bytesDone = 0;
@@ -88,7 +108,8 @@ export async function loadWeights(
       const spec = bySpec.get(name) as ParameterSpec;
       const target = rooms.take(spec);
       loaded.set(name, target);
-      for await (const bytes of fill(checkpoint, file, target, options.chunkBytes ?? CHUNK_BYTES)) {
+      const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
+      for await (const bytes of filling(checkpoint, file, target, chunkBytes, quantised.get(name), options)) {
         bytesDone += bytes;
         unsynced += bytes;
         if (unsynced >= UPLOAD_BYTES) {
@@ -117,6 +138,7 @@ function matchNames(
   const names = new Map<string, string>();
   const unused: string[] = [];
   for (const file of checkpoint.names()) {
+    if (describedWeight(checkpoint, file) !== null) continue;
     const name = canonical(file);
     if (name === null || !wanted.has(name)) {
       // A tied head may be stored all the same, and rotary tables follow from the config.
@@ -139,27 +161,133 @@ function matchNames(
   return { names, unused };
 }
 
-/** The format that a tensor of the file gets on the device. */
-function storedAs(checkpoint: Checkpoint, file: string, spec: ParameterSpec, dtype: WeightDtype): FloatDType {
-  const info = checkpoint.info(file);
-  if (!sameShape(info.shape, spec.shape)) {
-    const expected = `but config.json makes it ${showShape(spec.shape)}`;
-    throw modelError(`${info.file}: tensor "${file}"`, `has shape ${showShape(info.shape)}, ${expected}`);
+/** What files have quantised already, by parameter; all of it is checked before anything is loaded. */
+async function quantisedWeights(
+  checkpoint: Checkpoint,
+  names: ReadonlyMap<string, string>,
+  specs: ReadonlyMap<string, ParameterSpec>,
+): Promise<Map<string, QuantisedWeight>> {
+  const found = new Map<string, QuantisedWeight>();
+  for (const [name, file] of names) {
+    if (!isQuantised(checkpoint, file)) continue;
+    const spec = specs.get(name) as ParameterSpec;
+    const weight = await quantisedWeight(checkpoint, file);
+    checkShape(checkpoint, file, weight.shape, spec);
+    if (spec.role !== 'linear') {
+      throw modelError(
+        `${checkpoint.info(file).file}: tensor "${file}"`,
+        'is quantised; linear layers alone may be, without the output head',
+      );
+    }
+    found.set(name, weight);
   }
+  return found;
+}
+
+function checkShape(checkpoint: Checkpoint, file: string, shape: Shape, spec: ParameterSpec): void {
+  if (sameShape(shape, spec.shape)) return;
+  const expected = `but config.json makes it ${showShape(spec.shape)}`;
+  throw modelError(
+    `${checkpoint.info(file).file}: tensor "${file}"`,
+    `has shape ${showShape(shape)}, ${expected}`,
+  );
+}
+
+/** The format that a tensor of the file gets on the device. */
+function storedAs(
+  checkpoint: Checkpoint,
+  file: string,
+  spec: ParameterSpec,
+  config: ModelConfig,
+  { dtype = 'auto', quantization }: LoadWeightsOptions,
+): WeightFormat {
+  const info = checkpoint.info(file);
+  checkShape(checkpoint, file, info.shape, spec);
   if (!isFloatDtype(info.dtype)) {
     const known = 'BF16, F16, F32 and F64 can be loaded';
     throw modelError(`${info.file}: tensor "${file}"`, `has dtype ${info.dtype}; ${known}`);
+  }
+  if (quantization && isQuantisable(spec, config.names, quantization)) {
+    checkBlocks(spec, info.file);
+    return 'nf4';
   }
   return dtype === 'auto' ? floatOf(info.dtype) : dtype;
 }
 
 /** Room for the weights that would be loaded, with nothing in it: for plans, and for whoever fills it in another way. */
-export function weightsOnPaper(gpu: Gpu, config: ModelConfig, dtype: WeightDtype): Parameters {
+export function weightsOnPaper(
+  gpu: Gpu,
+  config: ModelConfig,
+  dtype: WeightDtype,
+  quantization: Quantization | null = quantizationOf(config, 'config.json'),
+): Parameters {
   const parameters = new Parameters();
   const specs = parameterSpecs(config);
-  const rooms = new ParameterRooms(gpu, specs, () => (dtype === 'auto' ? fromTorch(config.dtype) : dtype));
+  const float = dtype === 'auto' ? fromTorch(config.dtype) : dtype;
+  const rooms = new ParameterRooms(gpu, specs, (spec) =>
+    quantization && isQuantisable(spec, config.names, quantization) && numel(spec.shape) % NF4_BLOCK === 0
+      ? 'nf4'
+      : float,
+  );
   for (const spec of specs) parameters.set(spec.name, rooms.take(spec));
   return parameters;
+}
+
+/** Streams a weight into its place, as it is stored there. */
+function filling(
+  checkpoint: Checkpoint,
+  file: string,
+  target: Tensor,
+  chunkBytes: number,
+  quantised: QuantisedWeight | undefined,
+  { quantization }: LoadWeightsOptions,
+): AsyncGenerator<number> {
+  if (quantised) return fillBlocks(checkpoint, file, target, chunkBytes, quantised);
+  if (target.dtype !== 'nf4') return fill(checkpoint, file, target, chunkBytes);
+  return quantising(checkpoint, file, target, chunkBytes, quantization?.doubleQuant ?? false);
+}
+
+/** Codes go to the device as the file has them. */
+async function* fillBlocks(
+  checkpoint: Checkpoint,
+  file: string,
+  target: Tensor,
+  chunkBytes: number,
+  weight: QuantisedWeight,
+): AsyncGenerator<number> {
+  const [codes, absmax] = target.segments();
+  target.gpu.write(absmax.range, await weight.scales());
+  let done = 0;
+  for await (const chunk of checkpoint.chunks(file, chunkBytes)) {
+    target.gpu.write({ ...codes.range, offset: codes.range.offset + done, size: chunk.byteLength }, chunk);
+    done += chunk.byteLength;
+    yield chunk.byteLength;
+  }
+}
+
+/** Numbers are quantised as they come; only magnitudes wait for the last of them. */
+async function* quantising(
+  checkpoint: Checkpoint,
+  file: string,
+  target: Tensor,
+  chunkBytes: number,
+  doubleQuant: boolean,
+): AsyncGenerator<number> {
+  const from = checkpoint.info(file).dtype as FloatDtype;
+  const [codes, absmax] = target.segments();
+  const blockBytes = NF4_BLOCK * dtypeBytes(from);
+  const scales = new Float32Array(target.size / NF4_BLOCK);
+  let block = 0;
+  const whole = Math.max(blockBytes, chunkBytes - (chunkBytes % blockBytes));
+  for await (const chunk of checkpoint.chunks(file, whole)) {
+    const made = quantizeNf4(toF32(chunk, from));
+    const offset = codes.range.offset + (block * NF4_BLOCK) / 2;
+    target.gpu.write({ ...codes.range, offset, size: made.codes.byteLength }, made.codes);
+    scales.set(made.absmax, block);
+    block += made.absmax.length;
+    yield chunk.byteLength;
+  }
+  target.gpu.write(absmax.range, doubleQuant ? expandScales(compressScales(scales)) : scales);
 }
 
 /** Streams a file tensor into a device tensor; yields the file bytes of each step. */

@@ -10,7 +10,7 @@ import type { Gpu } from '../../gpu/index.js';
 import type { LayerContext } from '../../nn/attention.js';
 import type { Linear } from '../../nn/linear.js';
 import type { Parameters } from '../../nn/parameters.js';
-import { fromHost, scope, type Tensor } from '../../tensor/index.js';
+import { formatOf, fromHost, scope, type Tensor } from '../../tensor/index.js';
 import { DeviceBatch } from './batch.js';
 import { LayerBuilder } from './builder.js';
 import type { ModelConfig } from './config.js';
@@ -70,6 +70,11 @@ export class Model {
     this.vision = tower;
     this.decoder = decoder;
     this.linears = build.linears;
+  }
+
+  /** Whether any weight is stored in blocks: it does not train, and is not written. */
+  get isQuantised(): boolean {
+    return [...this.parameters.entries()].some(([, { dtype }]) => formatOf(dtype).kind === 'blocks');
   }
 
   /** The embedding [V, D]. */

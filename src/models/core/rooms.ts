@@ -1,18 +1,18 @@
 /** Where the parameters of a model lie on the device. */
 import type { Gpu } from '../../gpu/index.js';
-import { empty, emptyStack, type FloatDType, type Tensor } from '../../tensor/index.js';
+import { empty, emptyStack, type Tensor, type WeightFormat } from '../../tensor/index.js';
 import type { ParameterSpec } from './builder.js';
 
 /** Makes room for each parameter: those of one stack in one allocation, where they are of one format. */
 export class ParameterRooms {
   readonly #gpu: Gpu;
   readonly #specs: readonly ParameterSpec[];
-  readonly #formatOf: (spec: ParameterSpec) => FloatDType;
+  readonly #formatOf: (spec: ParameterSpec) => WeightFormat;
   /** Made with the first of their stack, and not asked for yet. */
   readonly #waiting = new Map<string, Tensor>();
 
   /** `formatOf` says how a matrix is stored. Norms and biases are always f32. */
-  constructor(gpu: Gpu, specs: readonly ParameterSpec[], formatOf: (spec: ParameterSpec) => FloatDType) {
+  constructor(gpu: Gpu, specs: readonly ParameterSpec[], formatOf: (spec: ParameterSpec) => WeightFormat) {
     this.#gpu = gpu;
     this.#specs = specs;
     this.#formatOf = formatOf;
@@ -43,8 +43,8 @@ export class ParameterRooms {
     });
   }
 
-  #dtype(spec: ParameterSpec): FloatDType {
+  #dtype(spec: ParameterSpec): WeightFormat {
     const dtype = this.#formatOf(spec);
-    return spec.role === 'matrix' || spec.role === 'embedding' ? dtype : 'f32';
+    return spec.role === 'linear' || spec.role === 'matrix' || spec.role === 'embedding' ? dtype : 'f32';
   }
 }

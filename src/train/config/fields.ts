@@ -21,6 +21,15 @@ export const trainingFields = {
   adapter_name_or_path: z.string().min(1).nullable().default(null),
   /** How weights are stored on the device; `auto` keeps what the files have. Masters of 16-bit weights: see `optim`. */
   dtype: z.enum(['auto', ...TORCH_FLOATS]).default('auto'),
+  /** Quantises linear layers while they are loaded, but for those that the files have quantised; with `use_peft` only. */
+  load_in_4bit: z.boolean().default(false),
+  bnb_4bit_quant_type: z.enum(['nf4']).default('nf4'),
+  /** Magnitudes of blocks are rounded to 8 bits, too. */
+  bnb_4bit_use_double_quant: z.boolean().default(false),
+  /** What bitsandbytes would round weights to before it multiplies; arithmetic is f32 here, whatever this says. */
+  bnb_4bit_compute_dtype: z.enum(['auto', ...TORCH_FLOATS]).default('auto'),
+  /** Modules that `load_in_4bit` leaves as they are, by their paths or words of them. The output head always stays. */
+  llm_int8_skip_modules: z.array(z.string().min(1)).default([]),
   /** Limits of the pixels of an image after resizing; the checkpoint's own by default. */
   min_pixels: count.nullable().default(null),
   max_pixels: count.nullable().default(null),

@@ -60,6 +60,18 @@ export function checkTrainingConfig(config: TrainingConfig): void {
   ) {
     refuse('freeze_language_model', 'leaves nothing to train, since the other parts are frozen too');
   }
+  if (config.load_in_4bit && !config.use_peft) {
+    refuse(
+      'load_in_4bit',
+      'stores weights that cannot train; set use_peft: true to train an adapter on them',
+    );
+  }
+  if (config.llm_int8_skip_modules.length > 0 && !config.load_in_4bit) {
+    refuse(
+      'llm_int8_skip_modules',
+      'is set without load_in_4bit; what files have quantised, they say themselves',
+    );
+  }
   if (config.adapter_name_or_path !== null && !config.use_peft) {
     refuse('adapter_name_or_path', 'is set without use_peft; set use_peft: true to train the adapter');
   }

@@ -6,20 +6,19 @@ import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../../
 import { type DeviceTraits, type MemoryReport, Rehearsal } from '../../gpu/index.js';
 import { patchValues } from '../../models/core/grid.js';
 import { isVision } from '../../models/core/names.js';
-import {
-  type EncodedImages,
-  type Grid,
-  type Model,
-  type ModelConfig,
-  type PackedBatch,
-  type PassOptions,
-  weightsOnPaper,
+import type {
+  EncodedImages,
+  Grid,
+  Model,
+  ModelConfig,
+  PackedBatch,
+  PassOptions,
 } from '../../models/index.js';
 import { AdamW, type ParameterGroup } from '../../optim/index.js';
 import { empty, fromHost, scope, type Tensor } from '../../tensor/index.js';
 import type { TrainingConfig } from '../config/index.js';
 import { optimizerSettings, parameterGroups } from '../parts.js';
-import { featureCacheOptions, policyOnPaper, weightDtype } from '../policy.js';
+import { featureCacheOptions, frozenOnPaper, policyOnPaper } from '../policy.js';
 import type { Workload } from '../task.js';
 
 /** What a rehearsal found. */
@@ -43,7 +42,7 @@ export function rehearseStep(
   const { frozenCopies = 0, extraBytes = 0, kvBytes = 0 } = workload;
   const model = policyOnPaper(gpu, config, modelConfig);
   const own = gpu.memory().liveTotal;
-  for (let i = 0; i < frozenCopies; i++) weightsOnPaper(gpu, modelConfig, weightDtype(config));
+  for (let i = 0; i < frozenCopies; i++) frozenOnPaper(gpu, config, modelConfig);
   if (extraBytes > 0) gpu.allocate(extraBytes, 'weights');
   const features = featureCacheOptions(config);
   if (features.place === 'device' && features.bytes > 0 && model.seesFrozen)

@@ -8,7 +8,7 @@ import { cast } from '../../../kernels/elementwise.js';
 import { nameHash, randomWords } from '../../../kernels/random.js';
 import type { Linear } from '../../../nn/linear.js';
 import { Parameters } from '../../../nn/parameters.js';
-import { scope } from '../../../tensor/index.js';
+import { formatOf, scope } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
 import { isVision, namesVision, type WeightNames } from '../names.js';
 import { fillUniform } from '../random-words.js';
@@ -95,6 +95,13 @@ export class Adapter {
 
   /** Adds the adapter to the weights, rounding to their storage, and disposes it. */
   merge(): void {
+    const blocks = this.#modules.find(({ weight }) => formatOf(weight.dtype).kind === 'blocks');
+    if (blocks) {
+      throw modelError(
+        `the weight of ${blocks.path}`,
+        `is in ${blocks.weight.dtype}, which an adapter cannot be added to; osler merge writes a model in f32 or bf16`,
+      );
+    }
     for (const linear of this.#modules) {
       const { adapter, weight } = linear;
       if (!adapter) continue;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { dynamicTable, midpoints } from './moments.js';
+import { dynamicTable, midpoints } from './dynamic-table.js';
 
 it('makes the tables of bitsandbytes', () => {
   // Of the bytes of create_dynamic_map(signed=True) and (signed=False), with PyTorch 2.13 on a CPU that has FMA.
