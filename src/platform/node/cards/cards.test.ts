@@ -88,6 +88,15 @@ it.each([
     null,
   ],
   [
+    'less than what is mapped',
+    {
+      'device/device': '0xe20b',
+      'device/resource': '0x0000004800000000 0x0000004bffffffff 0x000000000014220c',
+    },
+    12 * GIB,
+    null,
+  ],
+  [
     'a chip without memory of its own',
     { 'device/resource': '0x0000004000000000 0x000000400fffffff 0x000000000014220c' },
     24 * GIB,

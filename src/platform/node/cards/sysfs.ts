@@ -24,6 +24,9 @@ export async function sysfsCards(machine: Machine): Promise<Card[]> {
   return found.filter((card) => card !== null);
 }
 
+/** GiB of Intel's cards with less than what they map, which is a power of two: Arc A380, B580 and B570, Pro B60. */
+const ODD_INTEL: Readonly<Record<string, number>> = { '0x56a5': 6, '0xe20b': 12, '0xe20c': 10, '0xe211': 24 };
+
 async function amdCard(machine: Machine, device: string): Promise<Card | null> {
   const number = async (file: string) => Number(await machine.read(`${device}/${file}`));
   const [own, used] = [await number('mem_info_vram_total'), await number('mem_info_vram_used')];
@@ -72,7 +75,8 @@ async function intelMemory(machine: Machine, folder: string): Promise<number> {
     const [start, end] = line.split(' ').map(Number);
     return end > start ? end - start + 1 : 0;
   });
-  const largest = Math.max(...mapped);
+  const odd = ODD_INTEL[await machine.read(`${folder}/device/device`)] ?? Number.POSITIVE_INFINITY;
+  const largest = Math.min(Math.max(...mapped), odd * 2 ** 30);
   // Chips without memory of their own map 256 MiB, and so do cards in old mainboards.
   return largest > 2 ** 30 ? largest : 0;
 }
