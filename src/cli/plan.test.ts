@@ -36,6 +36,12 @@ it('names the settings with which it fits a card', async () => {
   expect(fits.out).toMatch(/fits a card of 80 GiB$/);
 });
 
+it('names 4-bit weights where nothing else helps an adapter', async () => {
+  const large = ['--set', 'model_name_or_path=models/Qwen2.5-VL-7B-Instruct', '--set', 'use_peft=true'];
+  const { out } = await runCommand(plan, 'plan', '--config', file, '--card', '12', ...large, ...small);
+  expect(out).toMatch(/does not fit 12 GiB; it fits with load_in_4bit: true \(about \d\.\d\d GiB\)$/);
+});
+
 it('refuses what is no number, and a model that is neither here nor published', async () => {
   await expect(runCommand(plan, 'plan', '--config', file, '--card', 'x')).rejects.toThrow(/--card NaN/);
   const unknown = ['--set', 'model_name_or_path=models/nobody'];

@@ -37,6 +37,7 @@ function ladder(config: TrainingConfig): Settings[] {
     { kv_cache_dtype: 'bfloat16' },
     { optim: 'adamw_bf16', dtype: 'bfloat16' },
     { use_peft: true, optim: 'adamw_torch', gradient_dtype: 'float32' },
+    { use_peft: true, load_in_4bit: true },
   ];
 }
 
