@@ -63,11 +63,15 @@ async function attachAll(adapter: Adapter, file: Checkpoint): Promise<void> {
       );
     await replace(file, name, whole);
   }
-  const plans: (AdapterPlan & { readonly files: { readonly a: string; readonly b: string } })[] = [];
   for (const [path, { a, b }] of pairs) {
-    const linear = model.linears.get(path);
-    if (!linear)
-      throw modelError(`${file.path}: "${a ?? b}"`, 'adapts a module that this model does not have');
+    if (model.linears.has(path)) continue;
+    throw modelError(`${file.path}: "${a ?? b}"`, 'adapts a module that this model does not have');
+  }
+  const plans: (AdapterPlan & { readonly files: { readonly a: string; readonly b: string } })[] = [];
+  // In the order of the model, whatever that of the file: so they lie as those of a new adapter do.
+  for (const [path, linear] of model.linears) {
+    const { a, b } = pairs.get(path) ?? {};
+    if (!a && !b) continue;
     if (!a || !b) throw modelError(`${file.path}: "${a ?? b}"`, `stands without its lora_${a ? 'B' : 'A'}`);
     plans.push({ linear, a: file.info(a).shape, b: file.info(b).shape, files: { a, b } });
   }
