@@ -66,7 +66,7 @@ function erf(x: number): number {
 
 /** Has all products computed on matrix units. */
 class MatrixTuner extends Tuner {
-  override choose<C extends Choice>(key: string, describe: () => Task<C>): C {
+  override choose<C extends Choice>(key: string, describe: (gpu: Gpu) => Task<C>): C {
     if (!key.startsWith('matmul/')) return super.choose(key, describe);
     return { variant: 'matrix', tile: 32 } as unknown as C;
   }

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { exitCodeOf } from '../../src/cli/common.js';
 import type { Gpu } from '../../src/gpu/index.js';
+import { attachTuner, Tuner, tunerFor } from '../../src/kernels/tuner.js';
 import type { TrainingListener } from '../../src/train/events.js';
 import { verifyCheckpoint } from '../../src/train/manifest.js';
 import { testGpu } from '../support/gpu.js';
@@ -255,6 +256,27 @@ describe('a checkpoint whose files are not what they were', () => {
     await writeFile(join(run, 'kernels.json'), '{"mat');
     await expect(resume()).rejects.toThrow(/kernels\.json is damaged/);
   });
+});
+
+it('measures its kernels before the first step where asked to, and resumes with what it found', async () => {
+  const usual = tunerFor(gpu);
+  const run = join(dir, 'run');
+  const base = { ...settings, max_steps: 2, tune_kernels: true, output_dir: run };
+  const kernels = async () => JSON.parse(await readFile(join(run, 'kernels.json'), 'utf8'));
+  try {
+    const measured: string[] = [];
+    attachTuner(gpu, new Tuner(gpu, { onMeasured: (key) => void measured.push(key) }));
+    await runSft(gpu, base, stopAfter(1));
+    const found = await kernels();
+    expect(measured.length).toBeGreaterThan(3);
+    expect(Object.keys(found).sort()).toEqual(measured.sort());
+    expect(tunerFor(gpu).pending).toBe(0);
+    attachTuner(gpu, new Tuner(gpu, { onMeasured: () => expect.unreachable() }));
+    await runSft(gpu, base, { resume: true });
+    expect(await kernels()).toEqual(found);
+  } finally {
+    attachTuner(gpu, usual);
+  }
 });
 
 it('two processes never work in one folder', async () => {

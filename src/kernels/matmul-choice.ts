@@ -36,7 +36,7 @@ export function choose(p: Piece): MatmulChoice {
   };
   const layout = spec.transposeA ? 'TN' : spec.transposeB ? 'NT' : 'NN';
   const key = `matmul/${layout}/${p.dtypeB}${p.precision === 'f16' ? '-f16' : ''}/${spec.batch}x${spec.M}x${spec.N}x${spec.K}`;
-  return tunerFor(p.gpu).choose(key, () => task(p.gpu, spec));
+  return tunerFor(p.gpu).choose(key, (gpu) => task(gpu, spec));
 }
 
 function task(gpu: Gpu, spec: Spec): Task<MatmulChoice> {

@@ -65,11 +65,11 @@ export class Tuner {
     return this.#noted.size;
   }
 
-  /** The way to compute the task of this key. `describe` is called once per key. */
-  choose<C extends Choice>(key: string, describe: () => Task<C>): C {
+  /** The way to compute the task of this key. `describe` is called once per key, with the device that is chosen for. */
+  choose<C extends Choice>(key: string, describe: (gpu: Gpu) => Task<C>): C {
     const settled = this.#settled.get(key);
     if (settled) return settled as C;
-    const task = describe();
+    const task = describe(this.#gpu);
     const stored = this.#stored.get(key);
     const text = stored === undefined ? undefined : canonical(stored);
     const known = text === undefined ? undefined : task.candidates.find((c) => canonical(c) === text);

@@ -57,7 +57,7 @@ async function runIn<Config extends TrainingConfig>(
   { folder, step, task, processor, note }: Prepared,
 ): Promise<TrainingResult> {
   await folder.write(CONFIG_FILE, stringify(config));
-  await pinKernels(gpu, folder, resume);
+  await pinKernels({ gpu, config, folder, resume, note });
   // Weights take a while to read through; the first checkpoint waits for it, and nothing else.
   const origin = originOf(config, task.inputs ?? []);
   origin.catch(() => {});
@@ -107,11 +107,30 @@ async function openFolder<Config extends TrainingConfig>(
   return resumeRun(config.output_dir, note);
 }
 
-/** Settles which variants of the kernels the run uses; a resumed run takes those of the interrupted one. */
-async function pinKernels(gpu: Gpu, folder: RunFolder, resumed: boolean): Promise<void> {
-  const bytes = resumed ? await folderReader(folder.path)(KERNELS_FILE) : undefined;
+interface PinOptions {
+  readonly gpu: Gpu;
+  readonly config: TrainingConfig;
+  readonly folder: RunFolder;
+  readonly resume: boolean;
+  note(line: string): void;
+}
+
+/**
+ * Settles which variants of the kernels the run uses: measured on the shapes of its largest step, which the memory plan has
+ * gone through. A resumed run takes those of the interrupted one.
+ */
+async function pinKernels({ gpu, config, folder, resume, note }: PinOptions): Promise<void> {
+  const tuner = tunerFor(gpu);
+  const bytes = resume ? await folderReader(folder.path)(KERNELS_FILE) : undefined;
   const recorded = bytes && parseChoices(bytes, join(folder.path, KERNELS_FILE));
-  await folder.write(KERNELS_FILE, `${JSON.stringify(tunerFor(gpu).pin(recorded), null, 2)}\n`);
+  // What software drivers are best at is known.
+  if (!resume && (config.tune_kernels ?? !gpu.info.software) && tuner.pending > 0) {
+    const [start, shapes] = [performance.now(), tuner.pending];
+    await tuner.tune();
+    const seconds = ((performance.now() - start) / 1000).toFixed(1);
+    note(`kernels: ${shapes} shapes of products measured in ${seconds} s`);
+  }
+  await folder.write(KERNELS_FILE, `${JSON.stringify(tuner.pin(recorded), null, 2)}\n`);
 }
 
 function parseChoices(bytes: Uint8Array, file: string): Choices {

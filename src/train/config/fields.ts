@@ -98,6 +98,11 @@ export const trainingFields = {
   gradient_accumulation_steps: count.default(1),
   /** Computes activations again in the backward pass instead of keeping them. */
   gradient_checkpointing: z.boolean().default(true),
+  /**
+   * Measures variants of the matrix product on the run's own shapes before its first step, for some seconds, and keeps the
+   * fastest for the whole run; by default on GPUs, and not on software drivers.
+   */
+  tune_kernels: z.boolean().nullable().default(null),
   seed: z
     .int()
     .nonnegative()
@@ -162,6 +167,8 @@ export const FREE_FIELDS: ReadonlySet<string> = new Set([
   'max_steps',
   'num_train_epochs',
   'max_nonfinite_steps',
+  // A resumed run takes the kernels that it had.
+  'tune_kernels',
 ]);
 
 /** What a field is by default; undefined where it has no default, or is not one of those that all trainers share. */

@@ -3,7 +3,8 @@
  * rollout, and a micro-batch, forward and backward. Nothing here says what a layer keeps; the layers run.
  */
 import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../../autograd/index.js';
-import { type DeviceTraits, type MemoryReport, Rehearsal } from '../../gpu/index.js';
+import { type DeviceTraits, Gpu, type MemoryReport, Rehearsal } from '../../gpu/index.js';
+import { attachTuner, tunerFor } from '../../kernels/tuner.js';
 import { patchValues } from '../../models/core/grid.js';
 import { isVision } from '../../models/core/names.js';
 import type {
@@ -39,6 +40,8 @@ export function rehearseStep(
   device?: DeviceTraits,
 ): RehearsedStep {
   const gpu = new Rehearsal(device, 'memory');
+  // Kernels are chosen as on the device, whose tuner learns what shapes the run has.
+  if (device instanceof Gpu) attachTuner(gpu, tunerFor(device));
   const { frozenCopies = 0, extraBytes = 0, kvBytes = 0 } = workload;
   const model = policyOnPaper(gpu, config, modelConfig);
   const own = gpu.memory().liveTotal;
