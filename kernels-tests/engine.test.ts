@@ -3,10 +3,11 @@
  * it and trains it, byte for byte as Node does from its disk.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { shaderTexts } from '../scripts/lib/shader-texts.mjs';
 import * as engine from '../src/engine.js';
 import { loadWebGpu } from '../src/platform/launcher/webgpu.js';
 import { nodeFiles } from '../src/platform/node/files.js';
-import { bundleEngine, type Engine, runBundle, shaderTexts } from './support/engine-bundle.js';
+import { bundleEngine, type Engine, runBundle } from './support/engine-bundle.js';
 import { testGpu } from './support/gpu.js';
 import { removeFolders, temporary } from './train/support.js';
 

@@ -2,7 +2,7 @@
  * Checks the imports of src/ (README, "How it is built"), as part of `npm run lint`:
  * - they point one way, down the table below, and no files import each other in a circle, be it for types alone;
  * - only rooms marked `node` use Node's modules or packages that need Node; everything else runs in a browser as well;
- * - nothing that `osler/engine` reaches, through whatever rooms, is one of these.
+ * - nothing that `osler/engine` or `osler/browser` reaches, through whatever rooms, is one of these.
  * Tests (`*.test.ts`, and `test-*.ts` for what they share), benchmarks and scripts may import anything; but benchmarks are
  * built apart from src/ and must name it `#osler/`.
  */
@@ -27,6 +27,8 @@ const rooms = {
   autograd: { may: ['gpu', 'tensor', 'kernels'] },
   platform: { may: [] },
   'platform/node': { may: ['platform'], node: true },
+  // What a page or worker has; it bundles as `osler/engine` does.
+  'platform/browser': { may: ['platform', 'gpu'] },
   'platform/launcher': { may: ['platform', 'gpu'], node: true },
   formats: { may: ['gpu', 'tensor', 'platform'] },
   text: { may: ['platform', 'formats'] },
@@ -60,6 +62,7 @@ const rooms = {
   helpers: { may: [...all, 'platform/node'], node: true },
   cli: { may: [...all, 'exchange/nats', 'platform/node', 'platform/launcher'], node: true },
   'engine.ts': { may: [...training, 'data', ...tasks] },
+  'browser.ts': { may: ['engine.ts', 'platform', 'platform/browser'] },
   'index.ts': { may: ['engine.ts', 'platform/node', 'platform/launcher'], node: true },
 };
 
@@ -79,7 +82,10 @@ const packages = [
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const src = read('src', true);
-const problems = [...checkImports(src, { rooms, packages, entries: ['engine.ts'] }), ...benchProblems()];
+const problems = [
+  ...checkImports(src, { rooms, packages, entries: ['engine.ts', 'browser.ts'] }),
+  ...benchProblems(),
+];
 for (const problem of problems) console.error(problem);
 if (problems.length > 0) {
   console.error(`check-imports: ${problems.length} against the rules`);

@@ -1,5 +1,4 @@
 /** The engine as a page gets it: one script, without Node. */
-import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -33,13 +32,4 @@ const NODE_ONLY = ['process', 'Buffer', 'global', 'setImmediate', 'clearImmediat
 /** Runs a bundle that sees none of {@link NODE_ONLY}. */
 export function runBundle(code: string): Engine {
   return new Function(...NODE_ONLY, `${code}\nreturn engine;`)() as Engine;
-}
-
-/** WGSL as a generated module would hold it: texts by path. */
-export function shaderTexts(): Record<string, string> {
-  const folder = path.join(root, 'shaders');
-  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.wgsl'));
-  return Object.fromEntries(
-    files.map((file) => [file.replaceAll(path.sep, '/'), readFileSync(path.join(folder, file), 'utf8')]),
-  );
 }

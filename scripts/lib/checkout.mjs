@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { shaderModule } from './shader-texts.mjs';
 
 /** The root folder of the checkout. */
 export const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -80,6 +81,7 @@ function build(flags, stamp) {
       '--noCheck',
       '--noResolve',
     ]);
+    writeShaders(path.join(fresh, 'platform', 'browser'));
     if (!fs.existsSync(fresh)) {
       console.error('osler: the build wrote nothing; the lines above say why.');
       process.exit(1);
@@ -109,6 +111,14 @@ function compile(project, outDir, flags) {
   return spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] }).status === 0;
 }
 
+/** The module that holds `shaders/` for pages, and its declaration, which tsc does not copy. */
+function writeShaders(outDir) {
+  if (!fs.existsSync(outDir)) return;
+  fs.writeFileSync(path.join(outDir, 'shader-texts.js'), shaderModule());
+  const declaration = 'shader-texts.d.ts';
+  fs.copyFileSync(at('src', 'platform', 'browser', declaration), path.join(outDir, declaration));
+}
+
 /** The script and style of the report's page: one file each, with all that they import. */
 function bundlePage(outDir, flags) {
   const checked =
@@ -125,8 +135,9 @@ function fingerprint() {
   const hash = createHash('sha256');
   const sources = listFiles(at('src')).map((file) => path.join('src', file));
   const benches = fs.readdirSync(at('bench')).map((file) => path.join('bench', file));
-  const files = [...sources, ...benches].filter(
-    (file) => /\.(tsx?|css)$/.test(file) && !file.endsWith('.test.ts'),
+  const shaders = listFiles(at('shaders')).map((file) => path.join('shaders', file));
+  const files = [...sources, ...benches, ...shaders].filter(
+    (file) => /\.(tsx?|css|wgsl)$/.test(file) && !file.endsWith('.test.ts'),
   );
   for (const file of files.sort()) {
     const { size, mtimeMs } = fs.statSync(at(file));

@@ -1,5 +1,6 @@
-/** Files in memory: for a page that keeps nothing, and for tests. */
+/** Files in memory: for a page that keeps nothing, and for tests. Others that are only read may be mounted among them. */
 import { FileError, PlaceError } from './errors.js';
+import { blobContent, type Mounted, urlContent } from './mounted.js';
 import type {
   AppendFile,
   FileContent,
@@ -16,10 +17,13 @@ interface Content {
   length: number;
 }
 
+/** A file with a name, as a `FileList` has them; its path below a folder that was chosen, where there is one, counts. */
+export type NamedBlob = Blob & { readonly name: string; readonly webkitRelativePath?: string };
+
 /** A tree of files whose paths have slashes; relative ones begin at `/`. */
 export class MemoryFiles implements Files {
   /** By absolute path. */
-  readonly #files = new Map<string, Content>();
+  readonly #files = new Map<string, Content | Mounted>();
   readonly #folders = new Set(['/']);
   readonly #locks = new Set<string>();
   #temporaries = 0;
@@ -29,6 +33,34 @@ export class MemoryFiles implements Files {
     for (const [path, content] of Object.entries(files)) {
       this.#addFolder(this.split(absolute(path)).folder);
       add(this.#create(path), content);
+    }
+  }
+
+  /**
+   * Puts files from elsewhere below a path, to be read only. Nothing is fetched before somebody reads, and then in pieces of
+   * some megabytes; a server that gives no parts of files is asked for the whole.
+   *
+   * @param path of the file or, for several, of the folder.
+   * @param source the address of a file, or of a folder if `names` are given; a `Blob`; or a `FileList`, whose files keep
+   *   their places below the folder that was chosen.
+   * @param names of files below the folder at an address, which servers do not list.
+   */
+  mount(path: string, source: string | URL | Blob | ArrayLike<NamedBlob>, names?: readonly string[]): void {
+    if (source instanceof Blob) {
+      this.#mount(path, blobContent(source));
+    } else if (typeof source !== 'string' && !(source instanceof URL)) {
+      for (const file of Array.from(source)) {
+        const [, ...below] = (file.webkitRelativePath ?? '').split('/');
+        this.#mount(this.join(path, ...(below.length > 0 ? below : [file.name])), blobContent(file));
+      }
+    } else if (names === undefined) {
+      this.#mount(path, urlContent(String(source)));
+    } else {
+      const base = String(source).replace(/\/*$/, '/');
+      for (const name of names) {
+        const address = name.split('/').map(encodeURIComponent).join('/');
+        this.#mount(this.join(path, name), urlContent(base + address));
+      }
     }
   }
 
@@ -65,7 +97,9 @@ export class MemoryFiles implements Files {
   }
 
   async open(path: string): Promise<OpenFile> {
-    const { buffer, length } = this.#find(path);
+    const found = this.#find(path);
+    if ('open' in found) return found.open(path);
+    const { buffer, length } = found;
     const bytes = buffer.subarray(0, length);
     return {
       byteLength: length,
@@ -95,7 +129,7 @@ export class MemoryFiles implements Files {
   }
 
   async append(path: string): Promise<AppendFile> {
-    const content = this.#files.get(absolute(path)) ?? this.#create(path);
+    const content = this.#files.has(absolute(path)) ? this.#own(path) : this.#create(path);
     return {
       append: async (data) => add(content, data),
       async sync() {},
@@ -104,7 +138,7 @@ export class MemoryFiles implements Files {
   }
 
   async truncate(path: string, bytes: number): Promise<void> {
-    const content = this.#find(path);
+    const content = this.#own(path);
     // What was cut off may still be read by who has the file open.
     content.buffer = content.buffer.slice(0, bytes);
     content.length = content.buffer.length;
@@ -146,8 +180,10 @@ export class MemoryFiles implements Files {
   }
 
   async digest(path: string): Promise<string> {
-    const { buffer, length } = this.#find(path);
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', buffer.subarray(0, length)));
+    const file = await this.open(path);
+    const bytes = new Uint8Array(file.byteLength);
+    await file.read(bytes, 0);
+    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
     return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('');
   }
 
@@ -166,7 +202,21 @@ export class MemoryFiles implements Files {
     return this.#files.has(at) ? 'file' : this.#folders.has(at) ? 'folder' : undefined;
   }
 
-  #find(path: string): Content {
+  #mount(path: string, mounted: Mounted): void {
+    const at = absolute(path);
+    if (this.#folders.has(at)) throw new PlaceError(`${path} is a folder, not a file`);
+    this.#addFolder(this.split(at).folder);
+    this.#files.set(at, mounted);
+  }
+
+  /** What may be changed. */
+  #own(path: string): Content {
+    const found = this.#find(path);
+    if ('open' in found) throw new PlaceError(`${path} is mounted to be read only; write to another path`);
+    return found;
+  }
+
+  #find(path: string): Content | Mounted {
     const at = absolute(path);
     const found = this.#files.get(at);
     if (found) return found;

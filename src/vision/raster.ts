@@ -4,7 +4,12 @@
  * is known in Node: transparent pixels of a GIF are black, as libvips does not tell their palette colour.
  */
 import { port } from '../platform/current.js';
-import { type Picture, type PictureFormat, PixelLimitError } from '../platform/ports/pictures.js';
+import {
+  type Picture,
+  type PictureFormat,
+  PixelLimitError,
+  UnreadablePictureError,
+} from '../platform/ports/pictures.js';
 import { ImageError, reason } from './errors.js';
 import type { RgbImage, Samples, Size } from './image.js';
 import {
@@ -63,6 +68,7 @@ async function opened<T>(
     return await use(picture);
   } catch (error) {
     if (error instanceof ImageError) throw error;
+    if (error instanceof UnreadablePictureError) throw new ImageError(name, error.message, { cause: error });
     const problem =
       error instanceof PixelLimitError
         ? tooLarge(maxPixels)

@@ -25,7 +25,8 @@ export interface Pictures {
   /**
    * Reads the header of a picture; of several frames or pages the first counts.
    *
-   * @throws PixelLimitError where it has more pixels than `maxPixels`, other errors with the decoder's words.
+   * @throws PixelLimitError where it has more pixels than `maxPixels`, UnreadablePictureError where the platform has no decoder
+   *   for it, other errors with the decoder's words.
    */
   open(bytes: Uint8Array, format: PictureFormat, maxPixels: number): Promise<Picture>;
   /** Decodes an 8-bit JPEG stream that is part of another file: its orientation and colour profile do not count. */
@@ -55,6 +56,9 @@ export interface Picture {
 
 /** A picture with more pixels than whoever opened it allows. */
 export class PixelLimitError extends Error {}
+
+/** A sound picture that the platform cannot decode. The message is a predicate, without the picture's name, and says what to do. */
+export class UnreadablePictureError extends Error {}
 
 /** How a picture is written; shrunk, where it is larger, to fit a square of `side` pixels. */
 export type EncodeOptions =
