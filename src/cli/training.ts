@@ -116,8 +116,9 @@ async function withDevice<T>(
   }
 }
 
-function firstStepText({ plan, measured, seconds }: FirstStep): string {
-  return `${planTable(plan, measured)}\nthe largest first step took ${seconds.toFixed(1)} s, and it fits`;
+function firstStepText({ plan, measured, loadSeconds, seconds }: FirstStep): string {
+  const took = `loading took ${loadSeconds.toFixed(1)} s, the largest first step ${seconds.toFixed(1)} s`;
+  return `${planTable(plan, measured)}\n${took}, and it fits`;
 }
 
 /** What to do with the last checkpoint: the end of what a user sees. */

@@ -15,7 +15,9 @@ import { dropoutStep, type StepContext, type TrainingTask } from './task.js';
 export interface FirstStep {
   readonly plan: MemoryPlan;
   readonly measured: MemoryReport;
-  /** Of the step, without loading. */
+  /** Of loading the weights. */
+  readonly loadSeconds: number;
+  /** Of the step. */
   readonly seconds: number;
 }
 
@@ -32,7 +34,9 @@ export async function checkFirstStep<Config extends TrainingConfig>(
   const { task, plan, note, explained } = await prepareTask(options);
   check(task.worstStep, 'value', () => `the task ${task.name} does not say what its largest step is`);
   return explained(async () => {
+    const begun = performance.now();
     const model = await loadPolicy(gpu, config);
+    const loadSeconds = (performance.now() - begun) / 1000;
     model.features = model.vision && new FeatureCache(featureCacheOptions(config));
     try {
       const session = {
@@ -46,7 +50,8 @@ export async function checkFirstStep<Config extends TrainingConfig>(
       await task.prepare(session);
       const start = performance.now();
       await takeStep(options, task, model);
-      return { plan, measured: gpu.memory(), seconds: (performance.now() - start) / 1000 };
+      const seconds = (performance.now() - start) / 1000;
+      return { plan, measured: gpu.memory(), loadSeconds, seconds };
     } finally {
       task.close();
       model.clearGradients();
