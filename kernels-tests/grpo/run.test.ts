@@ -80,6 +80,16 @@ describe('a run that was interrupted and resumed equals one that was not', () =>
       stopAfter(3),
     ],
     [
+      'an adapter over weights in 4 bits, between rounds',
+      { use_peft: true, lora_r: 4, load_in_4bit: true, bnb_4bit_use_double_quant: true },
+      stopAfter(2),
+    ],
+    [
+      'PPO of an adapter over weights in 4 bits',
+      { algorithm: 'ppo', use_peft: true, lora_r: 4, load_in_4bit: true },
+      stopAfter(2),
+    ],
+    [
       'values and token advantages in the buffer',
       { algorithm: 'ppo', num_iterations: 3, shuffle_options: true },
       stopAfter(2),

@@ -76,6 +76,9 @@ async function attachAll(adapter: Adapter, file: Checkpoint): Promise<void> {
     plans.push({ linear, a: file.info(a).shape, b: file.info(b).shape, files: { a, b } });
   }
   if (plans.length === 0) throw modelError(file.path, 'holds no LoRA matrices');
+  // In the order in which a new adapter has them: those that are multiplied as one lie together, whatever the file sorts by.
+  const order = new Map([...model.linears.keys()].map((path, i) => [path, i]));
+  plans.sort((a, b) => (order.get(a.linear.path) ?? 0) - (order.get(b.linear.path) ?? 0));
   const rooms = adapterRooms(model.gpu, plans);
   try {
     for (const [i, { linear, files }] of plans.entries()) {
