@@ -31,6 +31,7 @@ const BY_OPTION = {
 /** Of the words right after a command's name. */
 const BY_COMMAND = {
   inspect: 'model',
+  quantize: 'model',
   verify: 'result',
   replay: 'run',
   report: 'result',

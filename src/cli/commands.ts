@@ -16,6 +16,7 @@ import { parity } from './parity.js';
 import { phantom } from './phantom.js';
 import { plan } from './plan.js';
 import { pull } from './pull.js';
+import { quantize } from './quantize.js';
 import { replay } from './replay.js';
 import { report } from './report.js';
 import { serve } from './serve.js';
@@ -32,6 +33,7 @@ export const COMMANDS = [
   doctor,
   init,
   pull,
+  quantize,
   inspect,
   verify,
   replay,

@@ -1,5 +1,5 @@
 /** `osler init`: a randomly initialised checkpoint of a named architecture. */
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { CommandModule } from 'yargs';
 import { parameterCount } from '../models/core/inventory.js';
 import type { JsonObject } from '../models/core/json-fields.js';
@@ -8,8 +8,9 @@ import { readProblem } from '../platform/node/system-errors.js';
 import { TORCH_FLOATS, type TorchFloat } from '../tensor/index.js';
 import { learnMerges } from '../text/index.js';
 import { type CommonArgs, commonOptions, UsageError } from './common.js';
+import { assertFree, percentShown } from './model-output.js';
 import { COUNT_OR_NONE, numbers, SEED } from './numbers.js';
-import { clearProgress, print, printJson, showProgress } from './terminal.js';
+import { clearProgress, print, printJson } from './terminal.js';
 
 interface Args extends CommonArgs {
   readonly arch?: string;
@@ -20,14 +21,6 @@ interface Args extends CommonArgs {
   readonly out: string;
   readonly dtype?: TorchFloat;
   readonly overwrite: boolean;
-}
-
-/** Initialising over somebody's weights would lose them. */
-async function assertFree(dir: string): Promise<void> {
-  const entries = await readdir(dir).catch(() => []);
-  if (entries.some((name) => name.endsWith('.safetensors'))) {
-    throw new UsageError(`${dir} already holds weights; choose another --out, or pass --overwrite`);
-  }
 }
 
 async function readText(option: string, file: string): Promise<string> {
@@ -90,19 +83,15 @@ export const init: CommandModule<object, Args> = {
     }
     const name = args.config ?? args.arch ?? '';
     const texts = await Promise.all((args.text ?? []).map((file) => readText('--text', file)));
-    if (!args.overwrite) await assertFree(args.out);
+    await assertFree(args.out, args.overwrite);
     const start = performance.now();
-    let shown = 0;
+    const progress = percentShown();
     const config = await initModel(args.out, {
       arch,
       merges: learnMerges(texts, args.merges),
       seed: args.seed,
       dtype: args.dtype,
-      onProgress: ({ parametersDone, parameters }) => {
-        if (!process.stderr.isTTY || performance.now() - shown < 200) return;
-        shown = performance.now();
-        showProgress(`${((100 * parametersDone) / parameters).toFixed(0)}%`);
-      },
+      onProgress: ({ parametersDone, parameters }) => progress(parametersDone, parameters),
     });
     clearProgress();
     const parameters = parameterCount(config);

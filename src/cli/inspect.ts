@@ -2,7 +2,7 @@
 
 import type { CommandModule } from 'yargs';
 import { counted } from '../formats/counted.js';
-import { type Inspection, inspect as inspectPath } from '../formats/inspect.js';
+import { type InspectedWeight, type Inspection, inspect as inspectPath } from '../formats/inspect.js';
 import { visibleInLine } from '../formats/quote.js';
 import { type CommonArgs, commonOptions } from './common.js';
 import { print, printJson } from './terminal.js';
@@ -12,22 +12,32 @@ interface Args extends CommonArgs {
 }
 
 function render(report: Inspection): string {
-  const rows = report.tensors.map((t) => [
-    visibleInLine(t.name),
-    t.dtype,
-    `[${t.shape.join(', ')}]`,
-    String(t.bytes),
+  const quantised = new Map(report.quantised.map((weight) => [weight.name, weight]));
+  const parts = new Set(report.quantised.flatMap(({ tensors }) => tensors));
+  const weights = report.tensors.flatMap(
+    (tensor): Pick<InspectedWeight, 'name' | 'format' | 'shape' | 'bytes'>[] => {
+      const weight = quantised.get(tensor.name);
+      if (weight) return [weight];
+      return parts.has(tensor.name) ? [] : [{ ...tensor, format: tensor.dtype }];
+    },
+  );
+  const rows = weights.map((weight) => [
+    visibleInLine(weight.name),
+    weight.format,
+    `[${weight.shape.join(', ')}]`,
+    String(weight.bytes),
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column].length)));
   const lines = rows.map((row) => row.map((cell, i) => (i < 3 ? cell.padEnd(widths[i]) : cell)).join('  '));
-  const dtypes = Object.entries(report.dtypes).map(
-    ([dtype, d]) => `${dtype} ${counted(d.tensors, 'tensor')}, ${d.bytes} bytes`,
+  const formats = Object.entries(report.formats).map(
+    ([format, { weights: count, bytes, bytesPerParameter: each }]) =>
+      `${format} ${counted(count, 'tensor')}, ${bytes} bytes, ${Number(each.toFixed(3))} per parameter`,
   );
   return [
     ...lines,
     '',
     ...report.files.map((f) => `${f.file}: ${counted(f.tensors, 'tensor')}, ${f.bytes} bytes`),
-    ...dtypes,
+    ...formats,
     `${report.parameters} parameters, ${report.bytes} bytes`,
     ...report.warnings.map((warning) => `warning: ${warning}`),
   ].join('\n');

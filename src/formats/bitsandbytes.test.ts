@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compressScales, nf4ToF32, quantizeNf4 } from '../tensor/index.js';
-import { isQuantised, quantisedWeight } from './bitsandbytes.js';
+import { isQuantised, nf4Weight } from './bitsandbytes.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { type Dtype, toF32 } from './dtypes.js';
 import { writeSafetensors } from './writer.js';
@@ -42,11 +42,11 @@ describe('what bitsandbytes packed', () => {
 
   it('is read, with its magnitudes in 8 bits or not', async () => {
     for (const name of ['single', 'double']) {
-      const weight = await quantisedWeight(file, `${name}.weight`);
+      const weight = await nf4Weight(file, `${name}.weight`);
       expect(weight).toMatchObject({ shape: [68, 256], dtype: 'bfloat16', nested: name === 'double' });
       expect(await weight.scales()).toEqual(await f32(`${name}.absmax`));
     }
-    const { scales } = await quantisedWeight(file, 'double.weight');
+    const { scales } = await nf4Weight(file, 'double.weight');
     const values = nf4ToF32(await file.read('double.weight'), await scales());
     // It rounds to the weight's own format.
     const rounded = await f32('double.values');
@@ -86,7 +86,7 @@ async function refusal({ without, state, tensor }: Change): Promise<string> {
   const changed = await openCheckpoint(path);
   try {
     expect(isQuantised(changed, 'double.weight')).toBe(true);
-    await (await quantisedWeight(changed, 'double.weight')).scales();
+    await (await nf4Weight(changed, 'double.weight')).scales();
     return 'nothing';
   } catch (error) {
     return (error as Error).message.replace(path, 'FILE');

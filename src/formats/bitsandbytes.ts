@@ -3,8 +3,9 @@
  * (`.absmax`), tables, and a description in JSON. Whether a weight is stored so is seen by its `.absmax`.
  */
 import { type CompressedScales, expandScales, NF4_BLOCK, NF4_LEVELS } from '../tensor/index.js';
+import type { QuantisedWeight } from './blocks.js';
 import type { Checkpoint } from './checkpoint.js';
-import { elementCount, toF32 } from './dtypes.js';
+import { asBytes, elementCount, toF32 } from './dtypes.js';
 import { SafetensorsError } from './errors.js';
 import { describe } from './quote.js';
 
@@ -28,23 +29,18 @@ export function isQuantised(checkpoint: Checkpoint, weight: string): boolean {
   return checkpoint.has(`${weight}.absmax`);
 }
 
-/** A quantised weight of a file. */
-export interface QuantisedWeight {
-  readonly shape: readonly number[];
-  /** Of the weight that was quantised. */
-  readonly dtype: string;
+/** A weight in NF4. */
+export interface Nf4Weight extends QuantisedWeight {
   /** Elements that share a magnitude in the file. */
   readonly blockSize: number;
   /** Whether magnitudes are in 8 bits. */
   readonly nested: boolean;
-  /** Bytes of all that belongs to it. */
-  readonly bytes: number;
   /** Magnitudes by blocks of {@link NF4_BLOCK}. */
   scales(): Promise<Float32Array<ArrayBuffer>>;
 }
 
 /** Describes a weight of which {@link isQuantised}; refuses what cannot be what bitsandbytes wrote. */
-export async function quantisedWeight(checkpoint: Checkpoint, weight: string): Promise<QuantisedWeight> {
+export async function nf4Weight(checkpoint: Checkpoint, weight: string): Promise<Nf4Weight> {
   const { file } = checkpoint.info(weight);
   const fail = (tensor: string, problem: string): never => {
     throw new SafetensorsError(file, problem, { tensor });
@@ -74,20 +70,33 @@ export async function quantisedWeight(checkpoint: Checkpoint, weight: string): P
   const absmax = checkpoint.info(`${weight}.absmax`);
   const nested = absmax.dtype === 'U8';
   if (!nested) expectTensor(checkpoint, `${weight}.absmax`, 'F32', blocks);
-  const names = BESIDE.map((name) => `${weight}.${name}`).filter((name) => checkpoint.has(name));
+  const beside = BESIDE.map((name) => `${weight}.${name}`).filter((name) => checkpoint.has(name));
+  const tensors = [weight, stateName, ...beside];
   const compressed = nested ? nestedReader(checkpoint, weight, state, blocks) : null;
+  const scales = async () => {
+    const own = compressed
+      ? expandScales(await compressed())
+      : toF32((await checkpoint.read(`${weight}.absmax`)).slice(), 'F32');
+    const share = blocksize / NF4_BLOCK;
+    return Float32Array.from({ length: blocks * share }, (_, i) => own[Math.floor(i / share)]);
+  };
   return {
+    format: 'nf4',
     shape: shape as number[],
     dtype: typeof state.dtype === 'string' ? state.dtype : 'bfloat16',
     blockSize: blocksize,
     nested,
-    bytes: [weight, stateName, ...names].reduce((sum, name) => sum + checkpoint.info(name).bytes, 0),
-    scales: async () => {
-      const scales = compressed
-        ? expandScales(await compressed())
-        : toF32((await checkpoint.read(`${weight}.absmax`)).slice(), 'F32');
-      const share = blocksize / NF4_BLOCK;
-      return Float32Array.from({ length: blocks * share }, (_, i) => scales[Math.floor(i / share)]);
+    tensors,
+    bytes: tensors.reduce((sum, name) => sum + checkpoint.info(name).bytes, 0),
+    scales,
+    pieces: async function* (chunkBytes) {
+      yield { segment: 1, offset: 0, bytes: asBytes(await scales()), read: 0 };
+      let done = 0;
+      // Codes are in the file as they are on the device.
+      for await (const bytes of checkpoint.chunks(weight, chunkBytes)) {
+        yield { segment: 0, offset: done, bytes, read: bytes.byteLength };
+        done += bytes.byteLength;
+      }
     },
   };
 }

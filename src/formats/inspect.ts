@@ -1,6 +1,7 @@
-/** What a checkpoint holds, from its headers alone. */
+/** What a checkpoint holds, from its headers and descriptions of quantised weights. */
 import { splitPath } from '../platform/files.js';
-import { openCheckpoint } from './checkpoint.js';
+import { isQuantised, nf4Weight } from './bitsandbytes.js';
+import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { type Dtype, elementCount } from './dtypes.js';
 
 /** One safetensors file. */
@@ -22,6 +23,17 @@ export interface InspectedTensor {
   readonly file: string;
 }
 
+/** A weight that several tensors make up. */
+export interface InspectedWeight {
+  readonly name: string;
+  readonly format: string;
+  readonly shape: readonly number[];
+  readonly parameters: number;
+  readonly bytes: number;
+  /** Names of its tensors. */
+  readonly tensors: readonly string[];
+}
+
 /** Sums over the tensors of one dtype. */
 export interface DtypeTotals {
   readonly tensors: number;
@@ -29,12 +41,24 @@ export interface DtypeTotals {
   readonly bytes: number;
 }
 
+/** Sums over the weights of one format: of a dtype, or quantised. */
+export interface FormatTotals {
+  readonly weights: number;
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly bytesPerParameter: number;
+}
+
 /** Plain data, fit for `--json`. */
 export interface Inspection {
   readonly files: readonly InspectedFile[];
   readonly tensors: readonly InspectedTensor[];
   readonly dtypes: Readonly<Partial<Record<Dtype, DtypeTotals>>>;
+  /** Weights that are quantised. */
+  readonly quantised: readonly InspectedWeight[];
+  readonly formats: Readonly<Record<string, FormatTotals>>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Numbers that the weights are, however many tensors keep them. */
   readonly parameters: number;
   /** Bytes of tensor data, headers left out. */
   readonly bytes: number;
@@ -59,17 +83,44 @@ export async function inspect(path: string): Promise<Inspection> {
     const files = checkpoint.files.map(
       (file): InspectedFile => ({ file: file.path, bytes: file.bytes, tensors: file.header.tensors.size }),
     );
+    const quantised = await quantisedWeights(checkpoint);
+    const parts = new Set(quantised.flatMap((weight) => weight.tensors));
+    const plain = tensors.filter(({ name }) => !parts.has(name));
     return {
       files,
       tensors,
       dtypes: totalsByDtype(tensors),
+      quantised,
+      formats: totalsByFormat([...plain.map((t) => ({ ...t, format: t.dtype })), ...quantised]),
       metadata: checkpoint.metadata(),
-      ...sum(tensors),
+      ...sum([...plain, ...quantised]),
       warnings: checkpoint.warnings,
     };
   } finally {
     await checkpoint.close();
   }
+}
+
+async function quantisedWeights(checkpoint: Checkpoint): Promise<InspectedWeight[]> {
+  const found: InspectedWeight[] = [];
+  for (const name of checkpoint.names()) {
+    if (!isQuantised(checkpoint, name)) continue;
+    const { format, shape, bytes, tensors } = await nf4Weight(checkpoint, name);
+    found.push({ name, format, shape, parameters: elementCount(shape) as number, bytes, tensors });
+  }
+  return found;
+}
+
+function totalsByFormat(
+  weights: readonly (Counted & { readonly format: string })[],
+): Record<string, FormatTotals> {
+  const totals: Record<string, FormatTotals> = {};
+  for (const format of [...new Set(weights.map((weight) => weight.format))].sort()) {
+    const same = weights.filter((weight) => weight.format === format);
+    const { parameters, bytes } = sum(same);
+    totals[format] = { weights: same.length, parameters, bytes, bytesPerParameter: bytes / parameters };
+  }
+  return totals;
 }
 
 function totalsByDtype(tensors: readonly InspectedTensor[]): Partial<Record<Dtype, DtypeTotals>> {
@@ -81,7 +132,12 @@ function totalsByDtype(tensors: readonly InspectedTensor[]): Partial<Record<Dtyp
   return totals;
 }
 
-function sum(tensors: readonly InspectedTensor[]): { parameters: number; bytes: number } {
+interface Counted {
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+function sum(tensors: readonly Counted[]): Counted {
   let parameters = 0;
   let bytes = 0;
   for (const tensor of tensors) {

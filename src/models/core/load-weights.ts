@@ -3,22 +3,9 @@
  * differs from the file, and written to the tensor's place on the device.
  */
 
-import {
-  describedWeight,
-  isQuantised,
-  type QuantisedWeight,
-  quantisedWeight,
-} from '../../formats/bitsandbytes.js';
+import type { QuantisedWeight } from '../../formats/blocks.js';
 import type { Checkpoint } from '../../formats/checkpoint.js';
-import {
-  asBytes,
-  dtypeBytes,
-  type FloatDtype,
-  floatOf,
-  fromF32,
-  isFloatDtype,
-  toF32,
-} from '../../formats/dtypes.js';
+import { asBytes, dtypeBytes, type FloatDtype, floatOf, fromF32, toF32 } from '../../formats/dtypes.js';
 import type { Gpu } from '../../gpu/index.js';
 import { part } from '../../kernels/support.js';
 import { Parameters } from '../../nn/parameters.js';
@@ -31,19 +18,14 @@ import {
   NF4_BLOCK,
   numel,
   quantizeNf4,
-  type Shape,
-  sameShape,
-  showShape,
   type Tensor,
   type WeightFormat,
 } from '../../tensor/index.js';
-import type { ParameterSpec } from './builder.js';
 import type { ModelConfig } from './config.js';
-import { modelError } from './errors.js';
 import { parameterSpecs } from './inventory.js';
-import type { WeightNames } from './names.js';
 import { checkBlocks, isQuantisable, type Quantization, quantizationOf } from './quantization.js';
 import { ParameterRooms } from './rooms.js';
+import { type StoredWeight, storedWeights } from './stored-weights.js';
 
 /** How matrices are stored on the device; `auto` keeps what the file has. Norms and biases are always f32. */
 export type WeightDtype = 'auto' | FloatDType;
@@ -84,39 +66,29 @@ export async function loadWeights(
   config: ModelConfig,
   options: LoadWeightsOptions = {},
 ): Promise<LoadedWeights> {
-  const specs = parameterSpecs(config);
-  const { names, unused } = matchNames(checkpoint, config.names, specs);
-  const warnings = [...checkpoint.warnings];
-  if (unused.length > 0) warnings.push(`${checkpoint.path}: unused tensors: ${listed(unused)}`);
-  const parameters = new Parameters();
-  // Forward order for whoever iterates; disk order for reading.
-  const order = new Map(checkpoint.names().map((name, i) => [name, i]));
-  const bySpec = new Map(specs.map((spec) => [spec.name, spec]));
-  const plan = [...names].sort((a, b) => (order.get(a[1]) ?? 0) - (order.get(b[1]) ?? 0));
-  const quantised = await quantisedWeights(checkpoint, names, bySpec);
-  const bytesTotal = plan.reduce((sum, [, file]) => sum + checkpoint.info(file).bytes, 0);
-  const rooms = new ParameterRooms(gpu, specs, (spec) =>
-    quantised.has(spec.name)
-      ? 'nf4'
-      : storedAs(checkpoint, names.get(spec.name) as string, spec, config, options),
+  const { weights, warnings } = await storedWeights(checkpoint, config);
+  const formats = new Map(
+    weights.map((weight) => [weight.spec.name, formatOnDevice(checkpoint, weight, config, options)]),
   );
+  // Forward order for whoever iterates; disk order for reading.
+  const specs = parameterSpecs(config);
+  const rooms = new ParameterRooms(gpu, specs, ({ name }) => formats.get(name) as WeightFormat);
+  const bytesTotal = weights.reduce((sum, { tensor }) => sum + checkpoint.info(tensor).bytes, 0);
   const loaded = new Map<string, Tensor>();
   let bytesDone = 0;
   let unsynced = 0;
   try {
-    for (const [name, file] of plan) {
-      const spec = bySpec.get(name) as ParameterSpec;
-      const target = rooms.take(spec);
-      loaded.set(name, target);
-      const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
-      for await (const bytes of filling(checkpoint, file, target, chunkBytes, quantised.get(name), options)) {
+    for (const weight of weights) {
+      const target = rooms.take(weight.spec);
+      loaded.set(weight.spec.name, target);
+      for await (const bytes of filling(checkpoint, weight, target, options)) {
         bytesDone += bytes;
         unsynced += bytes;
         if (unsynced >= UPLOAD_BYTES) {
           await gpu.sync();
           unsynced = 0;
         }
-        options.onProgress?.({ tensor: file, bytesDone, bytesTotal });
+        options.onProgress?.({ tensor: weight.tensor, bytesDone, bytesTotal });
       }
     }
     await gpu.sync();
@@ -124,94 +96,24 @@ export async function loadWeights(
     for (const held of [rooms, ...loaded.values()]) held.dispose();
     throw error;
   }
+  const parameters = new Parameters();
   for (const { name } of specs) parameters.set(name, loaded.get(name) as Tensor);
   return { parameters, warnings };
 }
 
-/** File names of the wanted tensors by canonical name. */
-function matchNames(
+/** The format that a weight of the file gets on the device. */
+function formatOnDevice(
   checkpoint: Checkpoint,
-  { canonical, head }: WeightNames,
-  specs: readonly ParameterSpec[],
-): { names: Map<string, string>; unused: string[] } {
-  const wanted = new Set(specs.map(({ name }) => name));
-  const names = new Map<string, string>();
-  const unused: string[] = [];
-  for (const file of checkpoint.names()) {
-    if (describedWeight(checkpoint, file) !== null) continue;
-    const name = canonical(file);
-    if (name === null || !wanted.has(name)) {
-      // A tied head may be stored all the same, and rotary tables follow from the config.
-      const expected = name === head || file.endsWith('rotary_emb.inv_freq');
-      if (!expected) unused.push(file);
-      continue;
-    }
-    const other = names.get(name);
-    if (other)
-      throw modelError(checkpoint.path, `has both "${other}" and "${file}", two names of one weight`);
-    names.set(name, file);
-  }
-  const missing = [...wanted].filter((name) => !names.has(name));
-  if (missing.length > 0) {
-    const hint = missing.includes(head)
-      ? '; set "tie_word_embeddings": true in config.json if the embedding is the head'
-      : '; do config.json and the weights belong together?';
-    throw modelError(checkpoint.path, `lacks ${listed(missing)}${hint}`);
-  }
-  return { names, unused };
-}
-
-/** What files have quantised already, by parameter; all of it is checked before anything is loaded. */
-async function quantisedWeights(
-  checkpoint: Checkpoint,
-  names: ReadonlyMap<string, string>,
-  specs: ReadonlyMap<string, ParameterSpec>,
-): Promise<Map<string, QuantisedWeight>> {
-  const found = new Map<string, QuantisedWeight>();
-  for (const [name, file] of names) {
-    if (!isQuantised(checkpoint, file)) continue;
-    const spec = specs.get(name) as ParameterSpec;
-    const weight = await quantisedWeight(checkpoint, file);
-    checkShape(checkpoint, file, weight.shape, spec);
-    if (spec.role !== 'linear') {
-      throw modelError(
-        `${checkpoint.info(file).file}: tensor "${file}"`,
-        'is quantised; linear layers alone may be, without the output head',
-      );
-    }
-    found.set(name, weight);
-  }
-  return found;
-}
-
-function checkShape(checkpoint: Checkpoint, file: string, shape: Shape, spec: ParameterSpec): void {
-  if (sameShape(shape, spec.shape)) return;
-  const expected = `but config.json makes it ${showShape(spec.shape)}`;
-  throw modelError(
-    `${checkpoint.info(file).file}: tensor "${file}"`,
-    `has shape ${showShape(shape)}, ${expected}`,
-  );
-}
-
-/** The format that a tensor of the file gets on the device. */
-function storedAs(
-  checkpoint: Checkpoint,
-  file: string,
-  spec: ParameterSpec,
+  { spec, tensor, stored }: StoredWeight,
   config: ModelConfig,
   { dtype = 'auto', quantization }: LoadWeightsOptions,
 ): WeightFormat {
-  const info = checkpoint.info(file);
-  checkShape(checkpoint, file, info.shape, spec);
-  if (!isFloatDtype(info.dtype)) {
-    const known = 'BF16, F16, F32 and F64 can be loaded';
-    throw modelError(`${info.file}: tensor "${file}"`, `has dtype ${info.dtype}; ${known}`);
-  }
+  if (typeof stored !== 'string') return stored.format;
   if (quantization && isQuantisable(spec, config.names, quantization)) {
-    checkBlocks(spec, info.file);
+    checkBlocks(spec, checkpoint.info(tensor).file);
     return 'nf4';
   }
-  return dtype === 'auto' ? floatOf(info.dtype) : dtype;
+  return dtype === 'auto' ? floatOf(stored) : dtype;
 }
 
 /** Room for the weights that would be loaded, with nothing in it: for plans, and for whoever fills it in another way. */
@@ -233,35 +135,28 @@ export function weightsOnPaper(
   return parameters;
 }
 
-/** Streams a weight into its place, as it is stored there. */
-function filling(
+/** Streams a weight into its place, as it is stored there; yields the file bytes of each step. */
+export function filling(
   checkpoint: Checkpoint,
-  file: string,
+  { tensor, stored }: Pick<StoredWeight, 'tensor' | 'stored'>,
   target: Tensor,
-  chunkBytes: number,
-  quantised: QuantisedWeight | undefined,
-  { quantization }: LoadWeightsOptions,
+  { chunkBytes = CHUNK_BYTES, quantization }: LoadWeightsOptions = {},
 ): AsyncGenerator<number> {
-  if (quantised) return fillBlocks(checkpoint, file, target, chunkBytes, quantised);
-  if (target.dtype !== 'nf4') return fill(checkpoint, file, target, chunkBytes);
-  return quantising(checkpoint, file, target, chunkBytes, quantization?.doubleQuant ?? false);
+  if (typeof stored !== 'string') return fillBlocks(stored, target, chunkBytes);
+  if (target.dtype !== 'nf4') return fill(checkpoint, tensor, target, chunkBytes);
+  return quantising(checkpoint, tensor, target, chunkBytes, quantization?.doubleQuant ?? false);
 }
 
-/** Codes go to the device as the file has them. */
 async function* fillBlocks(
-  checkpoint: Checkpoint,
-  file: string,
+  weight: QuantisedWeight,
   target: Tensor,
   chunkBytes: number,
-  weight: QuantisedWeight,
 ): AsyncGenerator<number> {
-  const [codes, absmax] = target.segments();
-  target.gpu.write(absmax.range, await weight.scales());
-  let done = 0;
-  for await (const chunk of checkpoint.chunks(file, chunkBytes)) {
-    target.gpu.write({ ...codes.range, offset: codes.range.offset + done, size: chunk.byteLength }, chunk);
-    done += chunk.byteLength;
-    yield chunk.byteLength;
+  const segments = target.segments();
+  for await (const { segment, offset, bytes, read } of weight.pieces(chunkBytes)) {
+    const { range } = segments[segment];
+    target.gpu.write({ ...range, offset: range.offset + offset, size: bytes.byteLength }, bytes);
+    yield read;
   }
 }
 
@@ -307,9 +202,4 @@ export async function* fill(
     element += count;
     yield chunk.byteLength;
   }
-}
-
-function listed(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map((name) => `"${name}"`);
-  return names.length > 3 ? `${shown.join(', ')} and ${names.length - 3} more` : shown.join(', ');
 }
