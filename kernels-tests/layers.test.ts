@@ -5,8 +5,6 @@ import {
   affine,
   attention,
   backward,
-  geluTanh,
-  mul,
   reshape,
   rmsNorm,
   rotary as rotate,
@@ -127,7 +125,7 @@ function layerWith(after: boolean, build: LayerBuilder): TransformerLayer {
     norm1: norm('n1'),
     attention: { forward: (x) => x },
     norm2: norm('n2'),
-    mlp: new GatedMlp(linear('g'), linear('u'), linear('d'), (gate, up) => mul(geluTanh(gate), up)),
+    mlp: new GatedMlp(linear('g'), linear('u'), linear('d'), 'geglu'),
     ...(after ? { after1: norm('a1'), after2: norm('a2') } : {}),
   });
 }

@@ -177,6 +177,7 @@ test('gradients through autograd, both outputs at once', async () => {
       shape,
     ).requireGrad();
   await gradcheck((x, w) => rmsNorm(x, w, EPS), [make([3, 8], 1), make([8], 2)]);
+  await gradcheck((x, w) => rmsNorm(x, w, EPS, { aroundOne: true }), [make([3, 8], 1), make([8], 2)]);
   await gradcheck((x, w, b) => layerNorm(x, w, b, EPS), [make([3, 8], 1), make([8], 2), make([8], 3)]);
   await gradcheck((x, w) => layerNorm(x, w, null, EPS), [make([3, 7], 1), make([7], 2)]);
   const inputs = [make([3, 8], 1), make([3, 8], 4), make([8], 2), make([8], 3)];

@@ -19,13 +19,15 @@ interface Case {
   readonly dtype: WeightFormat;
   readonly bias?: boolean;
   readonly norm?: boolean;
-  readonly gated?: boolean;
+  readonly aroundOne?: boolean;
+  readonly gated?: 'swiglu' | 'geglu';
   readonly residual?: boolean;
   /** Rank of the adapters, and the columns that each has. */
   readonly rank?: number;
   readonly parts?: readonly number[];
 }
 
+const GATES = { swiglu: activations.silu, geglu: activations['gelu-tanh'] };
 const EPS = 1e-5;
 const SCALE = 1.5;
 
@@ -38,14 +40,14 @@ interface Inputs {
 
 /** `N` counts the columns of the result. */
 function inputs(gpu: Gpu, c: Case): Inputs {
-  const { M, N, K, dtype, rank = 0, gated = false } = c;
+  const { M, N, K, dtype, rank = 0, gated } = c;
   const columns = gated ? 2 * N : N;
   const parts = c.parts ?? (gated ? [N, N] : [N]);
   const values = {
     x: random(M * K, 1).map((v) => 2 * v),
     w: rounded(random(columns * K, 2), dtype),
     bias: random(columns, 3),
-    gain: random(K, 4).map((v) => 1 + v),
+    gain: random(K, 4).map((v) => (c.aroundOne ? v : 1 + v)),
     residual: random(M * N, 5),
     a: random(parts.length * rank * K, 6),
     b: random(columns * rank, 7),
@@ -54,7 +56,7 @@ function inputs(gpu: Gpu, c: Case): Inputs {
     if (!c.norm) return v;
     const row = values.x.subarray(i - (i % K), i - (i % K) + K);
     const mean = row.reduce((sum, own) => sum + own * own, 0) / K;
-    return (v / Math.sqrt(mean + EPS)) * values.gain[i % K];
+    return (v / Math.sqrt(mean + EPS)) * (values.gain[i % K] + (c.aroundOne ? 1 : 0));
   });
   const sums = product(normal, values.w, { M, N: columns, K, transposeB: true });
   const narrow = product(normal, values.a, { M, N: parts.length * rank, K, transposeB: true });
@@ -71,7 +73,7 @@ function inputs(gpu: Gpu, c: Case): Inputs {
   }
   const want = Float64Array.from({ length: M * N }, (_, i) => {
     const at = Math.floor(i / N) * columns + (i % N);
-    const value = gated ? activations.silu(sums[at]) * sums[at + N] : sums[at];
+    const value = gated ? GATES[gated](sums[at]) * sums[at + N] : sums[at];
     return value + (c.residual ? values.residual[i] : 0);
   });
   const adapter = {
@@ -88,7 +90,7 @@ function inputs(gpu: Gpu, c: Case): Inputs {
       adapter: rank > 0 ? adapter : null,
     },
     around: {
-      norm: c.norm ? { weight: tensor(gpu, values.gain, [K]), eps: EPS } : null,
+      norm: c.norm ? { weight: tensor(gpu, values.gain, [K]), eps: EPS, aroundOne: c.aroundOne } : null,
       gated,
       residual: c.residual ? tensor(gpu, values.residual, [M, N]) : null,
     },
@@ -112,13 +114,15 @@ async function expectProduct(gpu: Gpu, c: Case): Promise<void> {
 const CASES: readonly Case[] = [
   { M: 1, N: 7, K: 40, dtype: 'bf16', norm: true, bias: true },
   { M: 2, N: 576, K: 72, dtype: 'nf4', norm: true, bias: true, residual: true, rank: 8 },
-  { M: 3, N: 24, K: 520, dtype: 'nf4', gated: true },
+  { M: 3, N: 24, K: 520, dtype: 'nf4', gated: 'swiglu' },
   { M: 2, N: 530, K: 72, dtype: 'f16', residual: true },
-  { M: 5, N: 18, K: 264, dtype: 'bf16', norm: true, gated: true, bias: true },
-  { M: 6, N: 521, K: 36, dtype: 'f32', gated: true, residual: true },
+  { M: 5, N: 18, K: 264, dtype: 'bf16', norm: true, gated: 'swiglu', bias: true },
+  { M: 6, N: 521, K: 36, dtype: 'f32', gated: 'swiglu', residual: true },
   { M: 11, N: 640, K: 136, dtype: 'bf16', norm: true, bias: true, rank: 8, parts: [512, 64, 64] },
   { M: 8, N: 48, K: 64, dtype: 'f32', norm: true, rank: 12, residual: true },
-  { M: 3, N: 24, K: 520, dtype: 'f16', norm: true, gated: true, rank: 4 },
+  { M: 3, N: 24, K: 520, dtype: 'f16', norm: true, gated: 'swiglu', rank: 4 },
+  { M: 2, N: 18, K: 264, dtype: 'bf16', norm: true, aroundOne: true, gated: 'geglu', rank: 4 },
+  { M: 20, N: 40, K: 48, dtype: 'f32', norm: true, aroundOne: true },
   { M: 19, N: 16, K: 64, dtype: 'bf16', norm: true, rank: 8, parts: [8, 8] },
 ];
 

@@ -3,7 +3,7 @@
 // where w [N, K] is a matrix of weights as it is stored. GAIN is the weight of an RMSNorm, RSTD its division by the root mean
 // square, which takes no pass of its own, as x is read anyway. PARTS adds an adapter: `narrow` [M, PARTS * rank] is the
 // same x times its A, without r. Each of the PARTS stretches of columns, which end before `end0` and `end1`, has its own.
-// With GATED w holds two matrices, gate's N rows first, and y = silu(gate) * up.
+// With GATED w holds two matrices, gate's N rows first, and y = f(gate) * up, where f is SiLU or GELU.
 //
 // It is bound by reading w. A team, which is a subgroup or the workgroup, has its lanes along K, WIDTH elements each, and
 // computes COLUMNS sums for ROWS rows of x: so often is what it reads of x and of w used. Teams of neighbouring blocks of rows
@@ -16,8 +16,10 @@
 #define COLUMNS 1..8   // rows of w per team; with GATED half of them are gate's
 #define TEAM "invocation" | "subgroup" | "workgroup" // who computes together
 #define GAIN           // x is multiplied with the weight of a norm
+#define AROUND_ONE     // or with one and that weight
 #define RSTD           // rows are divided by their root mean square
 #define GATED          // w is gate and up
+#define GELU           // with GATED the tanh approximation of GELU is applied to the gate, not SiLU
 #define PARTS 0..3     // parts of the adapter; 0 where there is none
 #define BIAS           // add a bias per row of w
 #define RESIDUAL       // add a matrix of the shape of y
@@ -126,8 +128,14 @@ fn main(
 
   for (var u = lane; u < units; u += lanes) {
 #if GAIN
+#if AROUND_ONE
+    let gain0 = gain[u * FOURS] + 1.0;
+#else
     let gain0 = gain[u * FOURS];
-#if WIDTH == 8
+#endif
+#if WIDTH == 8 && AROUND_ONE
+    let gain1 = gain[u * FOURS + 1u] + 1.0;
+#elif WIDTH == 8
     let gain1 = gain[u * FOURS + 1u];
 #endif
 #endif
@@ -244,7 +252,11 @@ fn main(
       gated += bias[column];
       value += bias[params.N + column];
 #endif
+#if GELU
+      value *= geluTanh(gated);
+#else
       value *= silu(gated);
+#endif
 #elif BIAS
       value += bias[column];
 #endif

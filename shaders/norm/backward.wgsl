@@ -6,7 +6,7 @@
 #define RESIDUAL   // add the gradient `direct`
 #define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
 #include "common/vector.wgsl"
-#include "common/weight.wgsl"
+#include "norm/gain.wgsl"
 
 // `units` is the row length in V; `inverse` is 1 / n.
 struct Params { rows: u32, units: u32, inverse: f32 }
@@ -50,14 +50,14 @@ fn processRow(row: u32, lane: u32) {
   let at${i} = lane + ${i}u * WORKGROUP;
   let inside${i} = at${i} < params.units;
   let column${i} = min(at${i}, params.units - 1u);
-  let p${i} = g[first + column${i}] * decode(weight[storedAt(column${i})], column${i});
+  let p${i} = g[first + column${i}] * gain(column${i});
   let normal${i} = (x[first + column${i}] - centre) * scale;
   sums += select(V(0.0), p${i}, inside${i});
   products += select(V(0.0), p${i} * normal${i}, inside${i});
   #endfor
 #else
   for (var at = lane; at < params.units; at += WORKGROUP) {
-    let p = g[first + at] * decode(weight[storedAt(at)], at);
+    let p = g[first + at] * gain(at);
     sums += p;
     products += p * ((x[first + at] - centre) * scale);
   }
@@ -73,7 +73,7 @@ fn processRow(row: u32, lane: u32) {
   #endfor
 #else
   for (var at = lane; at < params.units; at += WORKGROUP) {
-    let p = g[first + at] * decode(weight[storedAt(at)], at);
+    let p = g[first + at] * gain(at);
     let normal = (x[first + at] - centre) * scale;
     store(first + at, scale * (p - means.x - normal * means.y));
   }

@@ -8,7 +8,7 @@
 #define RESIDUAL   // first add `residual`
 #define HELD 0..64 // loads per lane kept in registers; 0 where the row is too long
 #include "common/vector.wgsl"
-#include "common/weight.wgsl"
+#include "norm/gain.wgsl"
 
 // `units` is the row length in V; `inverse` is 1 / n.
 struct Params { rows: u32, units: u32, inverse: f32, eps: f32 }
@@ -43,9 +43,9 @@ fn element(at: u32) -> V {
 
 fn scaled(normal: V, column: u32) -> V {
 #if BIAS
-  return normal * decode(weight[storedAt(column)], column) + decode(bias[storedAt(column)], column);
+  return normal * gain(column) + decode(bias[storedAt(column)], column);
 #else
-  return normal * decode(weight[storedAt(column)], column);
+  return normal * gain(column);
 #endif
 }
 

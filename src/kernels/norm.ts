@@ -15,6 +15,8 @@ export interface NormInputs {
   readonly x: Tensor;
   /** [n], f32, f16 or bf16. */
   readonly weight: Tensor;
+  /** The weight is stored as its distance from one. */
+  readonly aroundOne?: boolean | undefined;
   /** [n], stored like the weight. */
   readonly bias?: Tensor | null;
   /** Added to x before the norm. */
@@ -36,7 +38,7 @@ export interface NormResult extends NormStatistics {
 }
 
 /** Normalises the rows of x, or of `x + residual`. */
-export function normForward({ kind, x, weight, bias, residual, eps }: NormInputs): NormResult {
+export function normForward({ kind, x, weight, aroundOne, bias, residual, eps }: NormInputs): NormResult {
   const gpu = checkDevice(kind, x, weight, ...(bias ? [bias] : []), ...(residual ? [residual] : []));
   checkDtype(kind, 'x', x, 'f32');
   checkParameters(kind, x, weight, bias);
@@ -57,7 +59,7 @@ export function normForward({ kind, x, weight, bias, residual, eps }: NormInputs
     columns: { rstd, ...(mean ? { mean } : {}) },
     shared: { weight, ...(bias ? { bias } : {}) },
     params: { inverse: 1 / n, eps },
-    defines: { LAYER: layer, BIAS: Boolean(bias), RESIDUAL: Boolean(residual), ...stored(weight) },
+    defines: { LAYER: layer, BIAS: Boolean(bias), RESIDUAL: Boolean(residual), ...stored(weight, aroundOne) },
   });
   return { y, rstd, mean, h };
 }
@@ -69,11 +71,13 @@ export interface NormGradientInputs extends NormStatistics {
   readonly x: Tensor;
   /** Gradient of y. */
   readonly gradient: Tensor;
+  /** See {@link NormInputs}. */
+  readonly aroundOne?: boolean | undefined;
 }
 
 /** Gradient of what was normalised, plus `direct` (a gradient that reached it by another way) if given. */
 export function normInputGradient(
-  { kind, x, gradient, rstd, mean }: NormGradientInputs,
+  { kind, x, gradient, rstd, mean, aroundOne }: NormGradientInputs,
   weight: Tensor,
   direct?: Tensor | null,
 ): Tensor {
@@ -89,7 +93,7 @@ export function normInputGradient(
     columns: { rstd, ...(mean ? { mean } : {}) },
     shared: { weight },
     params: { inverse: 1 / n },
-    defines: { LAYER: mean !== null, RESIDUAL: Boolean(direct), ...stored(weight) },
+    defines: { LAYER: mean !== null, RESIDUAL: Boolean(direct), ...stored(weight, aroundOne) },
   });
   return dx;
 }
@@ -183,7 +187,7 @@ function checkParameters(kind: NormKind, x: Tensor, weight: Tensor, bias?: Tenso
   });
 }
 
-/** The defines of shaders/common/weight.wgsl: weights are loaded as rows are. */
-function stored(weight: Tensor): Defines {
-  return { FORMAT: weight.dtype, WIDTH: weight.size % 4 === 0 ? 4 : 1 };
+/** The defines of shaders/norm/gain.wgsl: weights are loaded as rows are. */
+function stored(weight: Tensor, aroundOne = false): Defines {
+  return { FORMAT: weight.dtype, WIDTH: weight.size % 4 === 0 ? 4 : 1, AROUND_ONE: aroundOne };
 }

@@ -4,6 +4,7 @@
  */
 import { check, type Gpu } from '../gpu/index.js';
 import { empty, formatOf, type Tensor, type WeightFormat } from '../tensor/index.js';
+import type { GatedOp } from './activation.js';
 import { normForward } from './norm.js';
 import { bindStored, decoder, isBindable } from './stored.js';
 import { ceilDiv, checkDevice, checkDtype, checkShapeIs, fold } from './support.js';
@@ -30,10 +31,13 @@ export interface StepAdapter {
 
 /** What stands before and after the product. */
 export interface StepSurroundings {
-  /** An RMSNorm of x: f32 [K], and what is added to the mean of squares. */
-  readonly norm?: { readonly weight: Tensor; readonly eps: number } | null | undefined;
-  /** Gives `silu(gate) * up` [M, N / 2]. */
-  readonly gated?: boolean;
+  /** An RMSNorm of x: f32 [K], perhaps as distances from one, and what is added to the mean of squares. */
+  readonly norm?:
+    | { readonly weight: Tensor; readonly eps: number; readonly aroundOne?: boolean | undefined }
+    | null
+    | undefined;
+  /** Gives `f(gate) * up` [M, N / 2] of this function. */
+  readonly gated?: GatedOp | undefined;
   /** Added to the result. */
   readonly residual?: Tensor | null | undefined;
 }
@@ -54,7 +58,7 @@ export function stepProductFits(x: Tensor, layer: StepLayer, around: StepSurroun
   const { gpu } = x;
   const [rows, inputs] = x.shape;
   const { weight, bias, adapter } = layer;
-  const { norm, gated = false, residual } = around;
+  const { norm, gated, residual } = around;
   const outputs = gated ? weight.shape[0] / 2 : weight.shape[0];
   const bound = [x, weight, bias, adapter?.a, adapter?.b, norm?.weight, residual].filter((t) => !!t);
   return (
@@ -62,7 +66,7 @@ export function stepProductFits(x: Tensor, layer: StepLayer, around: StepSurroun
     inputs % formatOf(weight.dtype).load === 0 &&
     bound.every(isBindable) &&
     (!norm || norm.weight.dtype === 'f32') &&
-    (!adapter || adapterFits(adapter, outputs, gated)) &&
+    (!adapter || adapterFits(adapter, outputs, gated !== undefined)) &&
     // Nobody would know the limit of a device that stands for any.
     bound.length + formatOf(weight.dtype).segments.length + 1 <=
       (gpu.limits.maxStorageBuffersPerShaderStage ?? 8)
@@ -89,7 +93,7 @@ function adapterFits({ a, b, parts }: StepAdapter, outputs: number, gated: boole
 export function stepProduct(x: Tensor, layer: StepLayer, around: StepSurroundings = {}): Tensor {
   const op = 'stepProduct';
   const { weight, bias, adapter } = layer;
-  const { norm, gated = false, residual } = around;
+  const { norm, gated, residual } = around;
   check(stepProductFits(x, layer, around), 'value', () => {
     return `${op}: x ${x.describe()} and weight ${weight.describe()} are not for this kernel; ask stepProductFits first`;
   });
@@ -104,16 +108,17 @@ export function stepProduct(x: Tensor, layer: StepLayer, around: StepSurrounding
   if (residual) checkShapeIs(op, 'residual', residual, [rows, outputs]);
   if (norm) checkShapeIs(op, 'norm', norm.weight, [inputs]);
   if (norm && rows > MOST_ROWS_WITH_NORM) {
-    const normal = normForward({ kind: 'rmsNorm', x, weight: norm.weight, eps: norm.eps });
+    const normal = normForward({ kind: 'rmsNorm', x, ...norm });
     normal.rstd.dispose();
     const y = stepProduct(normal.y, layer, { gated, residual });
     normal.y.dispose();
     return y;
   }
   const gain = norm?.weight;
+  const aroundOne = norm?.aroundOne;
   const y = empty(gpu, [rows, outputs]);
   if (!adapter) {
-    launch(gpu, { x, w: weight, y, gain, bias, residual }, { gated, eps: norm?.eps });
+    launch(gpu, { x, w: weight, y, gain, bias, residual }, { gated, eps: norm?.eps, aroundOne });
     return y;
   }
   const { a, b, scale, parts } = adapter;
@@ -122,11 +127,11 @@ export function stepProduct(x: Tensor, layer: StepLayer, around: StepSurrounding
   checkShapeIs(op, 'b', b, [columns, rank]);
   const narrow = empty(gpu, [rows, parts.length * rank], { purpose: 'scratch' });
   // Not divided by the root mean square: the product that reads it divides everything.
-  launch(gpu, { x, w: a, y: narrow, gain }, {});
+  launch(gpu, { x, w: a, y: narrow, gain }, { aroundOne });
   launch(
     gpu,
     { x, w: weight, y, gain, narrow, up: b, bias, residual },
-    { gated, eps: norm?.eps, adapter: { rank, scale, parts } },
+    { gated, eps: norm?.eps, aroundOne, adapter: { rank, scale, parts } },
   );
   narrow.dispose();
   return y;
@@ -147,7 +152,9 @@ function launch(
   gpu: Gpu,
   tensors: Launch,
   how: {
-    readonly gated?: boolean;
+    readonly gated?: GatedOp | undefined;
+    /** Gains are distances from one. */
+    readonly aroundOne?: boolean | undefined;
     /** Rows are divided by their root mean square. */
     readonly eps?: number | undefined;
     readonly adapter?: { readonly rank: number; readonly scale: number; readonly parts: readonly number[] };
@@ -155,8 +162,8 @@ function launch(
 ): void {
   const { x, w, y } = tensors;
   const [M, N] = y.shape;
-  const { gated = false, eps, adapter } = how;
-  const team = teams(gpu, M, N, gated);
+  const { gated, aroundOne = false, eps, adapter } = how;
+  const team = teams(gpu, M, N, gated !== undefined);
   const { rows, columns, workgroup } = team;
   const blocks = ceilDiv(M, rows);
   const count = blocks * ceilDiv(N, gated ? columns / 2 : columns);
@@ -187,7 +194,9 @@ function launch(
         ...(team.kind === 'workgroup' ? { SUBGROUPS: gpu.has.subgroups } : {}),
         GAIN: !!tensors.gain,
         RSTD: eps !== undefined,
-        GATED: gated,
+        GATED: gated !== undefined,
+        GELU: gated === 'geglu',
+        AROUND_ONE: aroundOne,
         PARTS: adapter?.parts.length ?? 0,
         BIAS: !!tensors.bias,
         RESIDUAL: !!tensors.residual,

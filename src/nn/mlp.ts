@@ -1,9 +1,9 @@
 /** Feed-forward blocks. */
-import { swiglu } from '../autograd/index.js';
+import type { GatedOp } from '../kernels/activation.js';
 import type { Tensor } from '../tensor/index.js';
 import type { DropoutStep, Linear } from './linear.js';
 import type { Norm } from './norm.js';
-import { project, projectGated } from './step.js';
+import { GATES, project, projectGated } from './step.js';
 
 /** Anything that maps rows to rows of the same width. */
 export interface Block {
@@ -18,10 +18,10 @@ export class GatedMlp implements Block {
   readonly gate: Linear;
   readonly up: Linear;
   readonly down: Linear;
-  readonly gated: (gate: Tensor, up: Tensor) => Tensor;
+  readonly gated: GatedOp;
 
   /** `gated` is `silu(gate) * up` by default. */
-  constructor(gate: Linear, up: Linear, down: Linear, gated: (gate: Tensor, up: Tensor) => Tensor = swiglu) {
+  constructor(gate: Linear, up: Linear, down: Linear, gated: GatedOp = 'swiglu') {
     this.gate = gate;
     this.up = up;
     this.down = down;
@@ -30,14 +30,13 @@ export class GatedMlp implements Block {
 
   /** Applies the block. */
   forward(x: Tensor, masks?: DropoutStep, residual?: Tensor): Tensor {
-    const wide = this.gated(this.gate.forward(x, masks), this.up.forward(x, masks));
+    const wide = GATES[this.gated](this.gate.forward(x, masks), this.up.forward(x, masks));
     return this.down.forward(wide, masks, residual);
   }
 
   /** Applies the block to `norm(x)` in a step of generation. */
   step(x: Tensor, norm: Norm, residual?: Tensor): Tensor {
-    if (this.gated !== swiglu) return this.forward(norm.forward(x), undefined, residual);
-    return project(this.down, projectGated(this.gate, this.up, x, norm), residual);
+    return project(this.down, projectGated(this.gated, this.gate, this.up, x, norm), residual);
   }
 }
 

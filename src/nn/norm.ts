@@ -1,11 +1,11 @@
 /** Norm layers with their weights. */
-import { addLayerNorm, addRmsNorm, affine, layerNorm, rmsNorm } from '../autograd/index.js';
+import { addLayerNorm, addRmsNorm, layerNorm, rmsNorm } from '../autograd/index.js';
 import type { Tensor } from '../tensor/index.js';
 
 /** How a norm uses its weights. */
 export interface NormOptions {
   readonly eps: number;
-  /** The weight is stored as its distance from one. */
+  /** The weight is stored as its distance from one, in an RMSNorm. */
   readonly aroundOne?: boolean;
 }
 
@@ -24,19 +24,15 @@ export class Norm {
 
   /** Normalises the last axis of x. */
   forward(x: Tensor): Tensor {
-    const { eps } = this.options;
-    return this.bias ? layerNorm(x, this.#scale(), this.bias, eps) : rmsNorm(x, this.#scale(), eps);
+    const { weight, bias, options } = this;
+    return bias ? layerNorm(x, weight, bias, options.eps) : rmsNorm(x, weight, options.eps, options);
   }
 
   /** `h = x + residual; y = norm(h)`, both. */
   addForward(x: Tensor, residual: Tensor): { y: Tensor; h: Tensor } {
-    const { eps } = this.options;
-    return this.bias
-      ? addLayerNorm(x, residual, this.#scale(), this.bias, eps)
-      : addRmsNorm(x, residual, this.#scale(), eps);
-  }
-
-  #scale(): Tensor {
-    return this.options.aroundOne ? affine(this.weight, 1, 1) : this.weight;
+    const { weight, bias, options } = this;
+    return bias
+      ? addLayerNorm(x, residual, weight, bias, options.eps)
+      : addRmsNorm(x, residual, weight, options.eps, options);
   }
 }

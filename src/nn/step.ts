@@ -3,7 +3,8 @@
  * arithmetic in it. So layers that take the same input run as one where their weights lie together, with the norm before
  * them and what is added after them.
  */
-import { swiglu } from '../autograd/index.js';
+import { geglu, swiglu } from '../autograd/index.js';
+import type { GatedOp } from '../kernels/activation.js';
 import { matmul } from '../kernels/matmul.js';
 import { type StepAdapter, type StepLayer, stepProduct, stepProductFits } from '../kernels/step-product.js';
 import { stackOf, type Tensor } from '../tensor/index.js';
@@ -20,17 +21,20 @@ export function projectAsOne(layers: readonly Linear[], x: Tensor, norm: Norm): 
   return adapter ? null : matmul(norm.forward(x), weight, { transposeB: true, bias: bias ?? undefined });
 }
 
-/** `silu(gate(norm(x))) * up(norm(x))`. */
-export function projectGated(gate: Linear, up: Linear, x: Tensor, norm: Norm): Tensor {
+/** The gated functions, of two tensors or of one that holds both. */
+export const GATES = { swiglu, geglu } as const satisfies Record<GatedOp, unknown>;
+
+/** `f(gate(norm(x))) * up(norm(x))`, where f is what the gated function applies to the gate. */
+export function projectGated(gated: GatedOp, gate: Linear, up: Linear, x: Tensor, norm: Norm): Tensor {
   const layer = joined([gate, up]);
   const [input, around] = normalised(x, norm);
-  if (layer && stepProductFits(input, layer, { ...around, gated: true })) {
-    return stepProduct(input, layer, { ...around, gated: true });
+  if (layer && stepProductFits(input, layer, { ...around, gated })) {
+    return stepProduct(input, layer, { ...around, gated });
   }
   const both = projectAsOne([gate, up], x, norm);
-  if (both) return swiglu(both);
+  if (both) return GATES[gated](both);
   const y = norm.forward(x);
-  return swiglu(gate.forward(y), up.forward(y));
+  return GATES[gated](gate.forward(y), up.forward(y));
 }
 
 /** `layer(x) + residual`. */
@@ -43,8 +47,8 @@ export function project(layer: Linear, x: Tensor, residual?: Tensor): Tensor {
 /** What a product over `norm(x)` reads: x, where it computes the norm itself. */
 function normalised(x: Tensor, norm: Norm) {
   const { weight, bias, options } = norm;
-  if (bias || options.aroundOne || weight.dtype !== 'f32') return [norm.forward(x), {}] as const;
-  return [x, { norm: { weight, eps: options.eps } }] as const;
+  if (bias || weight.dtype !== 'f32') return [norm.forward(x), {}] as const;
+  return [x, { norm: { weight, ...options } }] as const;
 }
 
 /** Layers as one, whose results stand side by side; null where what they consist of does not lie together. */

@@ -10,7 +10,7 @@ import { ACCUMULATED, differentiable, type InputGradient } from '../graph.js';
 
 /** Inputs are ordered x, weight, then bias and residual where they exist; outputs are y, then h. */
 function norm(args: NormInputs): { y: Tensor; h: Tensor | null } {
-  const { kind, x, weight, bias, residual } = args;
+  const { kind, x, weight, aroundOne, bias, residual } = args;
   const { y, rstd, mean, h } = normForward(args);
   differentiable({
     name: kind,
@@ -28,7 +28,7 @@ function norm(args: NormInputs): { y: Tensor; h: Tensor | null } {
         if (direct) for (const i of [0, atResidual]) if (needs[i]) results[i] = direct;
         return results;
       }
-      const inputs = { kind, x: input, gradient, rstd: savedRstd, mean: savedMean };
+      const inputs = { kind, x: input, gradient, rstd: savedRstd, mean: savedMean, aroundOne };
       const needsBias = Boolean(bias) && needs[2];
       if (needs[1] || needsBias) {
         const weightInto = accumulator(1);
@@ -48,9 +48,15 @@ function norm(args: NormInputs): { y: Tensor; h: Tensor | null } {
   return { y, h };
 }
 
+/** How a norm's weight is stored. */
+export interface NormWeight {
+  /** As its distance from one. */
+  readonly aroundOne?: boolean | undefined;
+}
+
 /** `x / sqrt(mean(x^2) + eps) * weight` over the last axis. */
-export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
-  return norm({ kind: 'rmsNorm', x, weight, eps }).y;
+export function rmsNorm(x: Tensor, weight: Tensor, eps: number, { aroundOne }: NormWeight = {}): Tensor {
+  return norm({ kind: 'rmsNorm', x, weight, aroundOne, eps }).y;
 }
 
 /** `(x - mean) / sqrt(variance + eps) * weight + bias` over the last axis, with the biased variance. */
@@ -64,8 +70,9 @@ export function addRmsNorm(
   residual: Tensor,
   weight: Tensor,
   eps: number,
+  { aroundOne }: NormWeight = {},
 ): { y: Tensor; h: Tensor } {
-  const { y, h } = norm({ kind: 'rmsNorm', x, residual, weight, eps });
+  const { y, h } = norm({ kind: 'rmsNorm', x, residual, weight, aroundOne, eps });
   return { y, h: h as Tensor };
 }
 

@@ -2,7 +2,6 @@
  * The decoder: norms before and after attention and MLP, all of them around one; norms on queries and keys; embeddings times
  * the root of their width.
  */
-import { geglu } from '../../../autograd/index.js';
 import { GroupedAttention } from '../../../nn/attention.js';
 import { GatedMlp } from '../../../nn/mlp.js';
 import { TransformerLayer } from '../../../nn/transformer.js';
@@ -76,7 +75,7 @@ function buildLayer(
   const attention = new GroupedAttention(place, projections, c.headDim, headNorms);
   const after1 = norm('post_attention_layernorm');
   const norm2 = norm('pre_feedforward_layernorm');
-  const mlp = new GatedMlp(feed('gate', D, I, gateUp), feed('up', D, I, gateUp), feed('down', I, D), geglu);
+  const mlp = new GatedMlp(feed('gate', D, I, gateUp), feed('up', D, I, gateUp), feed('down', I, D), 'geglu');
   return new TransformerLayer({
     norm1,
     attention,
