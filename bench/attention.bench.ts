@@ -18,6 +18,8 @@ interface Packed extends Sizes {
   /** Give every completion a prompt of its own, which is what sharing saves. */
   readonly copies?: boolean;
   readonly causal?: boolean;
+  /** Of a prompt alone: how many tokens a token looks back on. */
+  readonly window?: number;
   readonly backward?: boolean;
 }
 
@@ -42,9 +44,16 @@ function segmentsOf(gpu: Gpu, { prompt, completions = [], copies }: Packed): Seg
   );
 }
 
+/** Pairs that attend in a causal sequence whose tokens look back on so many. */
+function band(n: number, window: number): number {
+  const short = Math.min(n, window);
+  return (short * (short + 1)) / 2 + (n - short) * window;
+}
+
 /** Two products per query-key pair that attends, five more in the backward pass. */
-function costOf({ prompt, completions = [], copies, causal = true, backward, heads, kvHeads, dim }: Packed) {
-  const triangle = (n: number) => (causal ? (n * (n + 1)) / 2 : n * n);
+function costOf({ prompt, completions = [], copies, causal = true, ...options }: Packed) {
+  const { backward, heads, kvHeads, dim } = options;
+  const triangle = (n: number) => (causal ? band(n, options.window ?? n) : n * n);
   const each = completions.map((n) => triangle(n) + n * prompt);
   const prompts = copies ? completions.length : 1;
   const pairs = each.reduce((a, b) => a + b, prompts * triangle(prompt));
@@ -54,7 +63,7 @@ function costOf({ prompt, completions = [], copies, causal = true, backward, hea
 }
 
 function packedCase(options: Packed): BenchCase {
-  const { name, heads, kvHeads, dim, causal = true } = options;
+  const { name, heads, kvHeads, dim, causal = true, window } = options;
   const { tokens, flops, bytes } = costOf(options);
   return {
     name: `attention ${name}`,
@@ -66,8 +75,8 @@ function packedCase(options: Packed): BenchCase {
       const [k, v] = [0, 1].map(() => values(gpu, tokens, kvHeads, dim));
       const segments = segmentsOf(gpu, options);
       const run = () => {
-        const forward = attentionForward(q, k, v, segments, { causal });
-        if (options.backward) attentionBackward(gradOut, q, k, v, forward, segments, { causal });
+        const forward = attentionForward(q, k, v, segments, { causal, window });
+        if (options.backward) attentionBackward(gradOut, q, k, v, forward, segments, { causal, window });
       };
       return {
         run: () => scope(run),
@@ -116,6 +125,9 @@ export default [
   packedCase({ name: 'forward, not causal', ...VISION, prompt: 512, causal: false }),
   packedCase({ name: 'fwd + bwd, not causal', ...VISION, prompt: 512, causal: false, backward: true }),
   packedCase({ name: 'forward + backward', ...WIDE, prompt: 256, backward: true }),
+  ...[1024, 2048, 4096].map((prompt) =>
+    packedCase({ name: 'window 256, fwd + bwd', ...PEER, prompt, window: 256, backward: true }),
+  ),
   packedCase({
     name: 'shared, fwd + bwd',
     ...QWEN,

@@ -4,7 +4,7 @@
 //   q, gradOut [T, H, D]; k, v, dk, dv [T, Hkv, D]; stats [T, H, 2] (attention/stats.wgsl); D = 4 * D4.
 //   table: key tiles and their visitors (src/kernels/attention/segments.ts, keyTiles with 16 * ROWS keys).
 //   ds [heads of this launch, rows of this launch, width]: the column of a key is its place in the row's prefix, or
-//   behind it its place in the row's segment. The launch covers heads from firstHead and rows [firstRow, endRow), as many
+//   behind it its place in the row's segment; with a window these come round again after 'width' of them. The launch covers heads from firstHead and rows [firstRow, endRow), as many
 //   as the scratch holds; unless firstRow is 0, dk and dv continue from what earlier launches left in them.
 //
 // As in wide-forward, one workgroup is one vector of 16 lanes: a lane owns ROWS keys and keeps their k, v, dk, dv; the
@@ -33,6 +33,14 @@ var<storage, read_write> ds: array<f32>;
 
 const LOG2E = 1.4426950408889634;
 
+fn columnOf(place: u32) -> u32 {
+#if WINDOWED
+  return place % params.width;
+#else
+  return place;
+#endif
+}
+
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = table[group.x];
@@ -60,6 +68,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
       let first = max(max(sees.x, params.firstRow), select(0u, tile.x, causal));
       let end = min(min(sees.y, params.endRow), endOfSight(tile.y - 1u, more.z));
 #for r in 0..ROWS
+      let column${r} = columnOf(key${r} + shift);
       let last${r} = min(end, endOfSight(key${r}, more.z));
 #endfor
       for (var row = first; row < end; row += ${QUERIES}u) {
@@ -87,7 +96,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
         let sees${r}_${i} = (row + ${i}u < last${r}) & (key${r} >= sees.z) & (key${r} < sees.w) & !(causal & (key${r} > row${i}));
         let p${r}_${i} = select(0.0, exp2(s${r}_${i}), sees${r}_${i});
         let ds${r}_${i} = select(0.0, p${r}_${i} * dp${r}_${i}, sees${r}_${i});
-        if (sees${r}_${i}) { ds[(block + row${i} - params.firstRow) * params.width + key${r} + shift] = ds${r}_${i}; }
+        if (sees${r}_${i}) { ds[(block + row${i} - params.firstRow) * params.width + column${r}] = ds${r}_${i}; }
 #endfor
 #endfor
 #for c in 0..D4

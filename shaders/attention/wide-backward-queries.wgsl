@@ -19,6 +19,14 @@ var<storage, read> ds: array<f32>;
 var<storage, read> tiles: array<vec4u>;
 var<storage, read_write> dq: array<vec4f>;
 
+fn columnOf(place: u32) -> u32 {
+#if WINDOWED
+  return place % params.width;
+#else
+  return place;
+#endif
+}
+
 @compute @workgroup_size(16)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let tile = tiles[2u * group.x];
@@ -59,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
 #for r in 0..ROWS
     let stop${r}_${i} = select(end${r}, prefix.y, inPrefix);
     let sees${r}_${i} = (first + ${i}u >= start${r}) & (first + ${i}u < stop${r}_${i});
-    let ds${r}_${i} = select(0.0, ds[from${r} + key${i} + shift], sees${r}_${i});
+    let ds${r}_${i} = select(0.0, ds[from${r} + columnOf(key${i} + shift)], sees${r}_${i});
 #endfor
 #endfor
 #for c in 0..D4

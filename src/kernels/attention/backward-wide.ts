@@ -18,7 +18,7 @@ export function launchWide(
 ): void {
   const { gpu, heads, kvHeads, dim, scale, window } = shape;
   const { count, segments } = span;
-  const width = segments.widest;
+  const width = segments.widest(shape.causal, window);
   const sharing = heads / kvHeads;
   const rowBytes = 4 * width * sharing;
   const budget = Math.min(scratchBytes, gpu.maxBindingBytes);

@@ -51,8 +51,6 @@ export class Segments {
   readonly gpu: Gpu;
   readonly tokens: number;
   readonly list: readonly FullSegment[];
-  /** The most keys that any row attends to (without a causal mask). */
-  readonly widest: number;
   readonly #queryTiles = new Map<number, Tiles>();
   readonly #keyTiles = new Map<string, Tiles>();
   readonly #keyParts = new Map<string, PartTiles>();
@@ -71,7 +69,6 @@ export class Segments {
     this.#origin = origin;
     this.list = list.map(withPrefix).sort((a, b) => a.start - b.start);
     this.list.forEach((segment, i) => void checkSegment(segment, this.list[i + 1], tokens));
-    this.widest = Math.max(1, ...this.list.map((s) => s.end - s.start + s.prefixEnd - s.prefixStart));
   }
 
   /** Sequences packed back to back; with `stride`, rows of a padded batch that start every `stride` tokens. */
@@ -124,6 +121,16 @@ export class Segments {
       if (window > 0) for (let i = 0; i < n; i++) pairs -= Math.max(0, prefix + i - window + 1);
     }
     return pairs;
+  }
+
+  /** A number of keys that no row attends to more of. */
+  widest(causal: boolean, window = 0): number {
+    const keys = this.list.map(({ start, end, prefixStart, prefixEnd, whole }) => {
+      const ahead = causal && !whole ? 1 : end - start;
+      const all = end - start + prefixEnd - prefixStart;
+      return window > 0 ? Math.min(all, window - 1 + ahead) : all;
+    });
+    return Math.max(1, ...keys);
   }
 
   /** Whether some segment's prefix stands behind it, so that there is no looking back. */
