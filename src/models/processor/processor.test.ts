@@ -68,6 +68,27 @@ describe('an encoder', () => {
     expect(picture.reads).toBe(3);
   });
 
+  it('shows crops of long pictures as pictures of their own, where settings say so', async () => {
+    const folder = join(dir, 'cropping');
+    const own = await initModel(folder, { arch: 'tiny-gemma3', seed: 0 });
+    const settings = {
+      size: { height: 224, width: 224 },
+      do_pan_and_scan: true,
+      pan_and_scan_min_crop_size: 16,
+    };
+    await writeFile(join(folder, 'preprocessor_config.json'), JSON.stringify(settings));
+    const cropping = new PromptEncoder(own, await loadProcessor(folder, own));
+    const pictures = [bytesPicture('wide', await png(90, 30)), bytesPicture('square', await png(40, 40))];
+    const prompt = await cropping.prompt(asks(...pictures), { name: 'p' });
+    expect(prompt.grids).toEqual(Array(5).fill([1, 16, 16]));
+    const count = (token: number | undefined) => prompt.ids.filter((id) => id === token).length;
+    expect([count(own.tokens.image), count(own.tokens.visionStart)]).toEqual([5 * 16, 5]);
+    const patches = await cropping.patches(prompt);
+    expect(patches?.pixels.byteLength).toBe(cropping.patchBytes(prompt));
+    const { ids } = await cropping.text('<start_of_image>x', [pictures[1]], { name: 'p' });
+    expect(ids.filter((id) => id === own.tokens.image)).toHaveLength(16);
+  });
+
   it('encodes a text as it is, with pictures at its placeholders', async () => {
     const picture = bytesPicture('b', await png(56, 84));
     const { ids } = await encoder.text('<|image_pad|>x', [picture], { name: 'p' });
