@@ -37,6 +37,27 @@ def loss_cases():
     yield dict(loss_type="dapo", entropy_coef=0.01, on_policy=True)
 
 
+def later_loss_cases():
+    """Of TRL 1.x; drawn after all that was there before, which keeps its numbers."""
+    for loss_type, level in [("luspo", "token"), ("luspo", "sequence"), ("vespo", "token")]:
+        yield dict(loss_type=loss_type, importance_sampling_level=level, epsilon_high=0.28)
+        yield dict(
+            loss_type=loss_type,
+            importance_sampling_level=level,
+            epsilon_high=0.28,
+            beta=0.1,
+            use_bias_correction_kl=True,
+            top_entropy_quantile=0.37,
+            gradient_accumulation_steps=2,
+            num_items=41,
+        )
+    yield dict(loss_type="vespo", vespo_k_pos=1.0, vespo_lambda_pos=2.0, vespo_k_neg=2.5, vespo_lambda_neg=0.5)
+    for level in ["token", "sequence"]:
+        yield dict(loss_type="grpo", importance_sampling_level=level, beta=0.1, use_bias_correction_kl=True)
+        yield dict(loss_type="dapo", importance_sampling_level=level, beta=0.1, off_policy_mask_threshold=0.05)
+    yield dict(loss_type="grpo", beta=0.1, use_bias_correction_kl=True, on_policy=True)
+
+
 def run_loss(settings, rng):
     batch, width = 5, 9
     lengths = [9, 4, 7, 1, 0]
@@ -130,6 +151,7 @@ def main():
         ],
         lengths=run_lengths(rng),
     )
+    out["losses"] += [run_loss(settings, rng) for settings in later_loss_cases()]
     OUT.parent.mkdir(exist_ok=True)
     rounded = json.loads(json.dumps(out), parse_float=lambda text: float(f"{float(text):.10g}"))
     OUT.write_text(json.dumps(rounded, separators=(",", ":")) + "\n")

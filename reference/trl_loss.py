@@ -17,6 +17,12 @@ DEFAULTS = dict(
     top_entropy_quantile=1.0,
     sapo_temperature_pos=1.0,
     sapo_temperature_neg=1.05,
+    use_bias_correction_kl=False,
+    off_policy_mask_threshold=None,
+    vespo_k_pos=2.0,
+    vespo_lambda_pos=3.0,
+    vespo_k_neg=3.0,
+    vespo_lambda_neg=2.0,
     max_completion_length=16,
     gradient_accumulation_steps=1,
     num_items=None,
@@ -37,14 +43,18 @@ def trl_loss(settings, logps, entropies, mask, advantages, old_logps, ref_logps)
         model=SimpleNamespace(training=True),
         accelerator=identity,
         args=SimpleNamespace(
-            use_bias_correction_kl=False,
+            use_bias_correction_kl=s.use_bias_correction_kl,
             delta=s.delta,
             sapo_temperature_pos=s.sapo_temperature_pos,
             sapo_temperature_neg=s.sapo_temperature_neg,
+            vespo_k_pos=s.vespo_k_pos,
+            vespo_lambda_pos=s.vespo_lambda_pos,
+            vespo_k_neg=s.vespo_k_neg,
+            vespo_lambda_neg=s.vespo_lambda_neg,
             steps_per_generation=s.gradient_accumulation_steps,
         ),
         aux_loss_enabled=False,
-        off_policy_mask_threshold=None,
+        off_policy_mask_threshold=s.off_policy_mask_threshold,
         use_vllm=False,
         use_adaptive_entropy=False,
         top_entropy_quantile=s.top_entropy_quantile,
@@ -60,6 +70,8 @@ def trl_loss(settings, logps, entropies, mask, advantages, old_logps, ref_logps)
         _metrics={"train": defaultdict(list)},
         _get_per_token_logps_and_entropies=lambda *_, **__: (logps, entropies, None),
     )
+    trainer.get_off_policy_mask = GRPOTrainer.get_off_policy_mask
+    trainer.get_gamma_weights = GRPOTrainer.get_gamma_weights
     trainer.get_high_entropy_mask = functools.partial(GRPOTrainer.get_high_entropy_mask, trainer)
     items = mask.sum() if s.num_items is None else mask.new_tensor(s.num_items)
     inputs = dict(

@@ -11,7 +11,13 @@ import {
   parseConfigFile,
   trainingFields,
 } from '../train/config/index.js';
-import { IMPORTANCE_LEVELS, LOSS_DEFAULTS, LOSS_TYPES, type LossSettings } from './loss/settings.js';
+import {
+  IMPORTANCE_LEVELS,
+  KL_ESTIMATORS,
+  LOSS_DEFAULTS,
+  LOSS_TYPES,
+  type LossSettings,
+} from './loss/settings.js';
 
 const count = z.int().positive();
 const positive = z.number().positive();
@@ -40,10 +46,21 @@ const schema = z.strictObject({
   beta: notNegative.default(0),
   /** The log-ratio to the reference is held within this. */
   kl_clamp: positive.default(LOSS_DEFAULTS.klClamp),
+  /** Estimate of the divergence, for r = log reference - log policy: `k1` is -r, `k2` r²/2, `k3` exp(r) - r - 1. */
+  kl_estimator: z.enum(KL_ESTIMATORS).default(LOSS_DEFAULTS.klEstimator),
+  /** Multiplies the divergence by the importance ratio, which makes its gradient unbiased; TRL 1.x does so by default. */
+  use_bias_correction_kl: z.boolean().default(LOSS_DEFAULTS.useBiasCorrectionKl),
+  /** Completions of a negative advantage have no policy loss once log sampler - log policy is over this, on average. */
+  off_policy_mask_threshold: positive.nullable().default(null),
   entropy_coef: z.number().default(0),
   top_entropy_quantile: share.default(1),
   sapo_temperature_pos: positive.default(LOSS_DEFAULTS.sapoTemperaturePos),
   sapo_temperature_neg: positive.default(LOSS_DEFAULTS.sapoTemperatureNeg),
+  /** Weights of `vespo`: w^k exp(lambda (1 - w)) for an importance ratio w, by the sign of the advantage. */
+  vespo_k_pos: notNegative.default(LOSS_DEFAULTS.vespoKPos),
+  vespo_lambda_pos: notNegative.default(LOSS_DEFAULTS.vespoLambdaPos),
+  vespo_k_neg: notNegative.default(LOSS_DEFAULTS.vespoKNeg),
+  vespo_lambda_neg: notNegative.default(LOSS_DEFAULTS.vespoLambdaNeg),
   /** Moves the reference towards the policy: reference = alpha policy + (1 - alpha) reference. */
   sync_ref_model: z.boolean().default(false),
   ref_model_mixup_alpha: share.default(0.6),
@@ -93,6 +110,12 @@ export function checkGrpoConfig(config: GrpoConfig): void {
   if (config.algorithm === 'ppo' && config.importance_sampling_level === 'sequence') {
     refuse('importance_sampling_level', 'is sequence, but PPO has an advantage per token; set token');
   }
+  if (config.loss_type === 'vespo' && config.importance_sampling_level === 'sequence') {
+    refuse('importance_sampling_level', 'is sequence, but vespo weighs whole completions anyway; set token');
+  }
+  if (config.algorithm === 'ppo' && config.loss_type === 'vespo') {
+    refuse('loss_type', 'is vespo, which has an advantage per completion, and PPO one per token');
+  }
   if (config.online_filter !== null && config.dynamic_sampling) {
     refuse(
       'online_filter',
@@ -135,9 +158,16 @@ export function lossSettings(config: GrpoConfig): LossSettings {
     delta: config.delta,
     beta: config.beta,
     klClamp: config.kl_clamp,
+    klEstimator: config.kl_estimator,
+    useBiasCorrectionKl: config.use_bias_correction_kl,
+    offPolicyMaskThreshold: config.off_policy_mask_threshold,
     entropyCoef: config.entropy_coef,
     topEntropyQuantile: config.top_entropy_quantile,
     sapoTemperaturePos: config.sapo_temperature_pos,
     sapoTemperatureNeg: config.sapo_temperature_neg,
+    vespoKPos: config.vespo_k_pos,
+    vespoLambdaPos: config.vespo_lambda_pos,
+    vespoKNeg: config.vespo_k_neg,
+    vespoLambdaNeg: config.vespo_lambda_neg,
   };
 }

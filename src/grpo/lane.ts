@@ -177,6 +177,7 @@ function lossSequence(
     logps: logps[k],
     entropies: entropies[k],
     oldLogps: onPolicy ? null : (completion.oldLogps ?? completion.samplerLogps),
+    samplerLogps: completion.samplerLogps,
     refLogps: completion.refLogps,
     advantage: completion.advantage,
     mask: null,

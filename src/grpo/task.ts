@@ -87,6 +87,13 @@ export class GrpoTask implements TrainingTask {
 
   earlierConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
     const since = {
+      kl_estimator: 'k3',
+      use_bias_correction_kl: false,
+      off_policy_mask_threshold: null,
+      vespo_k_pos: 2,
+      vespo_lambda_pos: 3,
+      vespo_k_neg: 3,
+      vespo_lambda_neg: 2,
       rollout_units: 1,
       learning_lanes: 1,
       online_filter: null,

@@ -12,6 +12,12 @@ interface Settings {
   readonly top_entropy_quantile?: number;
   readonly gradient_accumulation_steps?: number;
   readonly num_items?: number;
+  readonly use_bias_correction_kl?: boolean;
+  readonly off_policy_mask_threshold?: number;
+  readonly vespo_k_pos?: number;
+  readonly vespo_lambda_pos?: number;
+  readonly vespo_k_neg?: number;
+  readonly vespo_lambda_neg?: number;
 }
 
 interface LossCase {

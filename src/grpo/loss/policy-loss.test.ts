@@ -32,6 +32,12 @@ describe("TRL's losses", () => {
       beta: s.beta ?? 0,
       entropyCoef: s.entropy_coef ?? 0,
       topEntropyQuantile: s.top_entropy_quantile ?? 1,
+      useBiasCorrectionKl: s.use_bias_correction_kl ?? false,
+      offPolicyMaskThreshold: s.off_policy_mask_threshold ?? null,
+      vespoKPos: s.vespo_k_pos ?? 2,
+      vespoLambdaPos: s.vespo_lambda_pos ?? 3,
+      vespoKNeg: s.vespo_k_neg ?? 3,
+      vespoLambdaNeg: s.vespo_lambda_neg ?? 2,
     };
     const tokens = s.num_items ?? logps.flat().length;
     const result = policyLoss(
@@ -39,6 +45,7 @@ describe("TRL's losses", () => {
         logps: own,
         entropies: entropies[i],
         oldLogps: oldLogps?.[i] ?? null,
+        samplerLogps: oldLogps?.[i] ?? null,
         refLogps: refLogps[i],
         advantage: advantages[i],
         mask: null,
@@ -57,7 +64,7 @@ describe("TRL's losses", () => {
     const metrics: Record<string, number> = result.statistics.metrics();
     for (const [name, expected] of Object.entries(found.metrics)) {
       // TRL logs the loss before it is divided by the accumulation steps, but not so for the losses by token.
-      const scale = ['dapo', 'cispo'].includes(s.loss_type) ? 1 : accumulation;
+      const scale = ['dapo', 'cispo', 'vespo'].includes(s.loss_type) ? 1 : accumulation;
       const own = name === 'policy_loss' ? result.policyLoss * scale : metrics[name];
       expect(own, name).toBeCloseTo(expected, 6);
     }
@@ -119,6 +126,27 @@ it('holds the log-ratio to the reference and counts where', () => {
   expect(loss).toBeCloseTo((Math.exp(5) - 6) / 2, 6);
   expect([...logpGrads[0]].map(Math.abs)).toEqual([0, 0]);
   expect(statistics.metrics().kl_clamped).toBe(1);
+});
+
+it.each(['k1', 'k2', 'k3'] as const)('estimates the divergence by %s, with its gradient', (klEstimator) => {
+  const settings: LossSettings = {
+    ...LOSS_DEFAULTS,
+    lossType: 'grpo',
+    beta: 0.5,
+    klEstimator,
+    useBiasCorrectionKl: true,
+  };
+  const at = (logp: number) =>
+    policyLoss(
+      [sequence({ logps: [logp, -2], oldLogps: [-1.2, -2], refLogps: [-1.5, -2], advantage: 0 })],
+      settings,
+      WINDOW,
+    );
+  const r = -0.5;
+  const value = { k1: -r, k2: r ** 2 / 2, k3: Math.exp(r) - r - 1 }[klEstimator];
+  expect(at(-1).loss).toBeCloseTo((0.5 * value * Math.exp(0.2)) / 2, 12);
+  const slope = (at(-1 + 1e-5).loss - at(-1 - 1e-5).loss) / 2e-5;
+  expect(at(-1).logpGrads[0][0]).toBeCloseTo(slope, 6);
 });
 
 it('adds up statistics of micro-batches as one batch would', () => {

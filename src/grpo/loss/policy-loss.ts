@@ -7,7 +7,7 @@
  */
 import type { LossSettings, LossWindow } from './settings.js';
 import { LossStatistics } from './statistics.js';
-import { divergence, surrogate } from './surrogate.js';
+import { divergence, gammaWeight, heldLogRatio, surrogate } from './surrogate.js';
 
 /** A completion as the loss sees it; lists have one number per token. */
 export interface LossSequence {
@@ -15,6 +15,8 @@ export interface LossSequence {
   readonly entropies: ArrayLike<number>;
   /** Log-probabilities under the policy that drew the tokens; null where it is still the same policy. */
   readonly oldLogps: ArrayLike<number> | null;
+  /** Log-probabilities that the sampler gave, for the mask of what is off policy. */
+  readonly samplerLogps?: ArrayLike<number> | null;
   /** Log-probabilities under the reference; may be null if beta is 0. */
   readonly refLogps: ArrayLike<number> | null;
   /** One for the completion, or one per token. */
@@ -86,8 +88,11 @@ function tokenWeights(
     }
     case 'dr_grpo':
       return counts.map(() => share / window.maxCompletionLength);
+    case 'luspo':
+      return counts.map(() => share);
     case 'dapo':
     case 'cispo':
+    case 'vespo':
       return counts.map(() => 1 / Math.max(window.tokens, 1));
   }
 }
@@ -105,31 +110,44 @@ function sequenceLoss(
   const grads = new Float64Array(length);
   const logRatio = (t: number) => (oldLogps ? logps[t] - oldLogps[t] : 0);
   const shared = settings.importanceSamplingLevel === 'sequence';
-  let sequenceLogRatio = 0;
-  if (shared) {
-    for (let t = 0; t < length; t++) sequenceLogRatio += (mask?.[t] ?? 1) * logRatio(t);
-    sequenceLogRatio /= Math.max(count, 1);
-  }
+  const over = (values: (t: number) => number) => {
+    let sum = 0;
+    for (let t = 0; t < length; t++) sum += (mask?.[t] ?? 1) * values(t);
+    return sum;
+  };
+  const meanLogRatio = shared ? over(logRatio) / Math.max(count, 1) : 0;
+  const vespo = settings.lossType === 'vespo';
+  const sequenceLogRatio = vespo ? over((t) => heldLogRatio(logRatio(t))) : 0;
+  if (vespo) statistics.weight(gammaWeight(sequenceLogRatio, meanAdvantage(advantage), settings));
+  const strayed = isStrayed(sequence, over, count, settings);
+  if (settings.offPolicyMaskThreshold !== null) statistics.masked(strayed && meanAdvantage(advantage) < 0);
   let loss = 0;
   let throughRatio = 0;
   statistics.beginSequence();
   for (let t = 0; t < length; t++) {
     if (mask?.[t] === 0) continue;
-    const own = shared ? sequenceLogRatio : logRatio(t);
+    const own = shared ? meanLogRatio : logRatio(t);
+    const ratio = Math.exp(own);
     const gain = typeof advantage === 'number' ? advantage : advantage[t];
-    const term = surrogate(own, logps[t], gain, settings);
-    statistics.token(term, entropies[t], Math.exp(own));
-    if (entropies[t] >= threshold) {
+    const term = surrogate({ logRatio: own, logp: logps[t], advantage: gain, sequenceLogRatio }, settings);
+    statistics.token(term, entropies[t], ratio);
+    if (entropies[t] >= threshold && !(strayed && gain < 0)) {
       loss += weight * term.loss;
       grads[t] += weight * term.byLogp;
       if (shared) throughRatio += weight * term.byLogRatio;
       else grads[t] += weight * term.byLogRatio;
     }
     if (settings.beta !== 0 && refLogps) {
-      const kl = divergence(refLogps[t], logps[t], settings.klClamp);
-      statistics.divergence(kl);
-      loss += weight * settings.beta * kl.value;
-      grads[t] += weight * settings.beta * kl.byLogp;
+      const kl = divergence(refLogps[t], logps[t], settings);
+      const scale = settings.useBiasCorrectionKl ? ratio : 1;
+      statistics.divergence(scale * kl.value, kl.clamped);
+      loss += weight * settings.beta * scale * kl.value;
+      grads[t] += weight * settings.beta * scale * kl.byLogp;
+      if (settings.useBiasCorrectionKl) {
+        const byLogRatio = weight * settings.beta * ratio * kl.value;
+        if (shared) throughRatio += byLogRatio;
+        else grads[t] += byLogRatio;
+      }
     }
   }
   if (shared && count > 0) {
@@ -138,6 +156,23 @@ function sequenceLoss(
   }
   statistics.endSequence(count);
   return { loss, grads: Float32Array.from(grads) };
+}
+
+/** Whether the policy has moved away from what the sampler drew by more than the threshold, on average over the tokens. */
+function isStrayed(
+  { logps, oldLogps, samplerLogps }: LossSequence,
+  over: (values: (t: number) => number) => number,
+  count: number,
+  { offPolicyMaskThreshold }: LossSettings,
+): boolean {
+  const drawn = samplerLogps ?? oldLogps;
+  if (offPolicyMaskThreshold === null || !drawn) return false;
+  return over((t) => drawn[t] - logps[t]) / Math.max(count, 1) > offPolicyMaskThreshold;
+}
+
+function meanAdvantage(advantage: number | ArrayLike<number>): number {
+  if (typeof advantage === 'number') return advantage;
+  return Array.from(advantage).reduce((sum, value) => sum + value, 0) / Math.max(advantage.length, 1);
 }
 
 /** The entropy from which on a token has a policy loss: a quantile of the micro-batch, interpolated as torch does. */

@@ -1,13 +1,16 @@
 /** What the policy loss can be told, under TRL's names in camel case. */
 
 /** How per-token losses are made and averaged. */
-export const LOSS_TYPES = ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo'] as const;
+export const LOSS_TYPES = ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo', 'sapo', 'luspo', 'vespo'] as const;
 
 /** How per-token losses are made and averaged. */
 export type LossType = (typeof LOSS_TYPES)[number];
 
 /** `token`: every token has an importance ratio of its own; `sequence`: all tokens of a completion share one (GSPO). */
 export const IMPORTANCE_LEVELS = ['token', 'sequence'] as const;
+
+/** Estimates of the divergence from the reference, for r = log reference - log policy: -r, r²/2, and exp(r) - r - 1. */
+export const KL_ESTIMATORS = ['k1', 'k2', 'k3'] as const;
 
 /** Settings of `policyLoss`. */
 export interface LossSettings {
@@ -23,6 +26,11 @@ export interface LossSettings {
   readonly beta: number;
   /** The log-ratio to the reference is held within this before it is exponentiated. */
   readonly klClamp: number;
+  readonly klEstimator: (typeof KL_ESTIMATORS)[number];
+  /** Multiplies the divergence by the importance ratio, so that its gradient is that of the reverse divergence. */
+  readonly useBiasCorrectionKl: boolean;
+  /** Completions of a negative advantage whose mean log-ratio to the sampler is over this have no policy loss; null for none. */
+  readonly offPolicyMaskThreshold: number | null;
   /** Weight of the entropy bonus. */
   readonly entropyCoef: number;
   /** Only this share of the tokens, those of the highest entropy, has a policy loss; 1 for all. */
@@ -30,9 +38,14 @@ export interface LossSettings {
   /** Temperatures of `sapo` for advantages above 0 and for the others. */
   readonly sapoTemperaturePos: number;
   readonly sapoTemperatureNeg: number;
+  /** Powers and decays of the weights of `vespo`, for advantages of 0 or more and for the others. */
+  readonly vespoKPos: number;
+  readonly vespoLambdaPos: number;
+  readonly vespoKNeg: number;
+  readonly vespoLambdaNeg: number;
 }
 
-/** TRL's defaults. */
+/** TRL's defaults, but for the bias correction, which TRL switched on later. */
 export const LOSS_DEFAULTS: LossSettings = {
   lossType: 'dapo',
   importanceSamplingLevel: 'token',
@@ -41,17 +54,24 @@ export const LOSS_DEFAULTS: LossSettings = {
   delta: null,
   beta: 0,
   klClamp: 20,
+  klEstimator: 'k3',
+  useBiasCorrectionKl: false,
+  offPolicyMaskThreshold: null,
   entropyCoef: 0,
   topEntropyQuantile: 1,
   sapoTemperaturePos: 1,
   sapoTemperatureNeg: 1.05,
+  vespoKPos: 2,
+  vespoLambdaPos: 3,
+  vespoKNeg: 3,
+  vespoLambdaNeg: 2,
 };
 
 /** What the average runs over beyond the micro-batch. */
 export interface LossWindow {
   /** Micro-batches of the optimizer step. */
   readonly accumulation: number;
-  /** Tokens that count in an optimizer step's share of the generation batch: the divisor of `dapo` and `cispo`. */
+  /** Tokens that count in an optimizer step's share of the generation batch: the divisor of `dapo`, `cispo` and `vespo`. */
   readonly tokens: number;
   /** Divisor of `dr_grpo`, with the number of completions. */
   readonly maxCompletionLength: number;

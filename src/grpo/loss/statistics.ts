@@ -1,6 +1,6 @@
 /** What the loss sees of the tokens, added up over micro-batches and named as TRL names it. */
 import type { LossSettings } from './settings.js';
-import type { Divergence, Surrogate } from './surrogate.js';
+import type { Surrogate } from './surrogate.js';
 
 /** A sum and how many it is over. */
 interface Mean {
@@ -15,6 +15,9 @@ export class LossStatistics {
   readonly #kl: Mean = { sum: 0, count: 0 };
   readonly #low: Mean = { sum: 0, count: 0 };
   readonly #high: Mean = { sum: 0, count: 0 };
+  /** Weights of `vespo`, and completions that the off-policy mask left out, by sequence. */
+  readonly #weight: Mean = { sum: 0, count: 0 };
+  readonly #masked: Mean = { sum: 0, count: 0 };
   #clamped = 0;
   #leastRatio = Number.POSITIVE_INFINITY;
   #mostRatio = Number.NEGATIVE_INFINITY;
@@ -42,9 +45,19 @@ export class LossStatistics {
   }
 
   /** A token's divergence from the reference. */
-  divergence({ value, clamped }: Divergence): void {
+  divergence(value: number, clamped: boolean): void {
     add(this.#kl, value, 1);
     this.#clamped += Number(clamped);
+  }
+
+  /** A sequence's weight in `vespo`. */
+  weight(value: number): void {
+    add(this.#weight, value, 1);
+  }
+
+  /** Whether the off-policy mask leaves a sequence out. */
+  masked(is: boolean): void {
+    add(this.#masked, Number(is), 1);
   }
 
   /** After the tokens of a sequence, `count` of which counted. */
@@ -63,10 +76,7 @@ export class LossStatistics {
 
   /** Takes in the statistics of another micro-batch. */
   merge(other: LossStatistics): void {
-    add(this.#entropy, other.#entropy.sum, other.#entropy.count);
-    add(this.#kl, other.#kl.sum, other.#kl.count);
-    add(this.#low, other.#low.sum, other.#low.count);
-    add(this.#high, other.#high.sum, other.#high.count);
+    for (const [i, { sum, count }] of other.#means().entries()) add(this.#means()[i], sum, count);
     this.#clamped += other.#clamped;
     this.#leastRatio = Math.min(this.#leastRatio, other.#leastRatio);
     this.#mostRatio = Math.max(this.#mostRatio, other.#mostRatio);
@@ -76,7 +86,7 @@ export class LossStatistics {
 
   /** Everything in numbers, for {@link fromNumbers}. */
   toNumbers(): number[] {
-    const means = [this.#entropy, this.#kl, this.#low, this.#high].flatMap(({ sum, count }) => [sum, count]);
+    const means = this.#means().flatMap(({ sum, count }) => [sum, count]);
     const shares = [this.#lowShares.length, ...this.#lowShares, ...this.#highShares];
     return [...means, this.#clamped, this.#leastRatio, this.#mostRatio, ...shares];
   }
@@ -84,18 +94,22 @@ export class LossStatistics {
   /** Statistics from their numbers. */
   static fromNumbers(settings: LossSettings, numbers: readonly number[]): LossStatistics {
     const out = new LossStatistics(settings);
-    const means = [out.#entropy, out.#kl, out.#low, out.#high];
+    const means = out.#means();
     for (const [i, own] of means.entries()) add(own, numbers[2 * i], numbers[2 * i + 1]);
-    [out.#clamped, out.#leastRatio, out.#mostRatio] = numbers.slice(8, 11);
-    const shares = numbers.slice(12);
-    out.#lowShares.push(...shares.slice(0, numbers[11]));
-    out.#highShares.push(...shares.slice(numbers[11]));
+    const [clamped, least, most, sequences, ...shares] = numbers.slice(2 * means.length);
+    [out.#clamped, out.#leastRatio, out.#mostRatio] = [clamped, least, most];
+    out.#lowShares.push(...shares.slice(0, sequences));
+    out.#highShares.push(...shares.slice(sequences));
     return out;
   }
 
-  /** By TRL's names; `kl_clamped` and `ratio/*` are ours. */
+  #means(): readonly Mean[] {
+    return [this.#entropy, this.#kl, this.#low, this.#high, this.#weight, this.#masked];
+  }
+
+  /** By TRL's names; `kl_clamped`, `off_policy_masked` and `ratio/*` are ours. */
   metrics(): Record<string, number> {
-    const { lossType, beta } = this.#settings;
+    const { lossType, beta, offPolicyMaskThreshold } = this.#settings;
     const out: Record<string, number> = { entropy: mean(this.#entropy) };
     if (beta !== 0) {
       out.kl = mean(this.#kl);
@@ -105,7 +119,9 @@ export class LossStatistics {
       out['ratio/min'] = this.#leastRatio;
       out['ratio/max'] = this.#mostRatio;
     }
+    if (offPolicyMaskThreshold !== null) out.off_policy_masked = mean(this.#masked);
     if (lossType === 'cispo') out.cispo_clip_ratio = mean(this.#high);
+    else if (lossType === 'vespo') out['vespo/phi_seq_mean'] = mean(this.#weight);
     else if (lossType !== 'sapo') {
       out['clip_ratio/low_mean'] = mean(this.#low);
       out['clip_ratio/high_mean'] = mean(this.#high);

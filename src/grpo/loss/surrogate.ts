@@ -6,18 +6,25 @@ export interface Surrogate {
   readonly loss: number;
   /** Derivative by the logarithm of the importance ratio. */
   readonly byLogRatio: number;
-  /** Derivative by the log-probability where that enters by itself (`cispo`). */
+  /** Derivative by the log-probability where that enters by itself (`cispo`, `vespo`). */
   readonly byLogp: number;
   /** Whether the clip below, or the one above, held the ratio back. */
   readonly low: boolean;
   readonly high: boolean;
 }
 
-/** The loss of a token of a given advantage. */
+/** What a token's loss depends on. */
+export interface SurrogateInput {
+  readonly logRatio: number;
+  readonly logp: number;
+  readonly advantage: number;
+  /** Sum of the log-ratios of the completion, as {@link heldLogRatio} has them, for `vespo`. */
+  readonly sequenceLogRatio: number;
+}
+
+/** The loss of a token. */
 export function surrogate(
-  logRatio: number,
-  logp: number,
-  advantage: number,
+  { logRatio, logp, advantage, sequenceLogRatio }: SurrogateInput,
   settings: LossSettings,
 ): Surrogate {
   const ratio = Math.exp(logRatio);
@@ -26,6 +33,8 @@ export function surrogate(
       return weighted(ratio, logp, advantage, settings);
     case 'sapo':
       return gated(ratio, advantage, settings);
+    case 'vespo':
+      return constant(gammaWeight(sequenceLogRatio, advantage, settings) * advantage, logp);
     default:
       return clipped(ratio, advantage, settings);
   }
@@ -51,13 +60,32 @@ function clipped(ratio: number, advantage: number, settings: LossSettings): Surr
 /** CISPO: every token keeps its gradient, with a weight that is capped and taken as a constant. */
 function weighted(ratio: number, logp: number, advantage: number, settings: LossSettings): Surrogate {
   const weight = Math.min(ratio, settings.epsilonHigh) * advantage;
-  return {
-    loss: -weight * logp,
-    byLogRatio: 0,
-    byLogp: -weight,
-    low: false,
-    high: ratio > settings.epsilonHigh && advantage > 0,
-  };
+  return { ...constant(weight, logp), high: ratio > settings.epsilonHigh && advantage > 0 };
+}
+
+/** A log-probability with a weight that is taken as a constant. */
+function constant(weight: number, logp: number): Surrogate {
+  return { loss: -weight * logp, byLogRatio: 0, byLogp: -weight, low: false, high: false };
+}
+
+/** A log-ratio as `vespo` adds it up. */
+export function heldLogRatio(logRatio: number): number {
+  return Math.min(Math.max(logRatio, -VESPO_MOST), VESPO_MOST);
+}
+
+const VESPO_LEAST = Math.log(1e-8);
+const VESPO_MOST = 20;
+
+/** VESPO's weight of a completion with an importance ratio w: w^k exp(lambda (1 - w)), which is 1 on policy. */
+export function gammaWeight(sequenceLogRatio: number, advantage: number, settings: LossSettings): number {
+  const logRatio = Math.min(Math.max(sequenceLogRatio, VESPO_LEAST), VESPO_MOST);
+  const [k, lambda] =
+    advantage >= 0
+      ? [settings.vespoKPos, settings.vespoLambdaPos]
+      : [settings.vespoKNeg, settings.vespoLambdaNeg];
+  const decay = Math.max(lambda, 1e-4);
+  const weight = Math.exp(decay + k * logRatio - decay * Math.exp(logRatio));
+  return Number.isFinite(weight) ? weight : 0;
 }
 
 /** SAPO: a sigmoid around ratio 1 in the place of the clip, with slope 1 there. */
@@ -73,7 +101,7 @@ function gated(ratio: number, advantage: number, settings: LossSettings): Surrog
   };
 }
 
-/** The k3 estimate of the divergence from the reference. */
+/** An estimate of the divergence from the reference. */
 export interface Divergence {
   readonly value: number;
   readonly byLogp: number;
@@ -81,13 +109,24 @@ export interface Divergence {
 }
 
 /**
- * exp(r) - r - 1 for r = reference - policy, with r held within `clamp`: a token that the policy has all but given up
- * would otherwise overflow. Where r is held, the gradient is 0.
+ * An estimate of r = reference - policy, with r held within `klClamp`: a token that the policy has all but given up would
+ * otherwise overflow. Where r is held, the gradient is 0.
  */
-export function divergence(refLogp: number, logp: number, clamp: number): Divergence {
+export function divergence(
+  refLogp: number,
+  logp: number,
+  { klClamp, klEstimator }: Pick<LossSettings, 'klClamp' | 'klEstimator'>,
+): Divergence {
   const difference = refLogp - logp;
-  const clamped = Math.abs(difference) > clamp;
-  const r = clamped ? Math.sign(difference) * clamp : difference;
-  const value = Math.exp(r) - r - 1;
-  return { value, byLogp: clamped ? 0 : 1 - Math.exp(r), clamped };
+  const clamped = Math.abs(difference) > klClamp;
+  const r = clamped ? Math.sign(difference) * klClamp : difference;
+  const [value, byLogp] = ESTIMATES[klEstimator](r);
+  return { value, byLogp: clamped ? 0 : byLogp, clamped };
 }
+
+/** Estimates of r, and their derivatives by the policy's log-probability. */
+const ESTIMATES: Readonly<Record<LossSettings['klEstimator'], (r: number) => readonly [number, number]>> = {
+  k1: (r) => [-r, 1],
+  k2: (r) => [r ** 2 / 2, -r],
+  k3: (r) => [Math.exp(r) - r - 1, 1 - Math.exp(r)],
+};

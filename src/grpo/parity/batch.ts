@@ -138,6 +138,7 @@ function readSettings(fixture: Fixture): FixtureSettings {
 
 function lossSettings(settings: FixtureSettings): LossSettings {
   return {
+    ...LOSS_DEFAULTS,
     lossType: settings.loss_type,
     importanceSamplingLevel: settings.importance_sampling_level,
     epsilon: settings.epsilon,
