@@ -2,7 +2,8 @@
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/index.js';
-import { initModel, type ModelConfig, patchValues } from '../../src/models/index.js';
+import { initModel, type ModelConfig, parseConfig, patchValues } from '../../src/models/index.js';
+import { PUBLISHED } from '../../src/models/init/init.js';
 import type { PromptEncoder } from '../../src/models/processor/index.js';
 import { openGpu } from '../../src/platform/launcher/open.js';
 import type { Example } from '../../src/sft/examples.js';
@@ -96,6 +97,14 @@ it.each(CASES)('%s %j: within a twentieth of the peak', async (arch, settings, d
   expect(Math.abs(plan.peak / peak - 1), `planned ${plan.peak}, measured ${peak}`).toBeLessThan(0.05);
   model.dispose();
   expect(gpu.memory().liveTotal).toBe(0);
+});
+
+it('counts the gradient that the optimizer widens while it holds them all', () => {
+  const config = sftConfig({ optim: 'adamw_bf16', dtype: 'bfloat16', gradient_dtype: 'bfloat16' });
+  const model = parseConfig(PUBLISHED['qwen2-vl-2b'], '2b');
+  const plan = planMemory(config, model, { tokens: 100, patches: 64, targets: 50, lower: [] });
+  const { weights, optimizer, gradients } = plan;
+  expect(plan.peak).toBeGreaterThanOrEqual(weights + optimizer + gradients + 0.9 * plan.largest.bytes);
 });
 
 it('refuses buffers that the adapter cannot make, and names the setting', async () => {

@@ -57,6 +57,12 @@ export function rehearseStep(
   const options = { recompute: config.gradient_checkpointing, dropout: { seed: config.seed, step: 1 } };
   const gradients = gpu.memory().live.gradients;
   const forwardPeak = scope(() => learn(model, workload, options));
+  const trained = groups.flatMap(({ parameters }) =>
+    parameters.map(([name, { size }]) => [name, size] as const),
+  );
+  const [name, elements] = trained.reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const);
+  // The optimizer widens rounded gradients one at a time, when all of them are there.
+  if (config.gradient_dtype === 'bfloat16') scope(() => empty(gpu, [elements]));
   model.clearGradients();
   optimizer.clearGradients();
   if (kvBytes > 0) {
@@ -66,10 +72,6 @@ export function rehearseStep(
       noGrad(() => scope(() => forward(model, workload, {}).dispose()));
     gpu.release(kv);
   }
-  const trained = groups.flatMap(({ parameters }) =>
-    parameters.map(([name, { size }]) => [name, size] as const),
-  );
-  const [name, elements] = trained.reduce((a, b) => (b[1] > a[1] ? b : a), ['', 0] as const);
   return { memory: gpu.memory(), copies, largest: { name, elements } };
 }
 
