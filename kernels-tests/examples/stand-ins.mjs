@@ -121,7 +121,9 @@ function* named(words) {
       const [, name, file] = /^(\w+)=(.*)$/.exec(value);
       if (name in BY_SETTING) yield { file, kind: BY_SETTING[name], i };
     } else if (word in BY_OPTION && !(word === '--model' && words.includes('--endpoint'))) {
-      yield { file: value, kind: BY_OPTION[word], i };
+      // Evaluations have a base, and so have adapters.
+      const kind = command === 'merge' && word === '--base' ? 'model' : BY_OPTION[word];
+      yield { file: value, kind, i };
     }
   }
 }

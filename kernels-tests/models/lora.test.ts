@@ -10,6 +10,7 @@ import { loadAdapter, saveAdapter } from '../../src/models/core/lora/disk.js';
 import { scaling, targets } from '../../src/models/core/lora/targets.js';
 import type { Model } from '../../src/models/core/model.js';
 import { loadModel } from '../../src/models/load.js';
+import { mergeAdapter } from '../../src/models/merge.js';
 import { Fixture } from '../../src/models/parity/fixture.js';
 import { forwardKind } from '../../src/models/parity/kinds.js';
 import { MODEL_KINDS, runParity } from '../../src/models/parity/run.js';
@@ -25,10 +26,24 @@ afterEach(async () => {
   for (const dir of folders.splice(0)) await rm(dir, { recursive: true });
 });
 
-async function base(name: string): Promise<Model> {
-  const model = await loadModel(await testGpu(), folder + name, { dtype: 'f32' });
+function base(name: string): Promise<Model> {
+  return loaded(folder + name);
+}
+
+async function loaded(dir: string): Promise<Model> {
+  const model = await loadModel(await testGpu(), dir, { dtype: 'f32' });
   held.push(model);
   return model;
+}
+
+/** Has the weights that PEFT merged. */
+async function expectMerged(model: Model, name: string): Promise<void> {
+  const merged = await Fixture.open(`${folder}${name}.lora.merged.safetensors`);
+  for (const file of merged.names()) {
+    const weight = model.parameters.get(model.config.names.canonical(file) as string);
+    expect(relativeError(await weight.data(), await merged.floats(file)), file).toBeLessThan(1e-5);
+  }
+  await merged.close();
 }
 
 async function temporary(): Promise<string> {
@@ -70,12 +85,7 @@ describe.each(CASES)('an adapter of %s', (name, matrices) => {
     const model = await base(name);
     (await loadAdapter(model, `${folder}${name}.lora`)).merge();
     expect(model.adapter).toBeNull();
-    const merged = await Fixture.open(`${folder}${name}.lora.merged.safetensors`);
-    for (const file of merged.names()) {
-      const weight = model.parameters.get(model.config.names.canonical(file) as string);
-      expect(relativeError(await weight.data(), await merged.floats(file)), file).toBeLessThan(1e-5);
-    }
-    await merged.close();
+    await expectMerged(model, name);
     for (const tensor of await parity(model, `${name}.lora`, false)) expect(tensor.rel).toBeLessThan(1e-4);
   });
 
@@ -91,6 +101,31 @@ describe.each(CASES)('an adapter of %s', (name, matrices) => {
       name === 'qwen2' ? '"base_model.model.model.layers.0' : 'model.model.language_model.layers.0',
     );
     expect(await readFile(join(dir, 'adapter_model.safetensors'), 'latin1')).toMatch(key);
+  });
+});
+
+describe('osler merge', () => {
+  it('writes what PEFT merges, and says what rounding loses', async () => {
+    const dir = await temporary();
+    const gpu = await testGpu();
+    const from = { adapter: `${folder}qwen2.5-vl.lora`, base: `${folder}qwen2.5-vl` };
+    const exact = await mergeAdapter(gpu, { ...from, out: join(dir, 'f32'), dtype: 'float32' });
+    expect(exact).toMatchObject({ merged: 10, decoded: 0, rounding: { most: 0, mean: 0 }, changeLost: 0 });
+    await expectMerged(await loaded(join(dir, 'f32')), 'qwen2.5-vl');
+    const rounded = await mergeAdapter(gpu, { ...from, out: join(dir, 'bf16'), dtype: 'bfloat16' });
+    expect(rounded.rounding.most).toBeLessThanOrEqual(2 ** -8);
+    expect(rounded.rounding.mean).toBeGreaterThan(2 ** -11);
+    expect(rounded.changeLost).toBeGreaterThan(0);
+  });
+
+  it('decodes a base in 4 bits', async () => {
+    const dir = await temporary();
+    const from = { adapter: `${folder}qwen2.5-vl.lora`, base: `${folder}qwen2.5-vl-nf4` };
+    const result = await mergeAdapter(await testGpu(), { ...from, out: dir, dtype: 'float32' });
+    expect(result).toMatchObject({ merged: 10, decoded: 29 });
+    const model = await loaded(dir);
+    expect(model.isQuantised).toBe(false);
+    for (const tensor of await parity(model, 'qwen2.5-vl-nf4', false)) expect(tensor.rel).toBeLessThan(1e-4);
   });
 });
 

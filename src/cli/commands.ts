@@ -12,6 +12,7 @@ import { hub } from './hub.js';
 import { init } from './init.js';
 import { inspect } from './inspect.js';
 import { matrix } from './matrix.js';
+import { merge } from './merge.js';
 import { parity } from './parity.js';
 import { phantom } from './phantom.js';
 import { plan } from './plan.js';
@@ -43,6 +44,7 @@ export const COMMANDS = [
   plan,
   sft,
   grpo,
+  merge,
   evaluate,
   compare,
   matrix,

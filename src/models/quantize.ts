@@ -6,12 +6,13 @@ import { type Checkpoint, openCheckpoint } from '../formats/checkpoint.js';
 import { writeCheckpoint } from '../formats/checkpoint-writer.js';
 import { asBytes, type FloatDtype, floatOf, toF32 } from '../formats/dtypes.js';
 import type { TensorSource } from '../formats/writer.js';
-import { copyInto, join, namesIn, writeTextFiles } from '../platform/files.js';
+import { writeTextFiles } from '../platform/files.js';
 import { compressScales, formatOf, NF4_BLOCK, NF4_LEVELS, numel, quantizeNf4 } from '../tensor/index.js';
 import { modelError } from './core/errors.js';
 import { checkBlocks, isQuantisable, type Quantization, quantizationJson } from './core/quantization.js';
 import { type StoredWeight, storedWeights } from './core/stored-weights.js';
 import { loadConfig } from './load.js';
+import { copyOthers } from './other-files.js';
 
 /** Options of {@link quantizeModel}. */
 export interface QuantizeOptions extends Quantization {
@@ -78,16 +79,6 @@ export async function quantizeModel(
     return { quantised: chosen.length, kept: weights.length - chosen.length, bytesBefore, bytes, warnings };
   } finally {
     await checkpoint.close();
-  }
-}
-
-/** Copies what a model's folder has beside its weights and config.json: tokenizer, templates, settings of pictures. */
-export async function copyOthers(from: string, to: string): Promise<void> {
-  for (const name of await namesIn(from)) {
-    const isWeights = /\.(safetensors|bin|pt|pth|gguf|onnx)$|\.index\.json$/.test(name);
-    if (isWeights || name === 'config.json' || !/\.(json|txt|model|jinja|md)$|^LICEN[CS]E/.test(name))
-      continue;
-    await copyInto(join(from, name), join(to, name));
   }
 }
 

@@ -2,6 +2,7 @@
 import { type Checkpoint, openCheckpoint } from '../../../formats/checkpoint.js';
 import { writeCheckpoint } from '../../../formats/checkpoint-writer.js';
 import { isFloatDtype, toF32 } from '../../../formats/dtypes.js';
+import type { Linear } from '../../../nn/linear.js';
 import { writeTextFiles } from '../../../platform/files.js';
 import type { Tensor } from '../../../tensor/index.js';
 import { modelError } from '../errors.js';
@@ -11,8 +12,8 @@ import type { WeightNames } from '../names.js';
 import { readJson } from '../read-json.js';
 import { tensorSource } from '../save.js';
 import { Adapter } from './adapter.js';
-import { loraConfigJson, parseLoraConfig } from './config.js';
-import { type AdapterPlan, adapterRooms, disposeRooms } from './rooms.js';
+import { type LoraConfig, loraConfigJson, parseLoraConfig } from './config.js';
+import { adapterRooms, disposeRooms } from './rooms.js';
 
 const PREFIX = 'base_model.model.';
 const CONFIG = 'adapter_config.json';
@@ -23,17 +24,77 @@ export function adapterParameterName(names: WeightNames, name: string): string |
   return names.canonical(bare.replace(/\.(lora_[AB])\.default\.weight$/, '.$1.weight'));
 }
 
+/** The matrices of one module in an adapter's file, by their names there. */
+export interface LoraPair {
+  readonly linear: Linear;
+  readonly a: string;
+  readonly b: string;
+}
+
+/** What an adapter's file holds for a model. */
+export interface AdapterContents {
+  /** In the order of the model. */
+  readonly pairs: readonly LoraPair[];
+  /** Weights that were trained whole, by their published names, and their names in the file. */
+  readonly whole: ReadonlyMap<string, string>;
+}
+
+/** What a model must tell of itself. */
+interface Described {
+  readonly config: { readonly names: WeightNames };
+  readonly linears: ReadonlyMap<string, Linear>;
+  hasParameter(name: string): boolean;
+}
+
+/** Reads the settings of an adapter. */
+export async function loadLoraConfig(dir: string): Promise<LoraConfig> {
+  const raw = await readJson(dir, CONFIG);
+  if (!raw) throw modelError(`${dir}/${CONFIG}`, 'does not exist; an adapter is a folder as PEFT saves it');
+  return parseLoraConfig(raw, `${dir}/${CONFIG}`);
+}
+
+/** Finds an adapter's matrices in its file; refuses what does not belong to the model. */
+export function adapterContents(file: Checkpoint, model: Described): AdapterContents {
+  const found = new Map<string, { a?: string; b?: string }>();
+  const whole = new Map<string, string>();
+  for (const name of file.names()) {
+    const canonical = adapterParameterName(model.config.names, name);
+    const [, path, kind] = /^(.*)\.lora_(A|B)\.weight$/.exec(canonical ?? '') ?? [];
+    if (path !== undefined) {
+      const pair = found.get(path) ?? {};
+      pair[kind === 'A' ? 'a' : 'b'] = name;
+      found.set(path, pair);
+    } else if (canonical !== null && model.hasParameter(canonical)) whole.set(canonical, name);
+    else {
+      throw modelError(
+        `${file.path}: "${name}"`,
+        'belongs to no module of this model; is it the right base?',
+      );
+    }
+  }
+  for (const [path, { a, b }] of found) {
+    if (!model.linears.has(path))
+      throw modelError(`${file.path}: "${a ?? b}"`, 'adapts a module that this model does not have');
+    if (!a || !b) throw modelError(`${file.path}: "${a ?? b}"`, `stands without its lora_${a ? 'B' : 'A'}`);
+  }
+  if (found.size === 0) throw modelError(file.path, 'holds no LoRA matrices');
+  // In the order in which a new adapter has them: those that are multiplied as one lie together, whatever the file sorts by.
+  const pairs = [...model.linears.values()].flatMap((linear) => {
+    const { a, b } = found.get(linear.path) ?? {};
+    return a && b ? [{ linear, a, b }] : [];
+  });
+  return { pairs, whole };
+}
+
 /**
  * Loads an adapter onto a model. Modules that the adapter trained whole (`modules_to_save`) replace the model's weights.
  */
 export async function loadAdapter(model: Model, dir: string): Promise<Adapter> {
-  const raw = await readJson(dir, CONFIG);
-  if (!raw) throw modelError(`${dir}/${CONFIG}`, 'does not exist; an adapter is a folder as PEFT saves it');
-  const adapter = new Adapter(model, parseLoraConfig(raw, `${dir}/${CONFIG}`));
+  const adapter = new Adapter(model, await loadLoraConfig(dir));
   let file: Checkpoint | undefined;
   try {
     file = await openCheckpoint(dir);
-    await attachAll(adapter, file);
+    await attachAll(adapter, model, file);
   } catch (error) {
     adapter.dispose();
     throw error;
@@ -43,47 +104,17 @@ export async function loadAdapter(model: Model, dir: string): Promise<Adapter> {
   return adapter;
 }
 
-async function attachAll(adapter: Adapter, file: Checkpoint): Promise<void> {
-  const { model } = adapter;
-  const pairs = new Map<string, { a?: string; b?: string }>();
-  for (const name of file.names()) {
-    const canonical = adapterParameterName(model.config.names, name);
-    const [, path, kind] = /^(.*)\.lora_(A|B)\.weight$/.exec(canonical ?? '') ?? [];
-    if (path !== undefined) {
-      const pair = pairs.get(path) ?? {};
-      pair[kind === 'A' ? 'a' : 'b'] = name;
-      pairs.set(path, pair);
-      continue;
-    }
-    const whole = canonical === null ? undefined : model.parameters.find(canonical);
-    if (!whole)
-      throw modelError(
-        `${file.path}: "${name}"`,
-        'belongs to no module of this model; is it the right base?',
-      );
-    await replace(file, name, whole);
-  }
-  for (const [path, { a, b }] of pairs) {
-    if (model.linears.has(path)) continue;
-    throw modelError(`${file.path}: "${a ?? b}"`, 'adapts a module that this model does not have');
-  }
-  const plans: (AdapterPlan & { readonly files: { readonly a: string; readonly b: string } })[] = [];
-  // In the order of the model, whatever that of the file: so they lie as those of a new adapter do.
-  for (const [path, linear] of model.linears) {
-    const { a, b } = pairs.get(path) ?? {};
-    if (!a && !b) continue;
-    if (!a || !b) throw modelError(`${file.path}: "${a ?? b}"`, `stands without its lora_${a ? 'B' : 'A'}`);
-    plans.push({ linear, a: file.info(a).shape, b: file.info(b).shape, files: { a, b } });
-  }
-  if (plans.length === 0) throw modelError(file.path, 'holds no LoRA matrices');
-  // In the order in which a new adapter has them: those that are multiplied as one lie together, whatever the file sorts by.
-  const order = new Map([...model.linears.keys()].map((path, i) => [path, i]));
-  plans.sort((a, b) => (order.get(a.linear.path) ?? 0) - (order.get(b.linear.path) ?? 0));
+async function attachAll(adapter: Adapter, model: Model, file: Checkpoint): Promise<void> {
+  const { config, linears, parameters } = model;
+  const hasParameter = (name: string) => parameters.find(name) !== undefined;
+  const { pairs, whole } = adapterContents(file, { config, linears, hasParameter });
+  for (const [name, own] of whole) await replace(file, own, parameters.get(name));
+  const plans = pairs.map(({ linear, a, b }) => ({ linear, a: file.info(a).shape, b: file.info(b).shape }));
   const rooms = adapterRooms(model.gpu, plans);
   try {
-    for (const [i, { linear, files }] of plans.entries()) {
-      await read(file, files.a, rooms[i].a);
-      await read(file, files.b, rooms[i].b);
+    for (const [i, { linear, a, b }] of pairs.entries()) {
+      rooms[i].a.write(await readMatrix(file, a));
+      rooms[i].b.write(await readMatrix(file, b));
       adapter.attach(linear, rooms[i]);
     }
   } catch (error) {
@@ -93,11 +124,11 @@ async function attachAll(adapter: Adapter, file: Checkpoint): Promise<void> {
 }
 
 /** Adapters are small: a matrix at a time in host memory is fine. */
-async function read(file: Checkpoint, name: string, target: Tensor): Promise<void> {
+export async function readMatrix(file: Checkpoint, name: string): Promise<Float32Array> {
   const { dtype } = file.info(name);
   if (!isFloatDtype(dtype))
     throw modelError(`${file.path}: "${name}"`, `has dtype ${dtype}; expected a float`);
-  target.write(toF32(await file.read(name), dtype));
+  return toF32(await file.read(name), dtype);
 }
 
 async function replace(file: Checkpoint, name: string, target: Tensor): Promise<void> {
