@@ -111,6 +111,19 @@ describe('a run that was interrupted and resumed equals one that was not', () =>
       },
       stopAfter(2),
     ],
+    [
+      'greedy baselines, divergence in the reward, and a beta that moves',
+      {
+        advantage_estimator: 'remax',
+        beta: 0.1,
+        kl_in_reward: true,
+        kl_target: 0.001,
+        kl_horizon: 20,
+        num_mini_batches: 2,
+        gradient_accumulation_steps: 1,
+      },
+      stopAfter(3),
+    ],
     ['in the middle of a step', { dynamic_sampling: true }, stopAfter(2, 3)],
   ];
   it.each(cases)('%s', async (_, extra, stop) => {
@@ -212,6 +225,7 @@ it('raises the reward', async () => {
 it.each([
   ['dr_grpo', { importance_sampling_level: 'sequence', delta: 4 }],
   ['cispo', { epsilon_high: 5 }],
+  ['luspo', { advantage_estimator: 'reinforce_plus_plus', beta: 0.1, kl_target: 0.1 }],
   ['sapo', { entropy_coef: 0.01, top_entropy_quantile: 0.5 }],
   [
     'bnpo',

@@ -211,13 +211,19 @@ export const scoresCodec: Codec<(Scores | null)[]> = {
 
 /** What a lane learns from. */
 export const laneInputCodec: Codec<LaneInput> = {
-  async pack({ groups, step, firstBatch, window, stepTokens, onPolicy }, shelf) {
+  async pack({ groups, step, firstBatch, window, beta, stepTokens, onPolicy }, shelf) {
     const { json, arrays } = await packGroups(groups, shelf);
     return {
       json: { groups: json, step, firstBatch, onPolicy },
       arrays: {
         ...arrays,
-        numbers: Float64Array.of(window.accumulation, window.tokens, window.maxCompletionLength, stepTokens),
+        numbers: Float64Array.of(
+          window.accumulation,
+          window.tokens,
+          window.maxCompletionLength,
+          stepTokens,
+          beta,
+        ),
       },
     };
   },
@@ -225,12 +231,13 @@ export const laneInputCodec: Codec<LaneInput> = {
     const { groups, ...rest } = json as unknown as Pick<LaneInput, 'step' | 'firstBatch' | 'onPolicy'> & {
       groups: PacketJson;
     };
-    const [accumulation, tokens, maxCompletionLength, stepTokens] = arrays.numbers;
+    const [accumulation, tokens, maxCompletionLength, stepTokens, beta] = arrays.numbers;
     return {
       ...rest,
       groups: await unpackGroups({ json: groups, arrays }, shelf),
       window: { accumulation, tokens, maxCompletionLength },
       stepTokens,
+      beta,
     };
   },
 };

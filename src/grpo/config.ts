@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { checkDataFields, dataFields } from '../data/index.js';
 import { rolloutFields } from '../rollout/config.js';
+import { COMPARING } from '../rollout/estimators.js';
 import { planBatches } from '../rollout/plan.js';
 import {
   type ConfigSource,
@@ -44,6 +45,12 @@ const schema = z.strictObject({
   delta: positive.nullable().default(null),
   /** Weight of the divergence from the reference; 0 needs no reference. */
   beta: notNegative.default(0),
+  /** Takes the divergence off the rewards, token by token, and not into the loss. */
+  kl_in_reward: z.boolean().default(false),
+  /** Moves `beta`, once per update, such that the divergence comes near this; null keeps it. */
+  kl_target: positive.nullable().default(null),
+  /** Completions after which `beta` has moved by as much as the divergence is off its target. */
+  kl_horizon: positive.default(10000),
   /** The log-ratio to the reference is held within this. */
   kl_clamp: positive.default(LOSS_DEFAULTS.klClamp),
   /** Estimate of the divergence, for r = log reference - log policy: `k1` is -r, `k2` r²/2, `k3` exp(r) - r - 1. */
@@ -67,7 +74,7 @@ const schema = z.strictObject({
   ref_model_sync_steps: count.default(512),
 
   // PPO
-  /** Discount per token, and the decay of generalised advantage estimation. */
+  /** Discount per token, also of `reinforce_plus_plus`, and the decay of generalised advantage estimation. */
   gamma: share.default(1),
   gae_lambda: z.number().min(0).max(1).default(0.95),
   /** Weight of the value loss, and how far a value may move from that of the rollout. */
@@ -75,6 +82,10 @@ const schema = z.strictObject({
   cliprange_value: positive.default(0.2),
   /** Brings the advantages of a round to mean 0 and deviation 1. */
   whiten_advantages: z.boolean().default(true),
+  /** Brings the rewards of tokens to deviation 1 before advantages are made of them. */
+  whiten_rewards: z.boolean().default(false),
+  /** Taken off the reward of completions that the cap on tokens cut off. */
+  missing_eos_penalty: notNegative.nullable().default(null),
 });
 
 /** A complete config. */
@@ -101,7 +112,12 @@ export function checkGrpoConfig(config: GrpoConfig): void {
       `is ${config.gradient_dtype}, but gradients of ${config.learning_lanes} learning_lanes are summed in f32; set one of them to its default`,
     );
   }
-  if (config.algorithm === 'grpo' && config.num_generations < 2) {
+  checkEstimates(config, refuse);
+  if (
+    config.algorithm === 'grpo' &&
+    config.num_generations < 2 &&
+    COMPARING.has(config.advantage_estimator)
+  ) {
     refuse(
       'num_generations',
       'is 1, but GRPO compares completions of a prompt; set 2 or more, or algorithm: ppo',
@@ -113,8 +129,9 @@ export function checkGrpoConfig(config: GrpoConfig): void {
   if (config.loss_type === 'vespo' && config.importance_sampling_level === 'sequence') {
     refuse('importance_sampling_level', 'is sequence, but vespo weighs whole completions anyway; set token');
   }
-  if (config.algorithm === 'ppo' && config.loss_type === 'vespo') {
-    refuse('loss_type', 'is vespo, which has an advantage per completion, and PPO one per token');
+  const perToken = config.algorithm === 'ppo' || config.advantage_estimator === 'reinforce_plus_plus';
+  if (perToken && config.loss_type === 'vespo') {
+    refuse('loss_type', 'is vespo, which has an advantage per completion, and here is one per token');
   }
   if (config.online_filter !== null && config.dynamic_sampling) {
     refuse(
@@ -148,6 +165,36 @@ export function checkGrpoConfig(config: GrpoConfig): void {
   }
 }
 
+/** Advantages, and the divergence that they may have in them. */
+function checkEstimates(
+  config: GrpoConfig,
+  refuse: (field: keyof GrpoConfig, problem: string) => never,
+): void {
+  const ppo = config.algorithm === 'ppo';
+  if (ppo && config.advantage_estimator !== 'group') {
+    refuse(
+      'advantage_estimator',
+      `is ${config.advantage_estimator}, but PPO has advantages of its own; set algorithm: grpo`,
+    );
+  }
+  const combined = config.advantage_estimator !== 'group' || config.kl_in_reward;
+  if (combined && config.multi_objective_aggregation === 'normalize_then_sum') {
+    refuse(
+      'multi_objective_aggregation',
+      'is normalize_then_sum, which needs advantage_estimator: group and no kl_in_reward',
+    );
+  }
+  for (const field of ['kl_in_reward', 'kl_target'] as const) {
+    if (config[field] && config.beta === 0) refuse(field, 'is set while beta is 0; set beta');
+  }
+  if (config.kl_in_reward && config.use_bias_correction_kl) {
+    refuse('use_bias_correction_kl', 'is about a divergence in the loss, but kl_in_reward has none there');
+  }
+  for (const field of ['whiten_rewards', 'missing_eos_penalty'] as const) {
+    if (config[field] && !ppo) refuse(field, "is PPO's; set algorithm: ppo");
+  }
+}
+
 /** The part of a config that the loss is about. */
 export function lossSettings(config: GrpoConfig): LossSettings {
   return {
@@ -156,7 +203,7 @@ export function lossSettings(config: GrpoConfig): LossSettings {
     epsilon: config.epsilon,
     epsilonHigh: config.epsilon_high ?? config.epsilon,
     delta: config.delta,
-    beta: config.beta,
+    beta: config.kl_in_reward ? 0 : config.beta,
     klClamp: config.kl_clamp,
     klEstimator: config.kl_estimator,
     useBiasCorrectionKl: config.use_bias_correction_kl,

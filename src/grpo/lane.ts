@@ -26,6 +26,8 @@ export interface LaneInput {
   /** Number of the lane's first micro-batch in the step. */
   readonly firstBatch: number;
   readonly window: LossWindow;
+  /** Weight of the divergence from the reference, where the loss has it. */
+  readonly beta: number;
   /** Tokens that count in the whole step. */
   readonly stepTokens: number;
   /** Whether the weights are still those that drew the completions. */
@@ -101,7 +103,7 @@ export async function learnLane(
   context: WorkContext,
 ): Promise<LaneResult> {
   const { config, model, passOptions } = setting;
-  const settings = lossSettings(config);
+  const settings = { ...lossSettings(config), beta: config.kl_in_reward ? 0 : input.beta };
   const sums = new LaneSums(config);
   const batches = microBatches(input.groups, setting.microBatch);
   let anyGradient = false;

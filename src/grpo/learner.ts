@@ -23,6 +23,8 @@ export interface StepShare {
   readonly groups: readonly LearnedGroup[];
   /** Tokens that count in the whole round. */
   readonly roundTokens: number;
+  /** Weight of the divergence from the reference. */
+  readonly beta: number;
   /** Whether the weights are still those that drew the completions. */
   readonly onPolicy: boolean;
 }
@@ -45,6 +47,7 @@ export async function learnStep(
       step: context.step,
       firstBatch: i * plan.laneBatches,
       window,
+      beta: share.beta,
       stepTokens,
       onPolicy: share.onPolicy,
     }),

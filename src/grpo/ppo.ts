@@ -27,28 +27,28 @@ export interface TokenAdvantages {
 }
 
 /**
- * Generalised advantage estimation. The reward comes with the last token; after it there is nothing, also where the cap on
+ * Generalised advantage estimation, from a reward per token. After the last token there is nothing, also where the cap on
  * tokens ended the completion.
  */
 export function gae(
   values: ArrayLike<number>,
-  reward: number,
+  rewards: ArrayLike<number>,
   { gamma, lambda }: { readonly gamma: number; readonly lambda: number },
 ): TokenAdvantages {
   const length = values.length;
   const advantages = new Float32Array(length);
   let next = 0;
   for (let t = length - 1; t >= 0; t--) {
-    const last = t === length - 1;
-    const delta = (last ? reward : gamma * values[t + 1]) - values[t];
+    const later = t === length - 1 ? 0 : gamma * values[t + 1];
+    const delta = rewards[t] + later - values[t];
     next = delta + gamma * lambda * next;
     advantages[t] = next;
   }
   return { advantages, returns: advantages.map((advantage, t) => advantage + values[t]) };
 }
 
-/** Brings numbers to mean 0 and deviation 1, over all lists together. */
-export function whiten(lists: readonly Float32Array[]): Float32Array[] {
+/** Brings numbers to mean 0 and deviation 1, over all lists together; without `shift` they keep their mean. */
+export function whiten(lists: readonly Float32Array[], { shift = true } = {}): Float32Array[] {
   let [count, sum, squares] = [0, 0, 0];
   for (const list of lists) {
     for (const value of list) {
@@ -59,7 +59,8 @@ export function whiten(lists: readonly Float32Array[]): Float32Array[] {
   const mean = sum / Math.max(count, 1);
   for (const list of lists) for (const value of list) squares += (value - mean) ** 2;
   const scale = 1 / Math.sqrt(squares / Math.max(count - 1, 1) + 1e-8);
-  return lists.map((list) => list.map((value) => (value - mean) * scale));
+  const centre = shift ? 0 : mean;
+  return lists.map((list) => list.map((value) => (value - mean) * scale + centre));
 }
 
 /** A completion as the value loss sees it. */

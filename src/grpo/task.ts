@@ -34,12 +34,13 @@ import type {
   TrainingTask,
   Workload,
 } from '../train/task.js';
+import { nextBeta } from './beta.js';
 import { restoreRound, storeRound } from './buffer.js';
 import type { GrpoConfig } from './config.js';
+import { type Estimates, estimate, needsEstimates, type RoundRewards } from './estimates.js';
 import { evaluatePolicy } from './evaluation.js';
 import { countTokens, cutGroups, type LearnedCompletion, type LearnedGroup } from './learned.js';
 import { learnStep } from './learner.js';
-import { gae, whiten } from './ppo.js';
 import type { Scores } from './score.js';
 import { GrpoWork } from './work.js';
 import { workloadOf } from './workload.js';
@@ -68,12 +69,15 @@ export class GrpoTask implements TrainingTask {
   #work: GrpoWork | null = null;
   /** Place of the next round in the order of prompts. */
   #next = 0;
+  /** Weight of the divergence from the reference; moves with `kl_target` only. */
+  #beta: number;
   /** What the steps of the round under way learn from; null between rounds. */
   #round: readonly LearnedGroup[] | null = null;
 
   constructor(setting: TaskSetting<GrpoConfig>, preparation: Preparation, exchange?: OpenExchange) {
     this.#open = exchange;
     this.name = setting.config.algorithm;
+    this.#beta = setting.config.beta;
     this.#setting = setting;
     this.#preparation = preparation;
     this.inputs = preparation.inputs;
@@ -94,6 +98,13 @@ export class GrpoTask implements TrainingTask {
       vespo_lambda_pos: 3,
       vespo_k_neg: 3,
       vespo_lambda_neg: 2,
+      advantage_estimator: 'group',
+      num_mini_batches: null,
+      kl_in_reward: false,
+      kl_target: null,
+      kl_horizon: 10000,
+      whiten_rewards: false,
+      missing_eos_penalty: null,
       rollout_units: 1,
       learning_lanes: 1,
       online_filter: null,
@@ -142,9 +153,14 @@ export class GrpoTask implements TrainingTask {
     const drawn = await work.rollout.run(worstRequests(config, plan, prompt), context);
     const completions = worstGroups(plan, prompt, drawn);
     const rewards = completions.flatMap((group) => group.completions.map((_, i) => i % 2));
-    const groups = await this.#scored(context, completions, rewards);
+    const { groups } = await this.#scored(context, completions, {
+      rewards,
+      truncated: rewards.map(() => true),
+      baselines: completions.map(() => 0),
+    });
     const learner = { config, plan, work, exchange: this.#exchange };
-    await learnStep(learner, context, { groups, roundTokens: countTokens(groups), onPolicy: true });
+    const roundTokens = countTokens(groups);
+    await learnStep(learner, context, { groups, roundTokens, beta: this.#beta, onPolicy: true });
   }
 
   async #step(context: StepContext): Promise<StepResult> {
@@ -158,15 +174,21 @@ export class GrpoTask implements TrainingTask {
     const { metrics, tokens } = await learnStep(learner, context, {
       groups: round.slice(slice * perSlice, (slice + 1) * perSlice),
       roundTokens: countTokens(round),
+      beta: this.#beta,
       onPolicy: index === 0,
     });
+    const [kl, count] = config.kl_in_reward
+      ? [drawn?.kl ?? Number.NaN, plan.roundBatch]
+      : [metrics.kl ?? Number.NaN, plan.stepBatch];
+    const followed: Metrics = config.kl_target === null ? {} : { beta: this.#beta };
     // Only now, so that a step that is broken off leaves everything as it was.
     if (drawn) {
       this.#next = drawn.next;
       this.#preparation.prompts.learnSuccess(drawn.success);
     }
+    this.#beta = nextBeta(this.#beta, kl, count, config);
     this.#round = index === plan.roundSteps - 1 ? null : round;
-    return { metrics: { ...drawn?.metrics, ...metrics, ...this.#exchange.metrics?.() }, tokens };
+    return { metrics: { ...drawn?.metrics, ...metrics, ...followed, ...this.#exchange.metrics?.() }, tokens };
   }
 
   async afterUpdate({ step }: StepContext): Promise<void> {
@@ -191,6 +213,7 @@ export class GrpoTask implements TrainingTask {
         next: this.#next,
         prompts: this.#preparation.prompts.fingerprint(),
         round: round?.json ?? null,
+        ...(this.#setting.config.kl_target === null ? {} : { beta: this.#beta }),
       },
       tensors: {
         ...round?.tensors,
@@ -201,7 +224,12 @@ export class GrpoTask implements TrainingTask {
   }
 
   async restore(saved: SavedTaskState): Promise<void> {
-    const { next, prompts, round } = saved.json as { next: number; prompts: number; round: Json };
+    const { next, prompts, round, beta } = saved.json as {
+      next: number;
+      prompts: number;
+      round: Json;
+      beta?: number;
+    };
     if (prompts !== this.#preparation.prompts.fingerprint()) {
       throw new DataError(
         { file: 'the training data' },
@@ -209,6 +237,7 @@ export class GrpoTask implements TrainingTask {
       );
     }
     this.#next = next;
+    this.#beta = beta ?? this.#setting.config.beta;
     await this.#preparation.prompts.restore(saved);
     this.#round = round === null ? null : await restoreRound(round, saved, this.#preparation.prompts);
     await this.#ready().reference?.restore(saved);
@@ -230,12 +259,12 @@ export class GrpoTask implements TrainingTask {
   /** A new round, with all that its steps need to know. */
   async #draw(
     context: StepContext,
-  ): Promise<Pick<Round, 'next' | 'success'> & { groups: readonly LearnedGroup[]; metrics: Metrics }> {
+  ): Promise<Pick<Round, 'next' | 'success'> & Estimates & { metrics: Metrics }> {
     const { config } = this.#setting;
     const { plan, prompts, rewards } = this.#preparation;
     const setting = { config, plan, prompts, rewards, draw: this.#source };
     const round = await drawRound(setting, context, this.#next);
-    const groups = await this.#learned(context, round);
+    const { groups, kl } = await this.#learned(context, round);
     const completions = round.groups.flatMap((group) => group.completions);
     const learned = groups.flatMap((group) => group.completions);
     const worth = completions.map((_, i) => {
@@ -247,11 +276,14 @@ export class GrpoTask implements TrainingTask {
     const names = rewards.map(({ name }) => name);
     return {
       groups,
+      kl,
       next: round.next,
       success: round.success,
       metrics: {
         ...completionMetrics(round.groups),
         ...rewardMetrics(names, round.groups, round.advantages),
+        ...(kl === null ? {} : { kl }),
+        ...(config.advantage_estimator === 'remax' ? baselineMetric(round) : {}),
         ...(config.dynamic_sampling || config.online_filter ? { 'groups/discarded': round.discarded } : {}),
       },
     };
@@ -270,7 +302,7 @@ export class GrpoTask implements TrainingTask {
     return completions;
   };
 
-  async #learned(context: StepContext, round: Round): Promise<readonly LearnedGroup[]> {
+  async #learned(context: StepContext, round: Round): Promise<Estimates> {
     const { config } = this.#setting;
     const { advantages } = round.advantages;
     let next = 0;
@@ -292,15 +324,27 @@ export class GrpoTask implements TrainingTask {
         }),
       }),
     );
-    return this.#scored(context, groups, round.advantages.rewards);
+    return this.#scored(context, groups, {
+      rewards: round.advantages.rewards,
+      truncated: round.groups.flatMap(({ completions }) => completions.map(isTruncated)),
+      baselines: round.groups.map(({ baseline = Number.NaN }) => baseline),
+    });
   }
 
-  /** Adds what other passes than the training pass find: reference, old log-probabilities, values. */
+  /** Adds what other passes than the training pass find: reference, old log-probabilities, values; and what comes of it. */
   async #scored(
     context: StepContext,
     groups: readonly LearnedGroup[],
-    rewards: readonly number[],
-  ): Promise<readonly LearnedGroup[]> {
+    round: RoundRewards,
+  ): Promise<Estimates> {
+    const { config } = this.#setting;
+    const scored = await this.#withScores(context, groups);
+    return needsEstimates(config)
+      ? estimate(scored, round, config, this.#beta)
+      : { groups: scored, kl: null };
+  }
+
+  async #withScores(context: StepContext, groups: readonly LearnedGroup[]): Promise<readonly LearnedGroup[]> {
     const { config } = this.#setting;
     const { plan } = this.#preparation;
     const work = this.#ready();
@@ -312,8 +356,7 @@ export class GrpoTask implements TrainingTask {
     }));
     const found: (Scores | null)[] = [];
     await this.#exchange.run(work.score, { inputs }, context, (scores) => void found.push(...scores));
-    const scored = withLists(groups, found, (completion, scores) => ({ ...completion, ...scores }));
-    return work.valued ? withTokenAdvantages(scored, rewards, config) : scored;
+    return withScores(groups, found);
   }
 }
 
@@ -327,43 +370,19 @@ function checkFilter({ online_filter }: GrpoConfig, rewards: readonly Reward[]):
   );
 }
 
-/** Groups whose completions took in something found for each; those without tokens stay as they are. */
-function withLists<T>(
-  groups: readonly LearnedGroup[],
-  found: readonly (T | null)[],
-  merge: (completion: LearnedCompletion, own: T) => LearnedCompletion,
-): LearnedGroup[] {
+/** Groups whose completions took in what was found of each; those without tokens stay as they are. */
+function withScores(groups: readonly LearnedGroup[], found: readonly (Scores | null)[]): LearnedGroup[] {
   let next = 0;
   return groups.map(({ prompt, completions }) => ({
     prompt,
-    completions: completions.map((completion) => {
-      const own = found[next++];
-      return own === null ? completion : merge(completion, own);
-    }),
+    completions: completions.map((completion) => ({ ...completion, ...found[next++] })),
   }));
 }
 
-/** PPO: advantages and returns of tokens in the place of those of completions. */
-function withTokenAdvantages(
-  groups: readonly LearnedGroup[],
-  rewards: readonly number[],
-  config: GrpoConfig,
-): LearnedGroup[] {
-  const all = groups.flatMap(({ completions }) => completions);
-  const estimates = all.map(({ values }, i) =>
-    // A completion that no reward applies to is worth what the head thinks: nothing is learned from it.
-    gae(values ?? [], Number.isNaN(rewards[i]) ? (values?.at(-1) ?? 0) : rewards[i], {
-      gamma: config.gamma,
-      lambda: config.gae_lambda,
-    }),
-  );
-  const raw = estimates.map(({ advantages }) => advantages);
-  const advantages = config.whiten_advantages ? whiten(raw) : raw;
-  return withLists(
-    groups,
-    estimates.map(({ returns }, i) => ({ advantage: advantages[i], returns })),
-    (completion, own) => ({ ...completion, ...own }),
-  );
+/** What greedy decoding got. */
+function baselineMetric({ groups }: Round): Metrics {
+  const mean = meanOf(groups.map(({ baseline = Number.NaN }) => baseline));
+  return Number.isFinite(mean) ? { reward_baseline: mean } : {};
 }
 
 /** A run whose units somebody else shall do. */

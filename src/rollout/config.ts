@@ -4,6 +4,7 @@ import type { DataConfig } from '../data/index.js';
 import { TORCH_FLOATS } from '../tensor/index.js';
 import { REWARD_SCALES } from './advantages.js';
 import { CURRICULA } from './curriculum.js';
+import { ESTIMATORS } from './estimators.js';
 import { rewardsField } from './rewards/index.js';
 
 const count = z.int().positive();
@@ -29,6 +30,8 @@ export const rolloutFields = {
   steps_per_generation: count.nullable().default(null),
   /** Completions of a round of rollouts; another way to set `steps_per_generation`. */
   generation_batch_size: count.nullable().default(null),
+  /** Optimizer steps that a round's completions are spread over; PPO's name for the same. */
+  num_mini_batches: count.nullable().default(null),
   /** Times that a round's completions are learned from. */
   num_iterations: count.default(1),
   /** Of the sampler and of the loss. */
@@ -73,6 +76,12 @@ export const rolloutFields = {
 
   // Rewards and advantages
   rewards: rewardsField.default(() => rewardsField.parse(['accuracy', 'format'])),
+  /**
+   * What a completion's reward is compared with. `group`: its group, as `scale_rewards` says (GRPO); `rloo`: the others of its group;
+   * `remax`: a greedy completion, drawn beside the others; `grpo_passk`: for the best of a group the second best, and nothing for
+   * the others; `reinforce_plus_plus`: returns of the tokens of the round, with `gamma`. Only with `algorithm: grpo`.
+   */
+  advantage_estimator: z.enum(ESTIMATORS).default('group'),
   scale_rewards: z
     .union([z.enum(REWARD_SCALES), z.boolean().transform((on) => (on ? 'group' : 'none'))])
     .default('group'),

@@ -29,6 +29,7 @@ const BASE = {
   num_generations: 4,
   steps_per_generation: null,
   generation_batch_size: null,
+  num_mini_batches: null,
   num_iterations: 1,
   rollout_units: 1,
   learning_lanes: 1,

@@ -12,6 +12,7 @@ export interface BatchFields {
   readonly num_generations: number;
   readonly steps_per_generation: number | null;
   readonly generation_batch_size: number | null;
+  readonly num_mini_batches: number | null;
   readonly num_iterations: number;
   readonly rollout_units: number;
   readonly learning_lanes: number;
@@ -71,8 +72,17 @@ export function planBatches(config: BatchFields): BatchPlan {
   if (config.steps_per_generation !== null && config.generation_batch_size !== null) {
     refuse('generation_batch_size', 'is set beside steps_per_generation; give one of them');
   }
+  const parts = config.num_mini_batches;
+  if (parts !== null && (config.steps_per_generation !== null || config.generation_batch_size !== null)) {
+    refuse(
+      'num_mini_batches',
+      'is set beside steps_per_generation or generation_batch_size; give one of them',
+    );
+  }
   const roundBatch =
-    config.generation_batch_size ?? (config.steps_per_generation ?? accumulation) * microBatch;
+    (parts === null ? null : parts * stepBatch) ??
+    config.generation_batch_size ??
+    (config.steps_per_generation ?? accumulation) * microBatch;
   if (roundBatch % stepBatch !== 0) {
     const [field, value] =
       config.generation_batch_size === null

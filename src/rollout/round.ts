@@ -17,6 +17,8 @@ export interface ScoredCompletion {
 export interface ScoredGroup {
   readonly prompt: AskedPrompt;
   readonly completions: readonly ScoredCompletion[];
+  /** Weighted sum of the rewards of the greedy completion, where one was drawn. */
+  readonly baseline?: number;
 }
 
 /** Whether the cap on tokens cut a completion off. */

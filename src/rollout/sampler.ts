@@ -106,7 +106,31 @@ async function drawGroups(
     rolloutRequest(config, prompt, { samples, step: context.step, stream: (drawn + i) * samples }),
   );
   const completions = await context.phase('rollout', () => setting.draw(requests, context, drawn));
-  return context.phase('reward', () => scoreGroups(setting.rewards, asked, completions, context.step));
+  const groups = await context.phase('reward', () =>
+    scoreGroups(setting.rewards, asked, completions, context.step),
+  );
+  return config.advantage_estimator === 'remax' ? withBaselines(setting, context, groups, drawn) : groups;
+}
+
+/** Groups that know what greedy decoding gets. */
+async function withBaselines(
+  setting: SamplerSetting,
+  context: StepContext,
+  groups: readonly ScoredGroup[],
+  drawn: number,
+): Promise<ScoredGroup[]> {
+  const { config, plan, rewards } = setting;
+  const asked = groups.map(({ prompt }) => prompt);
+  const requests = asked.map((prompt) => {
+    const request = rolloutRequest(config, prompt, { samples: 1, step: context.step, stream: 0 });
+    return { ...request, sampling: { ...request.sampling, temperature: 0 } };
+  });
+  // Numbered after all that the round may draw.
+  const first = plan.roundPrompts * (1 + config.max_resampling_rounds) + drawn;
+  const completions = await context.phase('rollout', () => setting.draw(requests, context, first));
+  const scored = await context.phase('reward', () => scoreGroups(rewards, asked, completions, context.step));
+  const weights = rewards.map(({ weight }) => weight);
+  return groups.map((group, i) => ({ ...group, baseline: weightedSum(valuesOf(scored[i])[0], weights) }));
 }
 
 /** What a generator is asked for to get completions of a prompt. */
