@@ -97,7 +97,7 @@ async function isWide() {
 
 /** Those that are about numbers. */
 function kernelTests() {
-  const others = ['engine.test.ts', 'faults.test.ts', 'gpu.test.ts'];
+  const others = ['engine.test.ts', 'faults.test.ts', 'gpu.test.ts', 'training.test.ts'];
   const files = readdirSync(path.join(root, 'kernels-tests')).filter((file) => file.endsWith('.test.ts'));
   return files.filter((file) => !others.includes(file)).map((file) => `kernels-tests/${file}`);
 }
