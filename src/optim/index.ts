@@ -2,8 +2,11 @@
 export { AdamW, type AdamWSettings, type ParameterGroup, type UpdateResult } from './adamw.js';
 export type { GradientHandling } from './gradients.js';
 export {
+  RAMPS,
+  SCHEDULE_ARGUMENTS,
   SCHEDULES,
   type Schedule,
+  type ScheduleArguments,
   type ScheduleName,
   type ScheduleOptions,
   schedule,

@@ -13,6 +13,15 @@ it.each(cases)('$name, $warmupSteps of $totalSteps: as transformers', ({ factors
   });
 });
 
+const own = new URL('fixtures/schedules.json', import.meta.url);
+const told = JSON.parse(readFileSync(own, 'utf8')) as (ScheduleOptions & { factors: number[] })[];
+
+it.each(told)('$name, $warmupSteps of $totalSteps, with $arguments: as transformers', (found) => {
+  const { factors, ...options } = found;
+  const factor = schedule(options);
+  factors.forEach((expected, i) => void expect(factor(i + 1)).toBeCloseTo(expected, 14));
+});
+
 it('takes warm-up steps as a number or a share', () => {
   expect([warmupSteps(0, 10), warmupSteps(3, 10), warmupSteps(0.25, 10), warmupSteps(1, 10)]).toEqual([
     0, 3, 3, 1,

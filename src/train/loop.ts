@@ -81,6 +81,8 @@ class Loop {
     this.#nonFinite = new NonFiniteSteps(config.max_nonfinite_steps, (line) => this.#listeners.note(line));
     this.#schedule = schedule({
       name: config.lr_scheduler_type,
+      learningRate: config.learning_rate,
+      arguments: config.lr_scheduler_kwargs,
       warmupSteps: warmupStepsOf(config, this.#total),
       totalSteps: this.#total,
     });

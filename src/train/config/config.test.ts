@@ -83,6 +83,8 @@ it.each([
   ['metric_for_best_model: loss', /"metric_for_best_model" needs an evaluation/],
   ['warmup_ratio: 0.1\nwarmup_steps: 5', /"warmup_ratio" is set beside warmup_steps/],
   ['lr_scheduler_type: constant\nwarmup_steps: 5', /use constant_with_warmup/],
+  ['lr_scheduler_kwargs: {min_lr: 1e-6}', /"lr_scheduler_kwargs.min_lr" is set, but linear takes nothing/],
+  ['lr_scheduler_type: cosine_with_min_lr', /"lr_scheduler_kwargs" needs one of min_lr and min_lr_rate/],
   ['min_pixels: 9\nmax_pixels: 4', /"min_pixels" is 9, over max_pixels 4/],
   ['save_only_model: true\nsave_strategy: no', /"save_only_model" is set while/],
 ] as [string, RegExp][])('refuses what cannot work: %j', (text, message) => {

@@ -1,7 +1,7 @@
 /** The fields that all trainers share, named as in transformers' TrainingArguments and TRL's configs. */
 
 import { z } from 'zod';
-import { OPTIMIZERS, SCHEDULES } from '../../optim/index.js';
+import { OPTIMIZERS, RAMPS, SCHEDULES } from '../../optim/index.js';
 import { TORCH_FLOATS } from '../../tensor/index.js';
 
 const positive = z.number().positive();
@@ -73,6 +73,22 @@ export const trainingFields = {
   /** Updates each weight as soon as its gradient is there and keeps none; needs `max_grad_norm: 0` and no accumulation. */
   optimizer_in_backward: z.boolean().default(false),
   lr_scheduler_type: z.enum(SCHEDULES).default('linear'),
+  /**
+   * What the schedule is told: `num_cycles` of a cosine; `min_lr` or `min_lr_rate` where `cosine_with_min_lr` ends; for
+   * `warmup_stable_decay` `num_decay_steps`, and what else transformers has for it.
+   */
+  lr_scheduler_kwargs: z
+    .strictObject({
+      num_cycles: positive.optional(),
+      min_lr: notNegative.optional(),
+      min_lr_rate: z.number().min(0).max(1).optional(),
+      num_decay_steps: count.optional(),
+      num_stable_steps: z.int().nonnegative().optional(),
+      warmup_type: z.enum(RAMPS).optional(),
+      decay_type: z.enum(RAMPS).optional(),
+      min_lr_ratio: z.number().min(0).max(1).optional(),
+    })
+    .default({}),
   /** Steps, or a share of the run when below 1. */
   warmup_steps: notNegative.default(0),
   /** The older name of a `warmup_steps` below 1. */

@@ -1,5 +1,5 @@
 /** Choices that follow from several fields at once, and combinations that cannot work. */
-import { warmupSteps } from '../../optim/index.js';
+import { SCHEDULE_ARGUMENTS, type ScheduleArguments, warmupSteps } from '../../optim/index.js';
 import type { TrainingConfig } from './fields.js';
 import { configError } from './parse.js';
 
@@ -87,6 +87,7 @@ export function checkTrainingConfig(config: TrainingConfig): void {
   if (config.lr_scheduler_type === 'constant' && (config.warmup_ratio > 0 || config.warmup_steps > 0)) {
     refuse('lr_scheduler_type', 'is constant, which has no warm-up; use constant_with_warmup');
   }
+  checkSchedule(config, refuse);
   if (config.min_pixels !== null && config.max_pixels !== null && config.min_pixels > config.max_pixels) {
     refuse('min_pixels', `is ${config.min_pixels}, over max_pixels ${config.max_pixels}`);
   }
@@ -96,6 +97,23 @@ export function checkTrainingConfig(config: TrainingConfig): void {
   if (config.optimizer_in_backward) checkImmediate(config, refuse);
   if (config.save_only_model && config.save_strategy === 'no') {
     refuse('save_only_model', 'is set while save_strategy is no');
+  }
+}
+
+/** A schedule has the arguments that it needs, and no others. */
+function checkSchedule(config: TrainingConfig, refuse: (field: string, problem: string) => never): void {
+  const { lr_scheduler_type: name, lr_scheduler_kwargs: given } = config;
+  const known: readonly string[] = SCHEDULE_ARGUMENTS[name];
+  const other = (Object.keys(given) as (keyof ScheduleArguments)[]).find((key) => !known.includes(key));
+  if (other !== undefined) {
+    const takes = known.length === 0 ? 'nothing' : known.join(', ');
+    refuse(`lr_scheduler_kwargs.${other}`, `is set, but ${name} takes ${takes}`);
+  }
+  if (name === 'cosine_with_min_lr' && (given.min_lr === undefined) === (given.min_lr_rate === undefined)) {
+    refuse('lr_scheduler_kwargs', 'needs one of min_lr and min_lr_rate for cosine_with_min_lr');
+  }
+  if (name === 'warmup_stable_decay' && given.num_decay_steps === undefined) {
+    refuse('lr_scheduler_kwargs', 'needs num_decay_steps for warmup_stable_decay');
   }
 }
 
