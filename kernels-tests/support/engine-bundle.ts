@@ -2,11 +2,9 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import type { Engine } from './use-engine.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-
-/** All that `osler/engine` exports. */
-export type Engine = typeof import('../../src/engine.js');
 
 /** Packages that ask for modules of Node, but only where they find themselves in Node. */
 const GUARDED = /node_modules\/@cornerstonejs\/codec-\w+\//;

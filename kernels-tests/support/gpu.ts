@@ -2,20 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Gpu, Tier } from '../../src/gpu/index.js';
 import { type NodeOpenOptions, openGpu } from '../../src/platform/launcher/open.js';
+import { Devices } from './devices.js';
 
 const MOST_MAPPINGS = 30_000;
 
-const opened = new Map<string, Promise<Gpu>>();
+const devices = new Devices(openGpu);
 
 /** The device of a tier (the adapter's best by default). */
 export function testGpu(tier?: Tier, options: NodeOpenOptions = {}): Promise<Gpu> {
-  const key = JSON.stringify([tier ?? null, options]);
-  let gpu = opened.get(key);
-  if (!gpu) {
-    gpu = open(tier ? { tier, ...options } : options);
-    opened.set(key, gpu);
-  }
-  return gpu;
+  return devices.get(tier, options);
 }
 
 /**
@@ -25,17 +20,7 @@ export function testGpu(tier?: Tier, options: NodeOpenOptions = {}): Promise<Gpu
 export async function closeLargeDevices(): Promise<void> {
   const maps = '/proc/self/maps';
   if (!existsSync(maps) || readFileSync(maps, 'utf8').split('\n').length < MOST_MAPPINGS) return;
-  const devices = [...opened.values()];
-  opened.clear();
-  for (const device of devices) await (await device).destroy();
-}
-
-/** Small limits are meant for the alignment of llvmpipe; where bindings start further apart, less would hold no windows. */
-async function open(options: NodeOpenOptions): Promise<Gpu> {
-  const { maxBindingBytes } = options;
-  if (maxBindingBytes === undefined || options.bindingAlignment) return openGpu(options);
-  const { bindingAlignment } = await testGpu();
-  return openGpu({ ...options, maxBindingBytes: maxBindingBytes * Math.max(1, bindingAlignment / 16) });
+  await devices.close();
 }
 
 /** The tiers that this machine's adapter offers (or the one that OSLER_TIER forces). */

@@ -19,5 +19,11 @@ export async function openGpu(options: BrowserOpenOptions = {}): Promise<Gpu> {
       'this browser has no WebGPU, or offers it only to pages from https or localhost; use a current Chrome, Edge, Safari or Firefox',
     );
   }
+  if (!(await gpu.requestAdapter())) {
+    throw new OslerError(
+      'adapter',
+      'this browser finds no GPU that WebGPU may use; update the driver and the browser, and see chrome://gpu or about:support for why it is refused',
+    );
+  }
   return Gpu.open({ shaders: (path) => SHADER_TEXTS[path] as string, ...options, gpu });
 }
