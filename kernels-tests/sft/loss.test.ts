@@ -132,6 +132,23 @@ it('counts every token once, whatever the lengths of the micro-batches', async (
   }
 });
 
+it('dft weighs each token by its probability, without learning from the weight', async () => {
+  // A single target per example: its gradient is that of nll times its probability.
+  const single = (examples: Example[]) => [
+    { ...examples[0], mask: examples[0].mask.map((_, i) => Number(i === 20)) },
+  ];
+  const settings = { per_device_train_batch_size: 1 };
+  const nll = await step('qwen2', settings, single);
+  const dft = await step('qwen2', { ...settings, loss_type: 'dft' }, single);
+  const probability = Math.exp(-nll.result.metrics.loss);
+  expect(dft.result.metrics.loss).toBeCloseTo(nll.result.metrics.loss * probability, 6);
+  for (const [name, gradient] of nll.gradients) {
+    const scaled = gradient.map((value) => value * probability);
+    const error = relativeError(dft.gradients.get(name) as Float32Array, scaled);
+    expect([name, error < 1e-4]).toEqual([name, true]);
+  }
+});
+
 it('mean_token_accuracy is the share of targets that an argmax over all logits names', async () => {
   const model = await policy('qwen2');
   try {

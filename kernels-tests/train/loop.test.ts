@@ -210,6 +210,22 @@ it('evaluates when it is due, and at the start', async () => {
   ]);
 });
 
+it('ends early where evaluations get no better, and names the best checkpoint', async () => {
+  const settings = {
+    eval_strategy: 'steps',
+    eval_steps: 1,
+    eval_fraction: 0.5,
+    metric_for_best_model: 'average',
+  };
+  const early = { early_stopping_patience: 2, early_stopping_threshold: 1e9, load_best_model_at_end: true };
+  const result = await go(new VectorTask(), { ...settings, ...early });
+  expect(result).toMatchObject({ outcome: 'finished', step: 3, totalSteps: 6 });
+  expect(result.checkpoint).toMatch(new RegExp(`step-00000${result.best?.step}$`));
+  // Nothing is left to do.
+  const again = await go(new VectorTask(), { ...settings, ...early }, { resume: true });
+  expect(again.step).toBe(3);
+});
+
 it('skips and counts steps whose gradient is not finite', async () => {
   const { metrics, value } = await go(new VectorTask([2, 3]), { max_nonfinite_steps: 3, max_steps: 4 });
   expect(metrics.nonfinite_steps).toBe(2);

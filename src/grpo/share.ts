@@ -35,6 +35,7 @@ export async function openShare(gpu: Gpu, config: GrpoConfig, share: PacketJson)
     const processor = await loadProcessor(config.model_name_or_path, model.config, {
       minPixels: config.min_pixels,
       maxPixels: config.max_pixels,
+      chatTemplate: config.chat_template_path,
     });
     const { tokenizer } = processor;
     const work = await GrpoWork.open({

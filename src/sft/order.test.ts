@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Order, packRows, singleRows } from './order.js';
+import { groupByLength, Order, packRows, singleRows } from './order.js';
 
 const options = { seed: 3, shuffle: true, batchSize: 2, accumulation: 2 };
 
@@ -39,6 +39,18 @@ it('takes each row once an epoch, in another order each time', () => {
       .flat(2)
       .sort((a, b) => a - b),
   ).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
+
+it('groups rows by length as transformers does', () => {
+  const lengths = [5, 1, 9, 3, 7, 2, 8, 4, 6, 10];
+  const order = lengths.map((_, i) => i);
+  // What get_length_grouped_indices gives where randperm gives 0 to 9.
+  expect(groupByLength(order, lengths, 1)).toEqual([9, 1, 2, 3, 4, 5, 6, 7, 0, 8]);
+  expect(groupByLength(order, lengths, 4)).toEqual([9, 0, 3, 1, 6, 4, 7, 5, 2, 8]);
+  const grouped = new Order({ ...options, rows: singleRows(10), lengths });
+  const steps = Array.from({ length: grouped.stepsPerEpoch }, (_, i) => grouped.step(i + 1)).flat(2);
+  expect([...steps].sort((a, b) => a - b)).toEqual(order);
+  expect(steps[0]).toBe(9);
 });
 
 it('depends on seed and step alone', () => {

@@ -38,6 +38,29 @@ export function packRows(lengths: ArrayLike<number>, capacity: number): Row[] {
   return rows;
 }
 
+/** As transformers has it. */
+const MOST_BATCHES = 50;
+
+/**
+ * An order in which indices of about the same length follow one another, from one in which they do not: sorted within stretches
+ * of so many batches, as transformers does it, with the longest of all first.
+ */
+export function groupByLength(
+  order: readonly number[],
+  lengths: ArrayLike<number>,
+  batchSize: number,
+): number[] {
+  const batches = Math.max(1, Math.min(Math.floor(order.length / (batchSize * 4)), MOST_BATCHES));
+  const size = batches * batchSize;
+  const stretches = Array.from({ length: Math.ceil(order.length / size) }, (_, i) =>
+    order.slice(i * size, (i + 1) * size).sort((a, b) => lengths[b] - lengths[a]),
+  );
+  const most = Math.max(...stretches.map(([first]) => lengths[first]));
+  const longest = stretches.find(([first]) => lengths[first] === most);
+  if (longest) [stretches[0][0], longest[0]] = [longest[0], stretches[0][0]];
+  return stretches.flat();
+}
+
 /** Settings of {@link Order}. */
 export interface OrderOptions {
   readonly rows: readonly Row[];
@@ -46,6 +69,8 @@ export interface OrderOptions {
   /** Rows of a micro-batch, and micro-batches of a step. */
   readonly batchSize: number;
   readonly accumulation: number;
+  /** Tokens of each row, where rows of about the same length shall meet. */
+  readonly lengths?: ArrayLike<number>;
 }
 
 /** The order of rows over the epochs. The last step of an epoch may have fewer rows. */
@@ -74,11 +99,14 @@ export class Order {
   }
 
   #rowsOf(epoch: number): readonly Row[] {
-    const { rows, seed, shuffle } = this.#options;
+    const { rows, seed, shuffle, lengths, batchSize, accumulation } = this.#options;
     if (!shuffle) return rows;
     if (epoch !== this.#epoch) {
       this.#epoch = epoch;
-      this.#shuffled = new Random(seed, 'sft order', epoch).shuffle(rows);
+      const random = new Random(seed, 'sft order', epoch);
+      const order = random.shuffle(rows.map((_, i) => i));
+      const grouped = lengths ? groupByLength(order, lengths, batchSize * accumulation) : order;
+      this.#shuffled = grouped.map((i) => rows[i]);
     }
     return this.#shuffled;
   }

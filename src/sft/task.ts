@@ -1,12 +1,12 @@
 /** Supervised fine-tuning: cross-entropy on the assistant's tokens. */
 
-import { affine, backward, gatherRows, noGrad, sum, tokenLogProbs } from '../autograd/index.js';
+import { affine, backward, gatherRows, mul, noGrad, sum, tokenLogProbs } from '../autograd/index.js';
 import { DataError, loadTrainingData } from '../data/index.js';
 import { counted } from '../formats/counted.js';
 import { gridPatches } from '../models/core/grid.js';
 import type { EncodedImages, Model } from '../models/index.js';
 import type { DropoutStep } from '../nn/linear.js';
-import { fromHost, type Tensor } from '../tensor/index.js';
+import { fromHost, scope, type Tensor } from '../tensor/index.js';
 import type { TaskSetting } from '../train/preparation.js';
 import type {
   EvaluationContext,
@@ -26,7 +26,7 @@ import { Order, packRows, type Row, singleRows } from './order.js';
 
 /** What a pass over a micro-batch gave. */
 interface Pass {
-  /** Sum of the log-probabilities of the targets, one element. */
+  /** Sum of the log-probabilities of the targets, with `dft` weighted by the probabilities, one element. */
   readonly logp: Tensor;
   /** Sum of the entropies, one element. */
   readonly entropy: Tensor;
@@ -95,6 +95,7 @@ export class SftTask implements TrainingTask {
       shuffle: config.shuffle_dataset,
       batchSize: config.per_device_train_batch_size,
       accumulation: config.gradient_accumulation_steps,
+      ...(config.group_by_length ? { lengths: train.map(({ ids }) => ids.length) } : {}),
     });
   }
 
@@ -162,7 +163,7 @@ export class SftTask implements TrainingTask {
     for (const [i, examples] of batches.entries()) {
       const dropout = context.microBatch(i);
       const batch = await context.phase('data', () => this.#take(examples, batches[i + 1] ?? next));
-      const pass = await context.phase('forward', () => this.#forward(batch, dropout));
+      const pass = await context.phase('forward', () => this.#pass(batch, dropout));
       // A mean over the tokens of the whole step, however they fall into micro-batches.
       await context.phase('backward', () => {
         const loss = affine(pass.logp, -1 / counted);
@@ -184,7 +185,7 @@ export class SftTask implements TrainingTask {
     for (let first = 0; first < this.#evaluation.length; first += size) {
       const examples = this.#evaluation.slice(first, first + size);
       const batch = await this.#make(examples);
-      const pass = await context.phase('evaluation', () => noGrad(() => this.#forward(batch)));
+      const pass = await context.phase('evaluation', () => this.#pass(batch));
       await totals.add(pass);
       counted += batch.targets.length;
       pass.dispose();
@@ -210,7 +211,24 @@ export class SftTask implements TrainingTask {
     this.#ahead = null;
   }
 
-  #forward({ packed, rows, targets, images }: MicroBatch, dropout?: DropoutStep): Pass {
+  /** A pass over a batch; without `dropout` nothing is learned from it. */
+  async #pass(batch: MicroBatch, dropout?: DropoutStep): Promise<Pass> {
+    const { tokens, ...pass } = dropout ? this.#forward(batch, dropout) : noGrad(() => this.#forward(batch));
+    const { loss_type } = this.#setting.config;
+    const logp = loss_type === 'dft' ? await rectified(tokens) : scope(() => sum(tokens));
+    return {
+      ...pass,
+      logp,
+      dispose: () => {
+        for (const held of [logp, tokens, pass]) held.dispose();
+      },
+    };
+  }
+
+  #forward(
+    { packed, rows, targets, images }: MicroBatch,
+    dropout?: DropoutStep,
+  ): Omit<Pass, 'logp'> & { readonly tokens: Tensor } {
     const model = this.#model as Model;
     const options = { recompute: this.#setting.config.gradient_checkpointing, dropout };
     const device = model.prepare(packed);
@@ -219,15 +237,14 @@ export class SftTask implements TrainingTask {
     const counted = gatherRows(hidden, rows);
     const ids = fromHost(model.gpu, targets, [targets.length], 'i32');
     const found = tokenLogProbs(counted, model.head, ids);
-    const logp = sum(found.logp);
     const [entropy, hits] = noGrad(() => [sum(found.entropy), sum(found.hit)]);
-    for (const tensor of [hidden, counted, ids, ...Object.values(found)]) tensor.dispose();
+    for (const tensor of [hidden, counted, ids, found.entropy, found.hit]) tensor.dispose();
     return {
-      logp,
+      tokens: found.logp,
       entropy,
       hits,
       dispose: () => {
-        for (const held of [logp, entropy, hits, encoded, device]) held?.dispose();
+        for (const held of [entropy, hits, encoded, device]) held?.dispose();
       },
     };
   }
@@ -245,6 +262,12 @@ export class SftTask implements TrainingTask {
   #make(examples: readonly Example[]): Promise<MicroBatch> {
     return makeBatch(this.#setting.model, this.#setting.encoder, examples);
   }
+}
+
+/** The sum of log-probabilities, each weighted by the probability itself, which is taken for a constant. */
+async function rectified(logps: Tensor): Promise<Tensor> {
+  const weights = Float32Array.from(await logps.data(), (logp) => Math.exp(logp));
+  return scope(() => sum(mul(logps, fromHost(logps.gpu, weights, logps.shape, 'f32'))));
 }
 
 function greatest<T>(list: readonly T[], measure: (item: T) => number): number {

@@ -47,6 +47,11 @@ export class CheckpointKeeper {
     return this.lastStep > 0 ? this.#folder.checkpoint(this.lastStep) : null;
   }
 
+  /** Folder of the best checkpoint, or of the last where none is. */
+  get bestPath(): string | null {
+    return this.best ? this.#folder.checkpoint(this.best.step) : this.lastPath;
+  }
+
   /** Whether an evaluation is the best so far. */
   isBest(step: number, evaluation: Metrics): boolean {
     const rule = bestRule(this.#config);

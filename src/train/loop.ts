@@ -8,6 +8,7 @@ import { scope } from '../tensor/index.js';
 import { CheckpointKeeper } from './checkpoints.js';
 import { Clock } from './clock.js';
 import { type TrainingConfig, totalSteps, warmupStepsOf } from './config/index.js';
+import { EarlyStop } from './early-stop.js';
 import { Listeners, type TrainingListener, type TrainingResult } from './events.js';
 import { NonFiniteSteps, StepFailure } from './non-finite.js';
 import type { Origin } from './origin.js';
@@ -64,6 +65,7 @@ class Loop {
   readonly #total: number;
   readonly #signal: AbortSignal;
   readonly #nonFinite: NonFiniteSteps;
+  readonly #earlyStop: EarlyStop;
   #optimizer: AdamW | null = null;
   #keeper: CheckpointKeeper | null = null;
   #schedule: Schedule;
@@ -78,6 +80,7 @@ class Loop {
     this.#clock = new Clock(options.gpu);
     this.#signal = options.signal ?? NEVER;
     this.#total = totalSteps(config, task.stepsPerEpoch);
+    this.#earlyStop = new EarlyStop(config);
     this.#nonFinite = new NonFiniteSteps(config.max_nonfinite_steps, (line) => this.#listeners.note(line));
     this.#schedule = schedule({
       name: config.lr_scheduler_type,
@@ -110,24 +113,30 @@ class Loop {
 
     let metrics: Metrics = {};
     let outcome: TrainingResult['outcome'] = 'finished';
-    while (this.#step < this.#total) {
+    while (this.#step < this.#total && !this.#earlyStop.due) {
       // As it is before the step, for a step that is broken off.
       const before = task.state();
       const taken = await this.#tryStep(before);
       if (taken) metrics = taken.metrics;
       const stop = this.#signal.aborted;
       if (!taken || stop || taken.save) await this.#save(taken ? task.state() : before);
-      if (stop && this.#step < this.#total) {
+      if (stop && this.#step < this.#total && !this.#earlyStop.due) {
         outcome = 'stopped';
         break;
       }
+    }
+    const keeper = this.#keeper;
+    if (this.#earlyStop.due && this.#step < this.#total) {
+      this.#listeners.note(
+        `${counted(this.#earlyStop.waited, 'evaluation')} without a gain: the run ends early, and the best was that of step ${keeper.best?.step}`,
+      );
     }
     const result = {
       outcome,
       step: this.#step,
       totalSteps: this.#total,
-      checkpoint: this.#keeper.lastPath,
-      best: this.#keeper.best,
+      checkpoint: config.load_best_model_at_end ? keeper.bestPath : keeper.lastPath,
+      best: keeper.best,
       metrics,
     };
     await this.#listeners.end(result);
@@ -168,7 +177,9 @@ class Loop {
     const evaluation = this.#due(step, config.eval_strategy, config.eval_steps)
       ? await this.#evaluate(step)
       : {};
-    const better = (this.#keeper as CheckpointKeeper).isBest(step, evaluation);
+    const keeper = this.#keeper as CheckpointKeeper;
+    this.#earlyStop.saw(evaluation, keeper.best);
+    const better = keeper.isBest(step, evaluation);
     const seconds = (performance.now() - start) / 1000;
     const metrics: Metrics = {
       epoch: step / task.stepsPerEpoch,
@@ -184,7 +195,8 @@ class Loop {
       ...this.#clock.take(),
     };
     await this.#write(step, metrics);
-    const due = step === this.#total || this.#due(step, config.save_strategy, config.save_steps);
+    const last = step === this.#total || this.#earlyStop.due;
+    const due = last || this.#due(step, config.save_strategy, config.save_steps);
     return { metrics, save: due || better };
   }
 
@@ -258,6 +270,9 @@ class Loop {
       numTokens: this.#numTokens,
       nonfiniteSteps: this.#nonFinite.total,
       nonfiniteInARow: this.#nonFinite.inARow,
+      ...(this.#options.config.early_stopping_patience === null
+        ? {}
+        : { evaluationsWithoutGain: this.#earlyStop.waited }),
     };
   }
 
@@ -277,6 +292,7 @@ class Loop {
       const keeper = this.#keeper as CheckpointKeeper;
       keeper.lastStep = step;
       keeper.best = best;
+      this.#earlyStop.waited = saved.loop.evaluationsWithoutGain ?? 0;
       this.#nonFinite.restore(saved.loop.nonfiniteSteps, saved.loop.nonfiniteInARow);
       if (planned !== this.#total) {
         this.#listeners.note(

@@ -60,6 +60,7 @@ export async function prepareTask<Config extends TrainingConfig>(
   const processor = await loadProcessor(config.model_name_or_path, model, {
     minPixels: config.min_pixels,
     maxPixels: config.max_pixels,
+    chatTemplate: config.chat_template_path,
   });
   const encoder = new PromptEncoder(model, processor);
   const task = await options.makeTask({ config, model, encoder, note });

@@ -28,6 +28,8 @@ export interface LoopState {
   readonly nonfiniteSteps: number;
   readonly nonfiniteInARow: number;
   readonly best: BestCheckpoint | null;
+  /** Evaluations in a row that were no better; there with `early_stopping_patience` only. */
+  readonly evaluationsWithoutGain?: number;
 }
 
 /** The best checkpoint so far. */
@@ -58,12 +60,16 @@ const STATE_FILE = z.object({
     nonfiniteSteps: whole,
     nonfiniteInARow: whole,
     best: z.object({ step: whole, metric: z.string(), value: z.number() }).nullable(),
+    evaluationsWithoutGain: whole.optional(),
   }),
   optimizer_steps: z.record(z.string(), whole),
   task_state: z.json(),
 });
 
-type StateFile = Omit<z.output<typeof STATE_FILE>, 'task_state'> & { readonly task_state: Json };
+type StateFile = Omit<z.output<typeof STATE_FILE>, 'loop' | 'task_state'> & {
+  readonly loop: LoopState;
+  readonly task_state: Json;
+};
 
 function parseState(bytes: Uint8Array, file: string): StateFile {
   let json: unknown;

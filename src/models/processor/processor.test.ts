@@ -190,6 +190,13 @@ it('takes the settings from where transformers 5 keeps them', async () => {
   await initModel(odd, { arch: 'tiny-qwen3-vl', seed: 0 });
   const model = await loadConfig(odd);
   expect((await loadProcessor(odd, model)).imageConfig).toEqual(model.vision?.pictures);
+  const template = join(odd, 'mine.jinja');
+  await writeFile(template, 'hey');
+  const told = await loadProcessor(odd, model, { chatTemplate: template });
+  // Checkpoints get what the model was trained with.
+  expect(told.files['chat_template.jinja']).toBe('hey');
+  const encoded = await new PromptEncoder(model, told).prompt(asks(), { name: 'q' });
+  expect(told.tokenizer.decode(encoded.ids)).toBe('hey');
   const size = { shortest_edge: 4096, longest_edge: 8192 };
   await writeFile(
     join(odd, 'processor_config.json'),

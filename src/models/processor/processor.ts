@@ -1,6 +1,6 @@
 /** Text and pictures of one model folder: tokenizer, chat template, image settings. */
-import { folderReader } from '../../platform/files.js';
-import { openCoder, type TextCoder, type Vocabulary } from '../../text/index.js';
+import { type FolderReader, folderReader, isFolder, readWholeFile } from '../../platform/files.js';
+import { findChatTemplate, openCoder, type TextCoder, type Vocabulary } from '../../text/index.js';
 import {
   cutPatches,
   DEFAULT_IMAGE_CONFIG,
@@ -41,6 +41,8 @@ const MOST_BYTES = 64 * 2 ** 20;
 export interface ProcessorOptions {
   readonly minPixels?: number | null;
   readonly maxPixels?: number | null;
+  /** A Jinja file or a model folder whose template is used in place of the folder's own. */
+  readonly chatTemplate?: string | null;
 }
 
 /** See above; `PromptEncoder` puts it to use. */
@@ -110,7 +112,8 @@ export async function loadProcessor(
   config: ModelConfig,
   options: ProcessorOptions = {},
 ): Promise<Processor> {
-  const read = folderReader(dir, MOST_BYTES);
+  const own = folderReader(dir, MOST_BYTES);
+  const read = options.chatTemplate ? await withTemplate(own, options.chatTemplate) : own;
   const files: Record<string, string> = {};
   for (const name of COMPANIONS) {
     const bytes = await read(name);
@@ -121,6 +124,17 @@ export async function loadProcessor(
     imageConfig: await imageConfigOf(dir, config, options),
     files,
   });
+}
+
+/** A folder's files with the chat template of another place. */
+async function withTemplate(read: FolderReader, place: string): Promise<FolderReader> {
+  const template = (await isFolder(place))
+    ? new TextEncoder().encode((await findChatTemplate(folderReader(place, MOST_BYTES), place)).source)
+    : await readWholeFile(place, MOST_BYTES);
+  return async (name) => {
+    if (name === 'chat_template.json') return undefined;
+    return name === 'chat_template.jinja' ? template : read(name);
+  };
 }
 
 /** What both files say of patches: a smaller one here would make pictures of more patches than anything is prepared for. */

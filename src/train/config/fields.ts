@@ -19,6 +19,8 @@ export const trainingFields = {
   model_name_or_path: z.string().min(1),
   /** Folder of a LoRA adapter to go on with; a new one is made by default. */
   adapter_name_or_path: z.string().min(1).nullable().default(null),
+  /** A Jinja file, or a model folder, whose chat template is used in place of the model's own, and saved with checkpoints. */
+  chat_template_path: z.string().min(1).nullable().default(null),
   /** How weights are stored on the device; `auto` keeps what the files have. Masters of 16-bit weights: see `optim`. */
   dtype: z.enum(['auto', ...TORCH_FLOATS]).default('auto'),
   /** Quantises linear layers while they are loaded, but for those that the files have quantised; with `use_peft` only. */
@@ -144,6 +146,12 @@ export const trainingFields = {
   metric_for_best_model: z.string().min(1).nullable().default(null),
   /** By default true for metrics whose name does not end with `loss`. */
   greater_is_better: z.boolean().nullable().default(null),
+  /** Names the best checkpoint, and not the last, as what came of the run. */
+  load_best_model_at_end: z.boolean().default(false),
+  /** Ends the run after so many evaluations in a row that are not better than the best before. */
+  early_stopping_patience: count.nullable().default(null),
+  /** By how much an evaluation must be better to count as such. */
+  early_stopping_threshold: notNegative.default(0),
   /** Steps between lines on the console; every step is in metrics.jsonl. */
   logging_steps: count.default(10),
   /** `tensorboard` writes event files; `wandb` an offline run, which `wandb sync` sends. */
@@ -183,6 +191,9 @@ export const FREE_FIELDS: ReadonlySet<string> = new Set([
   'max_steps',
   'num_train_epochs',
   'max_nonfinite_steps',
+  'load_best_model_at_end',
+  'early_stopping_patience',
+  'early_stopping_threshold',
   // A resumed run takes the kernels that it had.
   'tune_kernels',
 ]);

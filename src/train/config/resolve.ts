@@ -81,6 +81,11 @@ export function checkTrainingConfig(config: TrainingConfig): void {
   if (config.metric_for_best_model !== null && config.eval_strategy === 'no') {
     refuse('metric_for_best_model', 'needs an evaluation; set eval_strategy: steps');
   }
+  for (const field of ['load_best_model_at_end', 'early_stopping_patience'] as const) {
+    if (config[field] && config.metric_for_best_model === null) {
+      refuse(field, 'needs to know what is best; set metric_for_best_model, such as loss or accuracy');
+    }
+  }
   if (config.warmup_ratio > 0 && config.warmup_steps > 0) {
     refuse('warmup_ratio', 'is set beside warmup_steps; give one of them');
   }
