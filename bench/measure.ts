@@ -1,6 +1,7 @@
 /** Timing a case: warm-up, then batches long enough for the clock, best reported by the median. */
 import type { Gpu } from '#osler/gpu/index.js';
 import type { Roofline } from '#osler/kernels/roofline.js';
+import { tunerFor } from '#osler/kernels/tuner.js';
 import { scope } from '#osler/tensor/index.js';
 import type { BenchCase } from './case.js';
 
@@ -22,6 +23,15 @@ export interface BenchRow {
 
 const SAMPLES = 9;
 const BATCH_MS = 25;
+
+/** Lets the tuner see the case's shapes once and choose its variants before anything is timed. */
+export async function tune(gpu: Gpu, bench: BenchCase): Promise<void> {
+  const instance = await bench.setup(gpu);
+  instance.run();
+  await gpu.sync();
+  instance.dispose();
+  await tunerFor(gpu).tune();
+}
 
 /** Times one case. */
 export async function measure(gpu: Gpu, bench: BenchCase, roofline: Roofline): Promise<BenchRow> {

@@ -4,10 +4,9 @@ import { UsageError } from '#osler/cli/common.js';
 import { openDevice } from '#osler/cli/device.js';
 import { chromeTrace, type Gpu, summarise } from '#osler/gpu/index.js';
 import { measureRoofline } from '#osler/kernels/roofline.js';
-import { tunerFor } from '#osler/kernels/tuner.js';
 import { ensureDriver } from '#osler/platform/launcher/launch.js';
 import type { BenchCase } from './case.js';
-import { type BenchRow, measure } from './measure.js';
+import { type BenchRow, measure, tune } from './measure.js';
 
 /** Options of `osler bench`. */
 export interface BenchOptions {
@@ -71,15 +70,6 @@ export async function loadCases(filter = ''): Promise<BenchCase[]> {
     cases.push(...module.default.filter((c) => `${family} ${c.name} ${c.shape}`.includes(filter)));
   }
   return cases;
-}
-
-/** Lets the tuner see the case's shapes once and choose its variants before anything is timed. */
-async function tune(gpu: Gpu, bench: BenchCase): Promise<void> {
-  const instance = await bench.setup(gpu);
-  instance.run();
-  await gpu.sync();
-  instance.dispose();
-  await tunerFor(gpu).tune();
 }
 
 async function profile(

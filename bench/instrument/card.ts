@@ -5,21 +5,10 @@ import { PUBLISHED } from '#osler/models/init/init.js';
 import { openGpu } from '#osler/platform/launcher/open.js';
 import { CARDS } from './cards.js';
 import type { Launches } from './launches.js';
+import { measureStep, type StepPhase } from './measure-step.js';
 import { type HostCost, type PredictedPhase, predict, shareOnMatrixUnits } from './predict.js';
 import { recordStep } from './record.js';
-import {
-  configOf,
-  fill,
-  learn,
-  makeModel,
-  makeTrainer,
-  PHASES,
-  type Phase,
-  rollOut,
-  SMALL_STEP,
-  STEP,
-  type StepShape,
-} from './step.js';
+import { PHASES, SMALL_STEP, STEP, type StepShape } from './step.js';
 
 /** A predicted step. */
 export interface CardPrediction {
@@ -36,7 +25,7 @@ export interface CardMeasurement {
   readonly model: string;
   readonly shape: StepShape;
   readonly adapter: { readonly name: string; readonly driver: string; readonly tier: string };
-  readonly phases: readonly (PredictedPhase & { readonly measuredSeconds: number })[];
+  readonly phases: readonly StepPhase[];
 }
 
 /** Predictions for all cards of the table. */
@@ -56,35 +45,10 @@ export async function predictCards(model: string): Promise<CardPrediction[]> {
 export async function measureCard(model: string): Promise<CardMeasurement> {
   const shape = Object.hasOwn(PUBLISHED, model) ? STEP : SMALL_STEP;
   const gpu = await openGpu();
-  const { f32, matrix, bandwidth, dispatchMicroseconds } = await measureRoofline(gpu);
-  const card = { f32, matrix, bandwidth, launch: dispatchMicroseconds / 1e6 };
-  const predicted = predict(await recordStep(model, { traits: gpu, shape }), shape, card);
-  const trainer = makeTrainer(makeModel(gpu, configOf(model), true));
-  fill(trainer.model);
-  const spent = new Map<Phase, number>();
-  let current: Phase | null = null;
-  let since = 0;
-  const begin = (phase: Phase | null) => {
-    const now = performance.now();
-    if (current) spent.set(current, (spent.get(current) ?? 0) + (now - since) / 1000);
-    current = phase;
-    since = now;
-  };
-  for (let step = 0; step < 2; step++) {
-    spent.clear();
-    await rollOut(trainer.model, shape, begin);
-    await learn(trainer, shape, begin);
-  }
+  const phases = await measureStep(gpu, { model, shape, roofline: await measureRoofline(gpu) });
   const { info, tier } = gpu;
-  trainer.optimizer.dispose();
-  trainer.model.dispose();
   await gpu.destroy();
-  return {
-    model,
-    shape,
-    adapter: { name: info.name, driver: info.driver, tier },
-    phases: predicted.map((row) => ({ ...row, measuredSeconds: spent.get(row.phase) ?? 0 })),
-  };
+  return { model, shape, adapter: { name: info.name, driver: info.driver, tier }, phases };
 }
 
 /** What launches cost the host where the committed table was made. */

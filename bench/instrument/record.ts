@@ -24,16 +24,18 @@ export interface RecordOptions {
   readonly shape?: StepShape;
   readonly lora?: boolean;
   /** Layers of the decoder; as many as the model has by default. */
-  readonly layers?: number;
+  readonly layers?: number | undefined;
+  /** Layers of the tower, likewise. */
+  readonly towerLayers?: number | undefined;
   /** Stop when the completions are drawn. */
   readonly rollOutOnly?: boolean;
 }
 
 /** A GRPO step of a model. Parts are its phases; of decoding one step is recorded. */
 export async function recordStep(model: string, options: RecordOptions = {}): Promise<Recorder> {
-  const { traits, shape = STEP, lora = true, layers, rollOutOnly = false } = options;
+  const { traits, shape = STEP, lora = true, layers, towerLayers, rollOutOnly = false } = options;
   const recorder = new Recorder(traits);
-  const trainer = makeTrainer(makeModel(recorder, configOf(model, layers), lora));
+  const trainer = makeTrainer(makeModel(recorder, configOf(model, layers, towerLayers), lora));
   const begin = (phase: Phase | null) => {
     recorder.part = phase;
   };

@@ -42,10 +42,12 @@ export const STEP: StepShape = { prompts: 4, completions: 8, tokens: 512, words:
 /** A small one for trying things out. */
 export const SMALL_STEP: StepShape = { prompts: 2, completions: 4, tokens: 24, words: 30, grid: [1, 8, 8] };
 
-/** The config of a published model or a miniature, with fewer layers if asked. */
-export function configOf(name: string, layers?: number): ModelConfig {
+/** The config of a published model or a miniature, with fewer layers of its decoder and of its tower if asked. */
+export function configOf(name: string, layers?: number, towerLayers?: number): ModelConfig {
   const raw = PUBLISHED[name] ?? architecture(name).raw;
-  return parseConfig(layers === undefined ? raw : { ...raw, num_hidden_layers: layers });
+  const tower =
+    towerLayers === undefined ? {} : { vision_config: { ...Object(raw.vision_config), depth: towerLayers } };
+  return parseConfig(layers === undefined ? raw : { ...raw, ...tower, num_hidden_layers: layers });
 }
 
 /** A model that trains: an adapter of rank 16 on every linear layer of the decoder, or all weights but the tower's. */

@@ -39,6 +39,12 @@ const SERVERS = {
     up: /http:\/\/127\.0\.0\.1:\d+/,
     page: '/',
   },
+  page: {
+    shown: 'http://127.0.0.1:8790',
+    free: ['--port', '0'],
+    up: /http:\/\/127\.0\.0\.1:\d+/,
+    page: '/',
+  },
   hub: { shown: 'nats://lab-1:4222', free: ['--listen', '127.0.0.1:0'], up: /nats:\/\/127\.0\.0\.1:\d+/ },
   worker: { up: /waits for a run/ },
 };

@@ -39,6 +39,12 @@ export interface Tab {
   close(): Promise<void>;
 }
 
+/** A Chromium, with WebGPU or without. */
+export function openBrowser({ webgpu }: { readonly webgpu: boolean }): Promise<Browser> {
+  const args = ['--no-sandbox', ...(webgpu ? WEBGPU : [])];
+  return chromium.launch({ executablePath, args, env: plainEnvironment() });
+}
+
 /** Serves files by name, an empty page besides, and opens it. */
 export async function openTab(
   files: Readonly<Record<string, string | Uint8Array>>,
@@ -60,12 +66,7 @@ export async function openTab(
     await new Promise((resolve) => server.close(resolve));
   };
   try {
-    const gpu = webgpu ? WEBGPU : [];
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', ...gpu],
-      env: plainEnvironment(),
-    });
+    browser = await openBrowser({ webgpu });
     const page = await browser.newPage();
     const complaints: string[] = [];
     page.on('console', (message) => complaints.push(message.text()));

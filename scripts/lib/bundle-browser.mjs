@@ -24,7 +24,6 @@ export async function bundleBrowser(input, { minify = true, plugins = [] } = {})
     plugins: [shaderPlugin, ...plugins],
     // Sources import each other as .js, as tsc has it.
     resolve: { extensionAlias: { '.js': ['.tsx', '.ts', '.js'] } },
-    transform: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     onLog: (_level, log) => {
       if (!GUARDED.test(log.id ?? '')) missing.push(log.message);
     },

@@ -13,6 +13,7 @@ import { init } from './init.js';
 import { inspect } from './inspect.js';
 import { matrix } from './matrix.js';
 import { merge } from './merge.js';
+import { page } from './page.js';
 import { parity } from './parity.js';
 import { phantom } from './phantom.js';
 import { plan } from './plan.js';
@@ -57,4 +58,5 @@ export const COMMANDS = [
   worker,
   workers,
   bench,
+  page,
 ] as CommandModule[];
