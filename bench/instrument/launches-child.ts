@@ -12,6 +12,7 @@ import {
   type DecodeLaunches,
   LAYERS,
   MODEL,
+  MORE_LAYERS,
   type Question,
   type TrainingLaunches,
 } from './launches.js';
@@ -22,7 +23,9 @@ import { configOf, makeModel, rollOut, STEP, type StepShape, startPass } from '.
 const TIMED: StepShape = { ...STEP, prompts: 1, completions: 4, tokens: 64 };
 /** Tokens of a short generation, and decode steps that a long one has beyond it. */
 const SHORT = 4;
-const STEPS = 60;
+const STEPS = 400;
+/** The least of so many is taken. */
+const ROUNDS = 3;
 
 /** The least processor milliseconds of a piece of work, of all threads: what other programs do counts little. */
 async function processorMs(work: () => Promise<unknown>, rounds: number): Promise<number> {
@@ -40,11 +43,12 @@ async function processorMs(work: () => Promise<unknown>, rounds: number): Promis
 async function replayedMs(gpu: Gpu, batch: number, lora: boolean): Promise<number> {
   const model = makeModel(gpu, configOf(MODEL, LAYERS), lora);
   const shape = { ...STEP, prompts: 1, completions: batch };
-  const generate = (tokens: number) => rollOut(model, shape, () => {}, tokens);
-  await generate(SHORT);
+  const generate = (tokens: number) => rollOut(model, { ...shape, tokens }, () => {});
+  // Until the engine's own code is compiled as far as it will be.
+  for (let i = 0; i < ROUNDS; i++) await generate(SHORT);
   // What a longer generation costs beyond a shorter one is replayed.
-  const short = await processorMs(() => generate(SHORT), 1);
-  const long = await processorMs(() => generate(SHORT + STEPS), 1);
+  const long = await processorMs(() => generate(SHORT + STEPS), ROUNDS);
+  const short = await processorMs(() => generate(SHORT), ROUNDS);
   model.dispose();
   gpu.trim();
   const { launches } = (await recordStep(MODEL, { traits: gpu, shape, lora, layers: LAYERS })).total(
@@ -53,9 +57,9 @@ async function replayedMs(gpu: Gpu, batch: number, lora: boolean): Promise<numbe
   return (long - short) / STEPS / launches;
 }
 
-/** Milliseconds per launch of a training pass, forward and backward. */
-async function encodedMs(gpu: Gpu): Promise<number> {
-  const model = makeModel(gpu, configOf(MODEL, LAYERS), true);
+/** Milliseconds of a training pass, forward and backward, over so many layers. */
+async function encodedMs(gpu: Gpu, layers: number): Promise<number> {
+  const model = makeModel(gpu, configOf(MODEL, layers), true);
   const zeros = Array.from({ length: TIMED.completions }, () => new Float32Array(TIMED.tokens));
   const pass = async () => {
     scope(() => {
@@ -66,11 +70,16 @@ async function encodedMs(gpu: Gpu): Promise<number> {
     await gpu.sync();
   };
   await pass();
-  const ms = await processorMs(pass, 3);
+  const ms = await processorMs(pass, ROUNDS);
   model.dispose();
   gpu.trim();
-  const recorded = await recordStep(MODEL, { traits: gpu, shape: TIMED, layers: LAYERS });
-  return ms / (recorded.total('forward').launches + recorded.total('backward').launches);
+  return ms;
+}
+
+/** The same of all layers: what each costs is what more of them take longer, as the first ones are launched one by one. */
+async function wholeMs(gpu: Gpu, layers: number): Promise<number> {
+  const [few, more] = [await encodedMs(gpu, LAYERS), await encodedMs(gpu, MORE_LAYERS)];
+  return few + ((more - few) / (MORE_LAYERS - LAYERS)) * (layers - LAYERS);
 }
 
 async function decodeLaunches(gpu: Gpu, batch: number, lora: boolean): Promise<DecodeLaunches> {
@@ -105,7 +114,7 @@ async function trainingLaunches(gpu: Gpu, lora: boolean): Promise<TrainingLaunch
     lora,
     ...whole,
     perLayer: whole.launches - less.launches,
-    hostMs: lora ? (await encodedMs(gpu)) * whole.launches : null,
+    hostMs: lora ? await wholeMs(gpu, layers) : null,
   };
 }
 
