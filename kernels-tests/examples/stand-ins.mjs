@@ -38,6 +38,7 @@ const BY_COMMAND = {
   watch: 'run',
   compare: 'evaluation',
   matrix: 'result',
+  config: 'config',
   data: 'questions',
 };
 /** Settings that name files. */

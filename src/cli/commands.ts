@@ -2,6 +2,7 @@
 import type { CommandModule } from 'yargs';
 import { bench } from './bench.js';
 import { compare } from './compare.js';
+import { config } from './config.js';
 import { data } from './data.js';
 import { demo } from './demo.js';
 import { doctor } from './doctor.js';
@@ -43,6 +44,7 @@ export const COMMANDS = [
   generate,
   serve,
   plan,
+  config,
   sft,
   grpo,
   merge,

@@ -88,6 +88,9 @@ const schema = z.strictObject({
   missing_eos_penalty: notNegative.nullable().default(null),
 });
 
+/** Names of its fields. */
+export const GRPO_FIELDS: ReadonlySet<string> = new Set(Object.keys(schema.shape));
+
 /** A complete config. */
 export type GrpoConfig = z.output<typeof schema>;
 

@@ -32,6 +32,9 @@ const schema = z.strictObject({
   shuffle_dataset: z.boolean().default(true),
 });
 
+/** Names of its fields. */
+export const SFT_FIELDS: ReadonlySet<string> = new Set(Object.keys(schema.shape));
+
 /** A complete config. */
 export type SftConfig = z.output<typeof schema>;
 
