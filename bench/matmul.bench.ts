@@ -64,6 +64,7 @@ const cases: BenchCase[] = [
   product('matvec', 'NT', [1, 8960, 1536], { dtype: 'nf4' }),
   product('decode', 'NT', [8, 8960, 1536], { dtype: 'bf16' }),
   product('decode', 'NT', [8, 8960, 1536], { dtype: 'nf4' }),
+  product('decode', 'NT', [8, 8960, 1536], { dtype: 'int4' }),
   product('short prefill', 'NT', [64, 8960, 1536], { dtype: 'bf16' }),
   product('short prefill', 'NT', [64, 8960, 1536], { dtype: 'nf4' }),
   product('prefill', 'NT', [512, 8960, 1536], { dtype: 'bf16' }),

@@ -106,6 +106,13 @@ describe.each(CHOICES)('%j', (choice) => {
     }
   });
 
+  test('B in int4', async () => {
+    for (const layout of [{}, { transposeB: true }]) {
+      await expectProduct(gpu, { M: 20, N: 64, K: 36, dtype: 'int4', ...layout }, { choice });
+      await expectProduct(gpu, { M: 20, N: 40, K: 48, dtype: 'int4', ...layout }, { choice });
+    }
+  });
+
   test('split K', async () => {
     const split = { choice: { ...choice, splits: 4 } };
     for (const [, layout] of LAYOUTS) await expectProduct(gpu, { M: 20, N: 35, K: 150, ...layout }, split);
@@ -144,8 +151,11 @@ test.for(['base', 'subgroups'] as const)('gemv, tier %s', async (tier, { skip })
     ['bf16', true],
     ['nf4', false],
     ['nf4', true],
+    ['int4', false],
+    ['int4', true],
   ] as const) {
-    for (const [M, N, K] of [dtype === 'nf4' ? [1, 64, 35] : [1, 9, 35], [3, 64, 600]]) {
+    const blocks = dtype === 'nf4' || dtype === 'int4';
+    for (const [M, N, K] of [blocks ? [1, 64, 35] : [1, 9, 35], [3, 64, 600]]) {
       await expectProduct(device, { M, N, K, dtype, transposeB }, { choice });
     }
   }
@@ -167,6 +177,8 @@ test.for([
   ['NT', 'f32', 'f32', { transposeB: true }],
   ['NN', 'nf4', 'f16', {}],
   ['NT', 'nf4', 'f32', { transposeB: true }],
+  ['NN', 'int4', 'f32', {}],
+  ['NT', 'int4', 'f16', { transposeB: true }],
   ['TN', 'f32', 'f32', { transposeA: true }],
   ['TN', 'f32', 'f16', { transposeA: true }],
 ] as const)('matrix units, %s, B in %s, precision %s', async ([_, dtype, precision, layout], { skip }) => {
@@ -174,7 +186,7 @@ test.for([
   const device = await testGpu('subgroup-matrix');
   const choice: MatmulChoice = { variant: 'matrix', tile: 32 };
   // Blocks are whole.
-  const blocks = dtype === 'nf4';
+  const blocks = dtype === 'nf4' || dtype === 'int4';
   for (const [M, N, K] of [
     [32, 64, 64],
     [33, 37, blocks ? 64 : 41],

@@ -43,9 +43,10 @@ function inputs(gpu: Gpu, c: Case): Inputs {
   const { M, N, K, dtype, rank = 0, gated } = c;
   const columns = gated ? 2 * N : N;
   const parts = c.parts ?? (gated ? [N, N] : [N]);
+  const weight = random(columns * K, 2);
   const values = {
     x: random(M * K, 1).map((v) => 2 * v),
-    w: rounded(random(columns * K, 2), dtype),
+    w: rounded(weight, dtype),
     bias: random(columns, 3),
     gain: random(K, 4).map((v) => (c.aroundOne ? v : 1 + v)),
     residual: random(M * N, 5),
@@ -85,7 +86,7 @@ function inputs(gpu: Gpu, c: Case): Inputs {
   return {
     x: tensor(gpu, values.x, [M, K]),
     layer: {
-      weight: tensor(gpu, values.w, [columns, K], { dtype }),
+      weight: tensor(gpu, weight, [columns, K], { dtype }),
       bias: c.bias ? tensor(gpu, values.bias, [columns]) : null,
       adapter: rank > 0 ? adapter : null,
     },
@@ -115,6 +116,7 @@ const CASES: readonly Case[] = [
   { M: 1, N: 7, K: 40, dtype: 'bf16', norm: true, bias: true },
   { M: 2, N: 576, K: 72, dtype: 'nf4', norm: true, bias: true, residual: true, rank: 8 },
   { M: 3, N: 24, K: 520, dtype: 'nf4', gated: 'swiglu' },
+  { M: 3, N: 24, K: 520, dtype: 'int4', norm: true, gated: 'swiglu' },
   { M: 2, N: 530, K: 72, dtype: 'f16', residual: true },
   { M: 5, N: 18, K: 264, dtype: 'bf16', norm: true, gated: 'swiglu', bias: true },
   { M: 6, N: 521, K: 36, dtype: 'f32', gated: 'swiglu', residual: true },

@@ -8,7 +8,7 @@
 // Two 16-bit elements share a u32, the lower index in the low half; where WIDTH is 1, rows may start in the middle of one.
 // Formats of blocks have an include of their own, which declares the buffers that hold their scales and finds the block of an
 // element from `unit`. Kernels that may meet one call prepareDecoder first, all invocations together.
-#define FORMAT "f32" | "f16" | "bf16" | "nf4" // how the tensor is stored
+#define FORMAT "f32" | "f16" | "bf16" | "nf4" | "int4" // how the tensor is stored
 #define WIDTH 1 | 4 | 8 // neighbouring elements per load; 8 not in f32
 
 #if WIDTH == 1
@@ -21,6 +21,8 @@ alias Loaded = mat2x4f;
 
 #if FORMAT == "nf4"
 #include "common/nf4.wgsl"
+#elif FORMAT == "int4"
+#include "common/int4.wgsl"
 #else
 fn prepareDecoder(thread: u32) {}
 

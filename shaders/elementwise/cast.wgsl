@@ -16,7 +16,7 @@ var<storage, read_write> y: array<u32>;
 #include "elementwise/walk.wgsl"
 
 fn load(pair: u32) -> vec2f {
-#if FORMAT == "nf4"
+#if FORMAT == "nf4" || FORMAT == "int4"
   let word = x[storedAt(2u * pair)];
   return vec2f(decode(word, 2u * pair), decode(word, 2u * pair + 1u));
 #elif FORMAT == "f32"

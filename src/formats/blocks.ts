@@ -3,7 +3,7 @@
 /** A quantised weight of a file. */
 export interface QuantisedWeight {
   /** The format that it has on the device. */
-  readonly format: 'nf4';
+  readonly format: 'nf4' | 'int4';
   readonly shape: readonly number[];
   /** Of the weight that was quantised. */
   readonly dtype: string;

@@ -3,6 +3,7 @@ import { splitPath } from '../platform/files.js';
 import { isQuantised, nf4Weight } from './bitsandbytes.js';
 import { type Checkpoint, openCheckpoint } from './checkpoint.js';
 import { type Dtype, elementCount } from './dtypes.js';
+import { isPacked, likelyScheme, packedWeight } from './packed.js';
 
 /** One safetensors file. */
 export interface InspectedFile {
@@ -104,8 +105,12 @@ export async function inspect(path: string): Promise<Inspection> {
 async function quantisedWeights(checkpoint: Checkpoint): Promise<InspectedWeight[]> {
   const found: InspectedWeight[] = [];
   for (const name of checkpoint.names()) {
-    if (!isQuantised(checkpoint, name)) continue;
-    const { format, shape, bytes, tensors } = await nf4Weight(checkpoint, name);
+    if (!isPacked(name) && !isQuantised(checkpoint, name)) continue;
+    // What zeros mean, a config.json says; here they are only counted.
+    const weight = isPacked(name)
+      ? await packedWeight(checkpoint, name, likelyScheme(checkpoint, name))
+      : await nf4Weight(checkpoint, name);
+    const { format, shape, bytes, tensors } = weight;
     found.push({ name, format, shape, parameters: elementCount(shape) as number, bytes, tensors });
   }
   return found;

@@ -1,6 +1,6 @@
 /** Matrix products on matrix units: operands are prepared (shaders/matmul/halves.wgsl), then multiplied. */
 import { type Bindable, check, type Gpu } from '../gpu/index.js';
-import { empty, formatOf, NF4_BLOCK, type Tensor, type WeightFormat } from '../tensor/index.js';
+import { empty, formatOf, type Tensor, type WeightFormat } from '../tensor/index.js';
 import { epilogue, flops, inSteps, outputs, params } from './matmul-launch.js';
 import type { Operand, Piece } from './matmul-problem.js';
 import { inSlabs } from './matmul-slabs.js';
@@ -215,7 +215,8 @@ function magnitudesOf(gpu: Gpu, { operand, binding, beside, dtype, K, matrices }
   const { ld, stride } = operand;
   // Whole rows in memory, and with them columns that belong to other pieces of the same matrix.
   const length = matrices > 1 ? matrices * stride : K * ld;
-  const [source, share] = dtype === 'nf4' ? [beside.absmax, NF4_BLOCK] : [binding, 1];
+  const bounds = formatOf(dtype).segments.find(({ name }) => name === 'absmax');
+  const [source, share] = bounds ? [beside.absmax, bounds.elements] : [binding, 1];
   const base = Math.floor(operand.base / share);
   const count = Math.min(Math.ceil(length / share) + (share > 1 ? 1 : 0), source.range.size / 4 - base);
   const groups = Math.min(256, ceilDiv(count, 256 * 8));

@@ -143,7 +143,7 @@ function inPlaceBlock({ M, transposeB }: Piece): readonly [rows: number, columns
 
 /** Codes of blocks are unpacked eight at a time: one by one, each would be a load of them and one of their scale. */
 function inPlaceWidth({ b, K, transposeB, dtypeB }: Piece): number {
-  return transposeB && dtypeB === 'nf4' && K % 8 === 0 && inSteps(b, 8) ? 8 : 1;
+  return transposeB && formatOf(dtypeB).kind === 'blocks' && K % 8 === 0 && inSteps(b, 8) ? 8 : 1;
 }
 
 function wideLaunch(p: Piece, rows: number, columns: number, defines: Defines, kEnd: number): void {

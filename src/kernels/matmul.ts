@@ -1,6 +1,6 @@
 /**
  * Matrix products: y = act(scale * A B + beta * y + bias) + residual, batched, any sizes, A or B transposed, B stored in
- * f32, f16, bf16 or nf4. Arithmetic and sums are f32, or as good (see shaders/matmul/subgroup-matrix.wgsl), unless a caller
+ * f32, f16, bf16, nf4 or int4. Arithmetic and sums are f32, or as good (see shaders/matmul/subgroup-matrix.wgsl), unless a caller
  * allows less.
  */
 import { check, type Purpose } from '../gpu/index.js';
@@ -44,7 +44,7 @@ export interface MatmulOptions {
 }
 
 /**
- * `a` is f32 [..., M, K], `b` f32, f16, bf16 or nf4 [..., K, N]; leading dimensions are equal, or one operand has none and is
+ * `a` is f32 [..., M, K], `b` f32, f16, bf16, nf4 or int4 [..., K, N]; leading dimensions are equal, or one operand has none and is
  * used for all. Returns f32 [..., M, N].
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {

@@ -6,7 +6,6 @@ import type { ModelConfig } from './core/config.js';
 import { modelError } from './core/errors.js';
 import { type LoadWeightsOptions, loadWeights } from './core/load-weights.js';
 import { Model } from './core/model.js';
-import { quantizationOf } from './core/quantization.js';
 import { readJson } from './core/read-json.js';
 import { parseConfig } from './registry.js';
 
@@ -27,7 +26,6 @@ export async function loadConfig(dir: string, option = '--model'): Promise<Model
 /** Loads a model: config.json and safetensors. Nothing trains until `model.parameters.train` says what. */
 export async function loadModel(gpu: Gpu, dir: string, options: LoadOptions = {}): Promise<Model> {
   const config = await loadConfig(dir);
-  quantizationOf(config, `${dir}/config.json`);
   const checkpoint = await openCheckpoint(dir);
   try {
     const { parameters, warnings } = await loadWeights(gpu, checkpoint, config, options);

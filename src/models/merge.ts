@@ -27,7 +27,6 @@ import { filling } from './core/load-weights.js';
 import type { LoraConfig } from './core/lora/config.js';
 import { adapterContents, type LoraPair, loadLoraConfig, readMatrix } from './core/lora/disk.js';
 import { scaling } from './core/lora/targets.js';
-import { quantizationOf } from './core/quantization.js';
 import { type StoredWeight, storedWeights } from './core/stored-weights.js';
 import { loadConfig } from './load.js';
 import { copyOthers } from './other-files.js';
@@ -71,7 +70,6 @@ export async function mergeAdapter(gpu: Gpu, options: MergeOptions): Promise<Mer
   const base = options.base ?? lora.baseModel;
   if (base === null) throw modelError(options.adapter, 'names no base model; name it with --base');
   const config = await loadConfig(base, '--base');
-  quantizationOf(config, `${base}/config.json`);
   const held: Checkpoint[] = [];
   const opened = async (dir: string) => {
     const file = await openCheckpoint(dir);

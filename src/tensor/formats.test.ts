@@ -22,7 +22,7 @@ test('a format is found by each of its names', () => {
   expect(TORCH_FLOATS.map(fromTorch)).toEqual(FLOATS);
   expect(fromFile('F64')).toBeUndefined();
   expect(() => bytesOf('f64' as 'f32', 1)).toThrow(
-    'dtype "f64" is unknown; use one of f32, f16, bf16, nf4, i32, u32',
+    'dtype "f64" is unknown; use one of f32, f16, bf16, nf4, int4, i32, u32',
   );
 });
 

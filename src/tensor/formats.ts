@@ -7,6 +7,7 @@
  */
 import { check } from '../gpu/index.js';
 import { bf16ToF32, f16ToF32, f32ToBf16, f32ToF16 } from './half.js';
+import { INT4_BLOCK, int4ToF32, quantizeInt4 } from './int4.js';
 import { NF4_BLOCK, nf4ToF32, quantizeNf4 } from './nf4.js';
 
 /** Host arrays that carry tensor elements. */
@@ -17,7 +18,10 @@ export type HostArray = Float32Array | Int32Array | Uint32Array | Uint16Array;
  * scales behind the numbers, each kind in a segment of its own. A tensor is one buffer all the same.
  */
 export interface FormatSegment {
-  /** Name of the binding; that of the tensor where there is none. */
+  /**
+   * Name of the binding; that of the tensor where there is none. `absmax` is of formats of blocks: f32 numbers that no magnitude of
+   * their block exceeds.
+   */
   readonly name?: string;
   /** So many neighbours, in row-major order, share `bytes` bytes; infinitely many where all share them. */
   readonly elements: number;
@@ -95,6 +99,20 @@ const FORMATS = {
     host: Uint32Array,
     encode: encodeNf4,
     decode: decodeNf4,
+  },
+  int4: {
+    file: null,
+    torch: 'int4',
+    kind: 'blocks',
+    segments: [
+      { elements: 8, bytes: 4 },
+      { name: 'absmax', elements: INT4_BLOCK, bytes: 4 },
+    ],
+    load: 8,
+    exactInHalf: false,
+    host: Uint32Array,
+    encode: encodeInt4,
+    decode: decodeInt4,
   },
   i32: {
     file: 'I32',
@@ -245,6 +263,23 @@ function decodeNf4(host: HostArray, elements: number): Float32Array {
     new Uint8Array(buffer, byteOffset + packed.offset, packed.size),
     new Float32Array(buffer, byteOffset + scales.offset, elements / NF4_BLOCK),
   );
+}
+
+function encodeInt4(values: ArrayLike<number>): Uint32Array {
+  const memory = new Uint32Array(bytesOf('int4', values.length) / 4);
+  const [packed, described] = placeSegments(FORMATS.int4, values.length);
+  const { codes, blocks } = quantizeInt4(wide(values));
+  memory.set(codes, packed.offset / 4);
+  memory.set(blocks, described.offset / 4);
+  return memory;
+}
+
+function decodeInt4(host: HostArray, elements: number): Float32Array {
+  const segments = placeSegments(FORMATS.int4, elements);
+  const [codes, blocks] = segments.map(
+    ({ offset, size }) => new Uint32Array(host.buffer as ArrayBuffer, host.byteOffset + offset, size / 4),
+  );
+  return int4ToF32({ codes, blocks });
 }
 
 function wide(values: ArrayLike<number>): Float32Array {

@@ -23,6 +23,7 @@ export {
   WEIGHTS,
   type WeightFormat,
 } from './formats.js';
+export { describeBlocks, INT4_BLOCK, type Int4, int4ToF32 } from './int4.js';
 export { NF4_BLOCK, NF4_LEVELS, type Nf4, nf4ToF32, quantizeNf4 } from './nf4.js';
 export { type CompressedScales, compressScales, expandScales, SCALE_BLOCK } from './nf4-scales.js';
 export { scope } from './scope.js';

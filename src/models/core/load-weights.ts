@@ -128,7 +128,9 @@ export function weightsOnPaper(
   const float = dtype === 'auto' ? fromTorch(config.dtype) : dtype;
   const rooms = new ParameterRooms(gpu, specs, (spec) =>
     quantization && isQuantisable(spec, config.names, quantization) && numel(spec.shape) % NF4_BLOCK === 0
-      ? 'nf4'
+      ? quantization.packed
+        ? 'int4'
+        : 'nf4'
       : float,
   );
   for (const spec of specs) parameters.set(spec.name, rooms.take(spec));

@@ -1,4 +1,5 @@
 /** Which weights of a model are stored in 4 bits, by its config.json or by what a user asks for. */
+import type { PackedScheme } from '../../formats/packed.js';
 import { describe } from '../../formats/quote.js';
 import { NF4_BLOCK, numel } from '../../tensor/index.js';
 import type { ParameterSpec } from './builder.js';
@@ -9,22 +10,25 @@ import type { WeightNames } from './names.js';
 
 /** How linear layers are quantised. */
 export interface Quantization {
-  /** Magnitudes of blocks in 8 bits, too. */
+  /** Who packed them, where not bitsandbytes did, in NF4. */
+  readonly packed?: PackedScheme;
+  /** Magnitudes of blocks in 8 bits, too; NF4 alone. */
   readonly doubleQuant: boolean;
   /** Modules that keep their weights, by their paths or words of them. */
   readonly skip: readonly string[];
 }
 
 /** What a config.json says of the weights beside it; null where they are not quantised. */
-export function quantizationOf({ raw }: ModelConfig, file: string): Quantization | null {
+export function quantizationOf({ raw, names }: ModelConfig, file: string): Quantization | null {
   const own = asObject(raw.quantization_config, file, 'quantization_config');
   if (own === undefined) return null;
   const method = own.quant_method ?? 'bitsandbytes';
+  if (method === 'awq' || method === 'gptq') return packedQuantization(own, method, names, file);
   if (method !== 'bitsandbytes' || own.load_in_8bit === true || own._load_in_8bit === true) {
     const what = method === 'bitsandbytes' ? 'bitsandbytes in 8 bits' : describe(method);
     throw modelError(
       `${file}: "quantization_config"`,
-      `has weights by ${what}; bitsandbytes in nf4 can be read`,
+      `has weights by ${what}; bitsandbytes in nf4, awq and gptq can be read`,
     );
   }
   if (own.load_in_4bit !== true && own._load_in_4bit !== true) return null;
@@ -35,14 +39,40 @@ export function quantizationOf({ raw }: ModelConfig, file: string): Quantization
       `has bnb_4bit_quant_type ${describe(type)}; nf4 can be read`,
     );
   }
-  const skip = own.llm_int8_skip_modules ?? [];
-  if (!Array.isArray(skip) || !skip.every((name) => typeof name === 'string')) {
+  const skip = moduleNames(own, 'llm_int8_skip_modules', file);
+  return { doubleQuant: own.bnb_4bit_use_double_quant === true, skip };
+}
+
+/** That of AWQ and GPTQ. */
+function packedQuantization(
+  own: JsonObject,
+  method: 'awq' | 'gptq',
+  { vision }: WeightNames,
+  file: string,
+): Quantization {
+  const fail = (field: string, known: string): never => {
     throw modelError(
       `${file}: "quantization_config"`,
-      `has llm_int8_skip_modules ${describe(skip)}; expected names of modules`,
+      `has ${field} ${describe(own[field])} for ${method}; ${known} can be read`,
     );
-  }
-  return { doubleQuant: own.bnb_4bit_use_double_quant === true, skip };
+  };
+  if (own.bits !== 4) fail('bits', '4');
+  const awq = method === 'awq';
+  if (awq && (own.version ?? 'gemm') !== 'gemm') fail('version', 'gemm');
+  const format = own.checkpoint_format ?? 'gptq';
+  if (!awq && format !== 'gptq' && format !== 'gptq_v2') fail('checkpoint_format', 'gptq and gptq_v2');
+  // GPTQ quantises decoders, and its configs do not say so.
+  const skip = awq ? moduleNames(own, 'modules_to_not_convert', file) : vision;
+  return { packed: awq ? 'awq' : format === 'gptq_v2' ? 'gptq_v2' : 'gptq', doubleQuant: false, skip };
+}
+
+function moduleNames(own: JsonObject, field: string, file: string): readonly string[] {
+  const names = own[field] ?? [];
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  throw modelError(
+    `${file}: "quantization_config"`,
+    `has ${field} ${describe(names)}; expected names of modules`,
+  );
 }
 
 /** The `quantization_config` that transformers writes. */

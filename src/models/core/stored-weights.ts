@@ -3,12 +3,14 @@ import { describedWeight, isQuantised, nf4Weight } from '../../formats/bitsandby
 import type { QuantisedWeight } from '../../formats/blocks.js';
 import type { Checkpoint } from '../../formats/checkpoint.js';
 import { type FloatDtype, isFloatDtype } from '../../formats/dtypes.js';
+import { describedCodes, isPacked, packedWeight, packedWeightName } from '../../formats/packed.js';
 import { type Shape, sameShape, showShape } from '../../tensor/index.js';
 import type { ParameterSpec } from './builder.js';
 import type { ModelConfig } from './config.js';
 import { modelError } from './errors.js';
 import { parameterSpecs } from './inventory.js';
 import type { WeightNames } from './names.js';
+import { type Quantization, quantizationOf } from './quantization.js';
 
 /** A weight of a model, and where it is. */
 export interface StoredWeight {
@@ -28,6 +30,7 @@ export interface StoredWeights {
 
 /** Finds a model's weights in a checkpoint in any name layout. */
 export async function storedWeights(checkpoint: Checkpoint, config: ModelConfig): Promise<StoredWeights> {
+  const quantization = quantizationOf(config, `${checkpoint.path}/config.json`);
   const specs = parameterSpecs(config);
   const { names, unused } = matchNames(checkpoint, config.names, specs);
   const bySpec = new Map(specs.map((spec) => [spec.name, spec]));
@@ -36,7 +39,7 @@ export async function storedWeights(checkpoint: Checkpoint, config: ModelConfig)
   const weights: StoredWeight[] = [];
   for (const [name, tensor] of matched) {
     const spec = bySpec.get(name) as ParameterSpec;
-    weights.push({ spec, tensor, stored: await storedAs(checkpoint, tensor, spec) });
+    weights.push({ spec, tensor, stored: await storedAs(checkpoint, tensor, spec, quantization) });
   }
   const odd = unused.length > 0 ? [`${checkpoint.path}: unused tensors: ${listed(unused)}`] : [];
   return { weights, warnings: [...checkpoint.warnings, ...odd] };
@@ -52,8 +55,8 @@ function matchNames(
   const names = new Map<string, string>();
   const unused: string[] = [];
   for (const file of checkpoint.names()) {
-    if (describedWeight(checkpoint, file) !== null) continue;
-    const name = canonical(file);
+    if ((describedWeight(checkpoint, file) ?? describedCodes(checkpoint, file)) !== null) continue;
+    const name = canonical(packedWeightName(file));
     if (name === null || !wanted.has(name)) {
       // A tied head may be stored all the same, and rotary tables follow from the config.
       const expected = name === head || file.endsWith('rotary_emb.inv_freq');
@@ -79,11 +82,15 @@ async function storedAs(
   checkpoint: Checkpoint,
   tensor: string,
   spec: ParameterSpec,
+  quantization: Quantization | null,
 ): Promise<FloatDtype | QuantisedWeight> {
   const { file, dtype, shape } = checkpoint.info(tensor);
   const where = `${file}: tensor "${tensor}"`;
-  if (isQuantised(checkpoint, tensor)) {
-    const weight = await nf4Weight(checkpoint, tensor);
+  const scheme = quantization?.packed;
+  if (isPacked(tensor) && !scheme)
+    throw modelError(where, 'is packed, but config.json has no quantization_config that says how');
+  if (isPacked(tensor) || isQuantised(checkpoint, tensor)) {
+    const weight = await (scheme ? packedWeight(checkpoint, tensor, scheme) : nf4Weight(checkpoint, tensor));
     checkShape(where, weight.shape, spec);
     if (spec.role === 'linear') return weight;
     throw modelError(where, 'is quantised; linear layers alone may be, without the output head');

@@ -1,6 +1,7 @@
-/** Quantised checkpoints against transformers with bitsandbytes and PEFT. */
+/** Quantised checkpoints against transformers with bitsandbytes and PEFT, packed ones against transformers with their numbers. */
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
+import { createAdapter } from '../../src/models/core/lora/adapter.js';
 import { loadAdapter } from '../../src/models/core/lora/disk.js';
 import type { Model } from '../../src/models/core/model.js';
 import { type LoadOptions, loadModel } from '../../src/models/load.js';
@@ -48,4 +49,23 @@ it('quantises while loading, to the same bits, however little of a tensor is the
       expect([name, await tensor.raw()]).toEqual([name, await other.raw()]);
     }
   }
+});
+
+it.each(['awq', 'gptq'])('reads what %s packed, and takes an adapter', async (scheme) => {
+  const model = await load(`qwen2-${scheme}`);
+  expect(model.warnings).toEqual([]);
+  const dtypes = [...model.parameters.entries()].map(([name, { dtype }]) =>
+    /_proj\.weight/.test(name) ? dtype : '',
+  );
+  expect(new Set(dtypes)).toEqual(new Set(['int4', '']));
+  const fixture = await Fixture.open(`${folder}qwen2-packed.forward.safetensors`);
+  try {
+    const { tensors } = await runParity(model, fixture);
+    expect(tensors.length).toBeGreaterThan(0);
+    for (const { name, rel } of tensors) expect(rel, name).toBeLessThan(1e-4);
+  } finally {
+    await fixture.close();
+  }
+  const adapter = createAdapter(model, { targets: 'all-linear', rank: 2 }, { seed: 1 });
+  expect(adapter.paths).toHaveLength(14);
 });
