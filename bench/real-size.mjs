@@ -2,10 +2,10 @@
  * Published shapes with random weights, on the adapter at hand: a short generation, and the largest first GRPO step of small
  * settings (`osler grpo --check`: one question with a small picture, two completions of a few tokens), its memory beside the plan.
  *
- *     node bench/real-size.mjs [--case NAME]... [--folder DIR] [--tokens 4] [--least-free 3] [--out FILE]
+ *     node bench/real-size.mjs [--case NAME]... [--folder DIR] [--keep DIR] [--tokens 2] [--least-free 3] [--out FILE]
  *
- * Cases run one after another, and weights are deleted after each; the largest takes 17 GB of disk and tens of minutes where two
- * cores play the GPU. A case whose machine has less than `--least-free` GiB of memory left is stopped. FILE keeps the results
+ * Cases run one after another, and weights are deleted after each, but for those that are found in the folder of `--keep` or
+ * made there; the largest takes 17 GB of disk and tens of minutes where two cores play the GPU. A case whose machine has less than `--least-free` GiB of memory left is stopped. FILE keeps the results
  * of cases that do not run. Exit code 1 where a step took 5 % more or less than planned. Linux only: it reads /proc.
  */
 import { spawn } from 'node:child_process';
@@ -33,7 +33,8 @@ const { values } = parseArgs({
   options: {
     case: { type: 'string', multiple: true, default: Object.keys(CASES) },
     folder: { type: 'string', default: os.tmpdir() },
-    tokens: { type: 'string', default: '4' },
+    keep: { type: 'string' },
+    tokens: { type: 'string', default: '2' },
     'least-free': { type: 'string', default: '3' },
     out: { type: 'string' },
   },
@@ -55,17 +56,25 @@ async function measure({ arch, settings, generate }) {
   const dir = fs.mkdtempSync(path.join(values.folder, 'osler-real-size-'));
   try {
     const at = (name) => path.join(dir, name);
-    await run('phantom', '--out', at('questions'), '--n', '2', '--size', '112', '--wording', 'short');
-    await run('init', '--arch', arch, '--out', at('model'));
-    const asked = ['--prompt', 'What is shown?', '--image', picture(at('questions'))];
+    await run('phantom', '--out', at('pictures'), '--n', '1', '--size', '112');
+    const { image } = JSON.parse(fs.readFileSync(path.join(at('pictures'), 'questions.jsonl'), 'utf8'));
+    // Tokenizers of random checkpoints spell bytes: short questions, or prompts are hundreds of tokens.
+    const question = { id: 'q', image, question: 'Which?', options: { A: 'CT', B: 'MR' }, answer: 'A' };
+    const questions = path.join(at('pictures'), 'short.jsonl');
+    fs.writeFileSync(questions, `${JSON.stringify({ ...question, modality: 'CT' })}\n`);
+    const model = values.keep ? path.join(values.keep, arch) : at('model');
+    if (!fs.existsSync(path.join(model, 'config.json'))) await run('init', '--arch', arch, '--out', model);
+    const asked = ['--prompt', 'Which?', '--image', path.join(at('pictures'), image)];
     const generation =
       generate &&
-      (await run('generate', '--model', at('model'), ...asked, '--max-new-tokens', values.tokens, '--json'));
+      (await run('generate', '--model', model, ...asked, '--max-new-tokens', values.tokens, '--json'));
     const config = {
-      model_name_or_path: at('model'),
-      train_dataset: path.join(at('questions'), 'questions.jsonl'),
+      model_name_or_path: model,
+      train_dataset: questions,
       output_dir: at('run'),
       rewards: ['accuracy'],
+      system_prompt: '-',
+      prompt_template: '{Question}',
       beta: 0,
       dtype: 'bfloat16',
       kv_cache_dtype: 'bfloat16',
@@ -78,7 +87,7 @@ async function measure({ arch, settings, generate }) {
     fs.writeFileSync(at('run.yaml'), JSON.stringify(config));
     const step = await run('grpo', '--config', at('run.yaml'), '--check', '--json');
     const { plan, measured, loadSeconds, seconds } = JSON.parse(step.out);
-    const bytes = weightBytes(at('model'));
+    const bytes = weightBytes(model);
     return {
       settings,
       ...(generate && { generation: { seconds: generation.seconds, process: generation.most } }),
@@ -136,12 +145,6 @@ function residentBytes(pid) {
 /** Memory that processes can have: what is free, and what the system only keeps of files. */
 function available() {
   return Number(/MemAvailable:\s+(\d+)/.exec(fs.readFileSync('/proc/meminfo', 'utf8'))[1]) * 1024;
-}
-
-function picture(folder) {
-  const [line] = fs.readFileSync(path.join(folder, 'questions.jsonl'), 'utf8').split('\n');
-  const { image, images } = JSON.parse(line);
-  return path.join(folder, image ?? images[0]);
 }
 
 function weightBytes(folder) {

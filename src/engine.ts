@@ -10,6 +10,7 @@ export type { BoxesAnswer, NumberAnswer, OpenAnswer, ReportAnswer, TextAnswer } 
 export type { Conversation } from './data/conversation.js';
 export type { EmbeddedImage, ImageSource, Question, Source } from './data/question.js';
 export type { Sample } from './data/readers/schemas.js';
+export type { PackedScheme } from './formats/packed.js';
 export * from './generate/index.js';
 export * from './gpu/index.js';
 export type { Value } from './gpu/wgsl/expression.js';
