@@ -12,7 +12,7 @@ import { NatsProcess } from '../../platform/launcher/nats-process.js';
 import { OSLER_VERSION } from '../../platform/version.js';
 import { configDigest, folderDigests } from '../../train/origin.js';
 import { UsageError } from '../common.js';
-import { COUNT, numbers } from '../numbers.js';
+import { COUNT, numbers, SHARE } from '../numbers.js';
 import { tell } from '../terminal.js';
 import { type AccessArgs, accessOptions, addressOf, writeToken } from './access.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -21,6 +21,7 @@ import { LocalWorkers } from './local-workers.js';
 /** Options of commands whose work can be shared. */
 export interface LeadArgs extends AccessArgs {
   readonly workers?: number | undefined;
+  readonly verify?: number | undefined;
   readonly tier?: string | undefined;
 }
 
@@ -31,7 +32,11 @@ export function leadOptions<T>(yargs: Argv<T>): Argv<T & LeadArgs> {
       type: 'number',
       describe: 'Has so many processes on this machine do the work, by a server that is started for the run',
     })
-    .check(numbers({ workers: COUNT })) as Argv<T & LeadArgs>;
+    .option('verify', {
+      type: 'number',
+      describe: 'Share of the work that two workers do and that must be equal, such as 0.02; none by default',
+    })
+    .check(numbers({ workers: COUNT, verify: SHARE })) as Argv<T & LeadArgs>;
 }
 
 /** What a shared run has open. */
@@ -51,11 +56,17 @@ export class Lead {
   static from(args: LeadArgs): Lead | null {
     if (args.workers === undefined && args.join === undefined) {
       if (args.tokenFile !== undefined) throw new UsageError('--token-file is given without --join');
+      if (args.verify !== undefined)
+        throw new UsageError(
+          '--verify is given without --workers or --join; this process does all work itself',
+        );
       return null;
     }
     if (args.workers !== undefined) {
       if (args.join !== undefined)
         throw new UsageError('--workers and --join are given; one of them says where');
+      if (args.workers === 1 && args.verify)
+        throw new UsageError('--verify needs somebody to compare with; give --workers 2 or more');
     }
     return new Lead(args);
   }
@@ -80,6 +91,7 @@ export class Lead {
       hub: this.#hub,
       announcement: await announcementOf(run, id),
       weights: run.work.weightPort(),
+      verify: this.#args.verify ?? 0,
       note: this.#note,
     });
     const { rollout_units: units, learning_lanes: lanes } = run.config;

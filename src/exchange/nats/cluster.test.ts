@@ -91,10 +91,11 @@ describe.skipIf(!hasNatsServer())('a cluster', () => {
   it('ends with the error of a unit that fails everywhere, and tries again one that fails once', async () => {
     const leader = await cluster.leader();
     let failures = 0;
-    await cluster.worker('one', async (value) => {
+    const fail = async (value: number) => {
       if (value === 2 && failures++ === 0) throw new Error('once');
       if (value === 5) throw new Error('no memory');
-    });
+    };
+    for (const name of ['one', 'two', 'three']) await cluster.worker(name, fail);
     const results: Float32Array[] = [];
     await leader.run(toyWork(cluster.weights), { inputs }, toyStep(1), (one) => void results.push(one));
     await expectLocal(results);
@@ -105,7 +106,29 @@ describe.skipIf(!hasNatsServer())('a cluster', () => {
       () => {},
     );
     await expect(poison).rejects.toThrow(UnitFailure);
-    await expect(poison).rejects.toThrow(/unit 2\.lane\.0 failed 3 times, .*worker one: no memory/);
+    await expect(poison).rejects.toThrow(/unit 2\.lane\.0 failed 3 times, .*worker \w+: no memory/);
+    const blamed = cluster.notes.flatMap(
+      (line) => /^worker (\w+) failed at unit 2\.lane\.0/.exec(line)?.[1] ?? [],
+    );
+    expect(blamed.sort()).toEqual(['one', 'three', 'two']);
+    await leader.close();
+  });
+
+  it('puts out who has another result than two others, and learns from theirs', async () => {
+    const leader = await cluster.leader({ verify: 1 });
+    let lied = () => {};
+    const lie = new Promise<void>((resolve) => {
+      lied = resolve;
+    });
+    const results: Float32Array[] = [];
+    for (const name of ['one', 'two']) await cluster.worker(name, () => lie);
+    const liar = await cluster.worker('liar', async () => lied(), 1);
+    await leader.run(toyWork(cluster.weights), { inputs }, toyStep(1), (one) => void results.push(one));
+    await expectLocal(results);
+    expect(cluster.notes.join('\n')).toMatch(/worker liar is put out: its result for unit 1\.lane\.\d/);
+    expect(cluster.notes.join('\n')).not.toMatch(/worker (one|two) is put out/);
+    expect(leader.metrics()).toMatchObject({ 'cluster/units_verified': 4, 'cluster/twins_differing': 1 });
+    await expect(liar.ended).rejects.toThrow('has put this worker out');
     await leader.close();
   });
 

@@ -8,21 +8,23 @@ import { type Announcement, fromBytes, type LeaderBeat, REFUSAL, TWIN, toBytes }
 import * as names from './names.js';
 import { BEAT, Roster } from './roster.js';
 import { StoreShelf } from './shelf.js';
-import { Store } from './store.js';
+import { Store, type Stored } from './store.js';
 import { type Issued, UnitWatch } from './unit-watch.js';
+import { isDue, verify } from './verify.js';
 import { VersionWriter } from './versions.js';
 
 /** Seconds after which a unit whose worker gave no sign is given to another one, whatever else is known. */
 const ACK_WAIT = 60;
 /** Steps back for which results are kept that are small and took long: a run that is resumed finds them. */
 const KEPT_STEPS = 64;
-const ID = 'Osler-Unit';
 
 /** What a leader's exchange is made from. */
 export interface LeaderSetting {
   readonly hub: Hub;
   readonly announcement: Announcement;
   readonly weights: WeightPort;
+  /** Share of the units that two workers compute, to be compared; 0 by default. */
+  readonly verify?: number;
   /** Shows the user one line. */
   note(line: string): void;
 }
@@ -38,10 +40,12 @@ export class LeaderExchange implements Exchange {
   readonly #beating: NodeJS.Timeout;
   readonly #subscriptions: Subscription[];
   readonly #said = new Set<string>();
+  /** Workers that are put out. */
+  readonly #out = new Set<string>();
   #announcement = '';
   #step = 0;
   #weights = '';
-  #counts = { redone: 0, reused: 0, differing: 0 };
+  #counts = { redone: 0, reused: 0, differing: 0, verified: 0 };
   #bytes = 0;
   #watch: UnitWatch | null = null;
   #failure: Error | null = null;
@@ -100,9 +104,7 @@ export class LeaderExchange implements Exchange {
         units.push(await this.#issue(watch, work, input, step.step, first + i));
       }
       for (const unit of units) {
-        await step.phase('cluster', () => watch.wait(unit, step.signal));
-        const stored = await this.#store.get(names.resultSubject(this.#run, unit.name));
-        if (!stored) throw new Error(`the result of ${unit.name} was deleted`);
+        const stored = await step.phase('cluster', () => this.#trusted(watch, unit, step.signal));
         this.#bytes += stored.bytes.length;
         take(await work.output.unpack(decodePacket(stored.bytes), this.#shelf));
       }
@@ -120,14 +122,15 @@ export class LeaderExchange implements Exchange {
   }
 
   metrics(): Record<string, number> {
-    const { redone, reused, differing } = this.#counts;
+    const { redone, reused, differing, verified } = this.#counts;
     const bytes = this.#bytes + this.#shelf.bytes + this.#versions.bytes;
-    this.#counts = { redone: 0, reused: 0, differing: 0 };
+    this.#counts = { redone: 0, reused: 0, differing: 0, verified: 0 };
     this.#bytes = this.#shelf.bytes = this.#versions.bytes = 0;
     return {
       'cluster/workers': this.roster.present.length,
       'cluster/units_redone': redone,
       'cluster/units_reused': reused,
+      'cluster/units_verified': verified,
       'cluster/twins_differing': differing,
       'cluster/bytes': bytes,
     };
@@ -160,9 +163,9 @@ export class LeaderExchange implements Exchange {
     const weights = this.#weights;
     const id = await digestOf(toBytes([weights, onShelf, work.kind, index]));
     const name = names.unitName(step, work.kind, index);
-    const message = { step, kind: work.kind, index, id, weights, input: onShelf };
-    const unit: Issued = { name, message: toBytes(message), id };
-    const there = await this.#store.labelOf(names.resultSubject(this.#run, name), ID);
+    const queued = { step, kind: work.kind, index, id, weights, input: onShelf, check: 0, without: [] };
+    const unit: Issued = { name, queued };
+    const there = await this.#store.labelOf(names.resultSubject(this.#run, name), names.ID_LABEL);
     if (there === id) {
       this.#counts.reused++;
       watch.expect(unit, true);
@@ -173,6 +176,38 @@ export class LeaderExchange implements Exchange {
     watch.expect(unit, false);
     await watch.issue(unit);
     return unit;
+  }
+
+  /** Waits for the result of a unit that counts: of a worker that is not put out, compared with another's where it is due. */
+  async #trusted(watch: UnitWatch, unit: Issued, signal: AbortSignal): Promise<Stored> {
+    const subject = names.resultSubject(this.#run, unit.name);
+    let due = isDue(this.#setting.verify ?? 0);
+    for (;;) {
+      await watch.wait(unit, signal);
+      const stored = await this.#store.get(subject);
+      if (!stored) throw new Error(`the result of ${unit.name} was deleted`);
+      if (this.#out.has(stored.label(names.WORKER_LABEL))) {
+        await this.#store.purge(subject);
+        await watch.issue(unit);
+      } else if (due) {
+        due = false;
+        await this.#verify(watch, unit, signal);
+      } else {
+        return stored;
+      }
+    }
+  }
+
+  async #verify(watch: UnitWatch, unit: Issued, signal: AbortSignal): Promise<void> {
+    const { note } = this.#setting;
+    const setting = { run: this.#run, store: this.#store, roster: this.roster, watch, signal, note };
+    const { checked, wrong } = await verify(unit, setting);
+    if (checked) this.#counts.verified++;
+    if (wrong === null) return;
+    this.#counts.differing++;
+    this.#out.add(wrong);
+    this.#beat('running');
+    this.roster.hasEnded(wrong);
   }
 
   /** Before the first units of a step: publishes the weights, and deletes what nobody needs any more. */
@@ -205,7 +240,7 @@ export class LeaderExchange implements Exchange {
     if (nc.isClosed() || this.#announcement === '') return;
     nc.publish(
       names.leaderBeat(this.#run),
-      toBytes({ run: this.#run, announcement: this.#announcement, state }),
+      toBytes({ run: this.#run, announcement: this.#announcement, state, out: [...this.#out] }),
     );
   }
 

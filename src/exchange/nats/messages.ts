@@ -39,6 +39,10 @@ export const QUEUED = z.object({
   weights: digest,
   /** Name of the input on the shelf. */
   input: z.string(),
+  /** 0 for the result that counts, else the number of a computation that it is compared with. */
+  check: whole,
+  /** Workers that are not to do it: they did it before, or failed at it. */
+  without: z.array(z.string()),
 });
 
 /** See {@link QUEUED}. */
@@ -72,6 +76,8 @@ export const LEADER_BEAT = z.object({
   /** Digest of the announcement: another one is another run, or the same resumed with other settings. */
   announcement: digest,
   state: z.enum(['running', 'ended']),
+  /** Workers that are put out. */
+  out: z.array(z.string()),
 });
 
 /** See {@link LEADER_BEAT}. */

@@ -21,7 +21,8 @@ export const versionSubject = (run: string, digest: string) => stored(run, `vers
 export const weightSubject = (run: string, place: string) => stored(run, `weight.${place}`);
 
 /** A unit, as part of a subject. */
-export const unitName = (step: number, kind: UnitKind, index: number) => `${step}.${kind}.${index}`;
+export const unitName = (step: number, kind: UnitKind, index: number, check = 0) =>
+  `${step}.${kind}.${index}${check > 0 ? `-check-${check}` : ''}`;
 export const resultSubject = (run: string, unit: string) => stored(run, `result.${unit}`);
 export const failureSubject = (run: string, unit: string, delivery: string) =>
   stored(run, `failure.${unit}.${delivery}`);
@@ -30,6 +31,10 @@ export const failureSubjects = (run: string, step: number) => stored(run, `failu
 /** All results of a step, or of a kind of its units. */
 export const resultSubjects = (run: string, step: number, kind?: UnitKind) =>
   stored(run, kind ? `result.${step}.${kind}.>` : `result.${step}.>`);
+
+/** Labels of a result: what it is a function of, and who computed it. */
+export const ID_LABEL = 'Osler-Unit';
+export const WORKER_LABEL = 'Osler-Worker';
 
 /** Units that are to be done. */
 export const queueSubject = (run: string, unit: string) => `osler.${run}.queue.${unit}`;

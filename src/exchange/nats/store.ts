@@ -91,7 +91,13 @@ export class Store {
 
   /** The label of what is stored; undefined if nothing is. */
   async labelOf(subject: string, name: string): Promise<string | undefined> {
-    return (await this.#message(subject))?.header.get(name);
+    return (await this.head(subject))?.label(name);
+  }
+
+  /** What is stored, without its bytes. */
+  async head(subject: string): Promise<Omit<Stored, 'bytes'> | undefined> {
+    const header = (await this.#message(subject))?.header;
+    return header && { digest: header.get(DIGEST), label: (name) => header.get(name) };
   }
 
   /** Subjects that have something, of those that a pattern covers. */

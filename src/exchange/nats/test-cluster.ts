@@ -16,6 +16,14 @@ export interface ToyInput {
 /** What a test does before a unit. */
 export type Before = (value: number, signal: UnitStep['signal']) => Promise<void>;
 
+/** A worker in this process. */
+export interface ToyWorker {
+  readonly weights: ToyWeights;
+  /** Settles when it has ended, which it does by itself only where it is refused. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
 /** Weights that can be set. */
 export class ToyWeights implements WeightPort {
   readonly values = new Map([
@@ -57,6 +65,7 @@ const output: Codec<Float32Array> = {
 export function toyWork(
   weights: ToyWeights,
   before: Before = async () => {},
+  lie = 0,
   kind: 'rollout' | 'score' | 'lane' = 'lane',
 ): Work<ToyInput, Float32Array> {
   return {
@@ -67,7 +76,7 @@ export function toyWork(
       await before(value, signal);
       const [first] = weights.values.get('a') as Float32Array;
       // Larger than a message, so that it travels in parts.
-      return new Float32Array(400_000).fill(value * first + shared.length);
+      return new Float32Array(400_000).fill(value * first + shared.length + lie);
     },
   };
 }
@@ -103,7 +112,7 @@ export class TestCluster {
     return hub;
   }
 
-  async leader(run = 'run'): Promise<LeaderExchange> {
+  async leader({ run = 'run', verify = 0 } = {}): Promise<LeaderExchange> {
     const announcement: Announcement = {
       run,
       osler: '0',
@@ -119,16 +128,17 @@ export class TestCluster {
       hub: await this.hub('leader'),
       announcement,
       weights: this.weights,
+      verify,
       note: (line) => void this.notes.push(line),
     });
   }
 
-  /** A worker; `before` is called before each unit. */
-  async worker(name: string, before?: Before): Promise<{ weights: ToyWeights; stop(): Promise<void> }> {
+  /** A worker; `before` is called before each unit, and `lie` is added to its results. */
+  async worker(name: string, before?: Before, lie = 0): Promise<ToyWorker> {
     const stop = new AbortController();
     const weights = new ToyWeights();
     weights.values.set('a', new Float32Array([99]));
-    const work = toyWork(weights, before) as never;
+    const work = toyWork(weights, before, lie) as never;
     const ended = runWorker({
       hub: await this.hub(name),
       worker: name,
@@ -138,12 +148,14 @@ export class TestCluster {
       note: () => {},
       signal: stop.signal,
     });
+    // Whoever looks at how it ended is told later.
+    ended.catch(() => {});
     this.#workers.push({ stop, ended });
     const end = async () => {
       stop.abort();
       await ended;
     };
-    return { weights, stop: end };
+    return { weights, ended, stop: end };
   }
 
   async end(): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Subscription } from '@nats-io/transport-node';
 import { UnitFailure } from '../exchange.js';
 import type { Hub } from './hub.js';
-import { FAILURE, fromBytes } from './messages.js';
+import { FAILURE, fromBytes, type Queued, toBytes } from './messages.js';
 import * as names from './names.js';
 import { BEAT, type Roster } from './roster.js';
 import type { Store } from './store.js';
@@ -24,9 +24,7 @@ const IDLE = 1500;
 /** A unit that was given out. */
 export interface Issued {
   readonly name: string;
-  readonly id: string;
-  /** What the queue has of it. */
-  readonly message: Uint8Array;
+  readonly queued: Queued;
 }
 
 interface Entry {
@@ -34,7 +32,7 @@ interface Entry {
   done: boolean;
   tries: number;
   issued: number;
-  readonly failures: Map<string, string>;
+  readonly failures: Map<string, { readonly worker: string; readonly problem: string }>;
   deaths: number;
   again: boolean;
 }
@@ -91,21 +89,28 @@ export class UnitWatch {
   }
 
   /** Puts a unit into the queue. */
-  async issue({ name, id, message }: Issued): Promise<void> {
+  async issue({ name, queued }: Issued): Promise<void> {
     const entry = this.#entries.get(name) as Entry;
+    entry.done = false;
     entry.tries++;
     entry.issued = performance.now();
     if (entry.tries > 1) this.redone++;
     const { hub, run } = this.#setting;
+    const message = toBytes({ ...queued, without: this.#without(entry) });
     await hub.ask(() =>
       hub.js.publish(names.queueSubject(run, name), message, {
-        msgID: `${id}.${process.pid}.${entry.tries}.${Math.round(entry.issued)}`,
+        msgID: `${queued.id}.${queued.check}.${process.pid}.${entry.tries}.${Math.round(entry.issued)}`,
       }),
     );
   }
 
-  /** Waits for a unit's result. Throws when it cannot be had, or when the run is to stop. */
-  async wait(unit: Issued, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits for a unit's result. Throws when it cannot be had, or when the run is to stop.
+   *
+   * @param hopeless ends the waiting for what the run can do without
+   * @returns whether it is there
+   */
+  async wait(unit: Issued, signal: AbortSignal, hopeless = () => false): Promise<boolean> {
     const entry = this.#entries.get(unit.name) as Entry;
     const wake = () => this.#wake();
     signal.addEventListener('abort', wake);
@@ -113,6 +118,7 @@ export class UnitWatch {
       while (!entry.done) {
         signal.throwIfAborted();
         if (this.#failure) throw this.#failure;
+        if (hopeless()) return false;
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, BEAT);
           this.#wake = () => {
@@ -122,6 +128,7 @@ export class UnitWatch {
         });
         await this.#look();
       }
+      return true;
     } finally {
       signal.removeEventListener('abort', wake);
     }
@@ -140,6 +147,14 @@ export class UnitWatch {
     if (hub.nc.isClosed()) return;
     const filter = names.queueSubject(run, `${prefix}.*`);
     await hub.jsm.streams.purge(names.queueStream(run), { filter }).catch(() => {});
+  }
+
+  /** Whom a unit is not for; a worker that failed at it is better than none. */
+  #without({ unit, failures }: Entry): string[] {
+    const { without } = unit.queued;
+    const failed = [...failures.values()].map(({ worker }) => worker);
+    const all = new Set([...without, ...failed]);
+    return this.#setting.roster.present.some(({ worker }) => !all.has(worker)) ? [...all] : [...without];
   }
 
   async #look(): Promise<void> {
@@ -215,7 +230,7 @@ export class UnitWatch {
     const parts = subject.split('.');
     const entry = this.#entries.get(parts.slice(-4, -1).join('.'));
     if (!failure || !entry || entry.done) return;
-    entry.failures.set(parts.at(-1) as string, failure.problem);
+    entry.failures.set(parts.at(-1) as string, failure);
     entry.again = true;
     const { name } = entry.unit;
     this.#setting.note(`worker ${failure.worker} failed at unit ${name}: ${failure.problem}`);

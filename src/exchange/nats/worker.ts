@@ -26,8 +26,8 @@ const LEADER_SILENCE = 60;
 const ASK = 2000;
 /** Milliseconds between words that a unit is still worked on. */
 const WORKING = 10_000;
-const ID = 'Osler-Unit';
-const WORKER = 'Osler-Worker';
+/** Milliseconds for which somebody else can take a unit that is not for this worker. */
+const ASIDE = 500;
 
 /** What a run's units are done with. */
 export interface UnitHost {
@@ -105,6 +105,7 @@ class RunWorker {
   #host: UnitHost | null = null;
   #state: WorkerBeat['state'] = 'loading';
   #unit: string | null = null;
+  #isOut = false;
   #since = 0;
   #counts = { done: 0, failed: 0, busy: 0 };
 
@@ -161,6 +162,12 @@ class RunWorker {
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
     }
+    if (this.#isOut) {
+      throw new ClusterError(
+        'refused',
+        `the leader of run ${this.#run} has put this worker out: two others agreed on a result that it had otherwise; test its memory and driver (osler doctor)`,
+      );
+    }
   }
 
   /** Frees the model. */
@@ -191,7 +198,12 @@ class RunWorker {
       message.term('not a unit');
       return;
     }
-    const name = names.unitName(queued.step, queued.kind, queued.index);
+    if (queued.without.includes(this.#setting.worker)) {
+      message.nak(ASIDE);
+      await new Promise((resolve) => setTimeout(resolve, ASIDE / 2));
+      return;
+    }
+    const name = names.unitName(queued.step, queued.kind, queued.index, queued.check);
     this.#state = 'working';
     this.#unit = name;
     this.#since = performance.now();
@@ -216,7 +228,7 @@ class RunWorker {
     const host = this.#host as UnitHost;
     const subject = names.resultSubject(this.#run, name);
     this.#shelf.begin(queued.step);
-    const known = (await this.#store.labelOf(subject, ID)) === queued.id;
+    const known = (await this.#store.labelOf(subject, names.ID_LABEL)) === queued.id;
     // Given out again, and finished meanwhile; or of a step that is over.
     if (known || !(await this.#versions?.become(queued.weights))) {
       message.ack();
@@ -234,7 +246,10 @@ class RunWorker {
       work.dispose?.(output);
     }
     signal.throwIfAborted();
-    const first = await this.#store.put(subject, bytes, { [ID]: queued.id, [WORKER]: worker });
+    const first = await this.#store.put(subject, bytes, {
+      [names.ID_LABEL]: queued.id,
+      [names.WORKER_LABEL]: worker,
+    });
     if (first !== undefined) {
       const digest = await digestOf(bytes);
       hub.nc.publish(names.twinSubject(this.#run), toBytes({ unit: name, digest, first, worker }));
@@ -260,8 +275,9 @@ class RunWorker {
     const beat = fromBytes(LEADER_BEAT, data);
     if (beat?.run !== this.#run) return;
     this.#heard = performance.now();
+    this.#isOut = beat.out.includes(this.#setting.worker);
     // Ended, or resumed with other settings.
-    if (beat.state === 'ended' || beat.announcement !== this.#announcement) this.#over.abort();
+    if (this.#isOut || beat.state === 'ended' || beat.announcement !== this.#announcement) this.#over.abort();
   }
 
   #beat(): void {
