@@ -99,6 +99,19 @@ describe('an adapter', () => {
     ]);
   });
 
+  it('may leave out modules, or all of attention or of MLPs', async () => {
+    const modules = async (extra: Record<string, unknown>) => {
+      const names = await trainable({ freeze_vision_tower: false, freeze_language_model: true, ...extra });
+      return [...new Set(names.map((name) => name.split('.').at(-3)))].sort();
+    };
+    const all = await modules({});
+    expect(all).toEqual(expect.arrayContaining(['fc1', 'fc2', 'proj', 'qkv']));
+    expect(await modules({ lora_exclude_modules: ['fc1'] })).toEqual(all.filter((name) => name !== 'fc1'));
+    expect(await modules({ lora_attention: false, lora_exclude_modules: ['fc1'] })).not.toContain('qkv');
+    expect(await modules({ lora_mlp: false })).toEqual(['proj', 'qkv']);
+    expect(await modules({ lora_mlp: false, lora_exclude_modules: '.*\\.proj' })).toEqual(['qkv']);
+  });
+
   it('may have modules that train whole', async () => {
     const names = await trainable({ lora_target_modules: ['q_proj'], lora_modules_to_save: ['norm'] });
     expect(names).toContain('model.norm.weight');
@@ -115,6 +128,8 @@ describe('an adapter', () => {
       use_peft: true,
       lora_r: 2,
       lora_modules_to_save: ['norm'],
+      lora_rank_pattern: { q_proj: 3 },
+      lora_alpha_pattern: { 'layers\\.0\\..*': 5 },
       max_steps: 1,
       overwrite_output_dir: true,
     };
@@ -123,6 +138,11 @@ describe('an adapter', () => {
     const norm = await model.parameters.get('model.norm.weight').data();
     const adapter = await loadAdapter(model, join(run, 'checkpoints', 'step-000001'));
     expect(adapter.config).toMatchObject({ rank: 2, alpha: 32, modulesToSave: ['norm'] });
+    const query = model.linears.get(
+      adapter.paths.find((path) => path.endsWith('0.self_attn.q_proj')) as string,
+    );
+    expect(query?.adapter?.a.shape[0]).toBe(3);
+    expect(query?.adapter?.scale).toBeCloseTo(5 / 3, 9);
     expect(await model.parameters.get('model.norm.weight').data()).not.toEqual(norm);
     model.dispose();
   });

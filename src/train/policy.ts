@@ -138,12 +138,32 @@ export function loraSettings(config: TrainingConfig, { names, vision }: ModelCon
   ];
   return {
     rank: config.lora_r,
+    rankPattern: config.lora_rank_pattern,
+    alphaPattern: config.lora_alpha_pattern,
     alpha: config.lora_alpha,
     dropout: config.lora_dropout,
     targets: config.lora_target_modules,
     rsLora: config.use_rslora,
     modulesToSave: config.lora_modules_to_save,
     baseModel: config.model_name_or_path,
-    exclude: excluded.length === 0 ? null : `(.*\\.)?(${excluded.join('|')})`,
+    exclude: joined([
+      ...(excluded.length === 0 ? [] : [`(.*\\.)?(${excluded.join('|')})`]),
+      ...(config.lora_attention ? [] : [ATTENTION]),
+      ...(config.lora_mlp ? [] : [MLP]),
+      ...(config.lora_exclude_modules === null ? [] : [config.lora_exclude_modules]),
+    ]),
   };
+}
+
+/** Paths of layers of attention, and of MLPs. */
+const ATTENTION = '(.*\\.)?(self_attn|attn)\\..*';
+const MLP = '(.*\\.)?mlp\\..*';
+
+/** Several selectors as one; a single one stays as it is. */
+function joined(selectors: readonly (string | readonly string[])[]): string | readonly string[] | null {
+  if (selectors.length < 2) return selectors[0] ?? null;
+  const names = (list: readonly string[]) =>
+    list.map((name) => `(.*\\.)?${name.replaceAll('.', '\\.')}`).join('|');
+  const each = selectors.map((selector) => (typeof selector === 'string' ? selector : names(selector)));
+  return `(${each.join('|')})`;
 }

@@ -120,6 +120,10 @@ export const easyR1: Origin = {
       OF(source, 'worker.actor.model.lora.rank', 0) > 0
         ? { lora_target_modules: value === 'all-linear' ? value : String(value).split(',') }
         : {},
+    'worker.actor.model.lora.exclude_modules': (value, source) =>
+      OF(source, 'worker.actor.model.lora.rank', 0) > 0 && value !== null
+        ? { lora_exclude_modules: value }
+        : {},
     'worker.actor.optim.lr': to('learning_rate'),
     'worker.actor.optim.weight_decay': to('weight_decay'),
     'worker.actor.optim.strategy': oneOf('optim', { adamw: 'adamw_torch', adamw_bf16: 'adamw_bf16' }),

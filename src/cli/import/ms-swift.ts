@@ -81,6 +81,7 @@ export const msSwift: Origin = {
     target_modules: (value) => ({
       lora_target_modules: Array.isArray(value) && value.length === 1 ? value[0] : value,
     }),
+    exclude_modules: to('lora_exclude_modules'),
     target_regex: to('lora_target_modules'),
     modules_to_save: to('lora_modules_to_save'),
     freeze_vit: to('freeze_vision_tower'),

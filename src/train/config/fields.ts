@@ -44,6 +44,17 @@ export const trainingFields = {
   lora_dropout: share.default(0),
   /** `all-linear`, a list of module names, or a regular expression on module paths. */
   lora_target_modules: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).default('all-linear'),
+  /** Modules that get no adapter, by names or a regular expression, as `lora_target_modules`. */
+  lora_exclude_modules: z
+    .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+    .nullable()
+    .default(null),
+  /** Ranks, and alphas, of modules whose path ends with a match of the key. */
+  lora_rank_pattern: z.record(z.string().min(1), count).default({}),
+  lora_alpha_pattern: z.record(z.string().min(1), positive).default({}),
+  /** Whether attention, and whether MLPs (a merger's too), get an adapter. */
+  lora_attention: z.boolean().default(true),
+  lora_mlp: z.boolean().default(true),
   /** Modules that train whole beside the adapter. */
   lora_modules_to_save: z.array(z.string().min(1)).default([]),
   use_rslora: z.boolean().default(false),

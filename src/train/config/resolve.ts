@@ -75,6 +75,9 @@ export function checkTrainingConfig(config: TrainingConfig): void {
   if (config.adapter_name_or_path !== null && !config.use_peft) {
     refuse('adapter_name_or_path', 'is set without use_peft; set use_peft: true to train the adapter');
   }
+  if (!config.lora_attention && !config.lora_mlp) {
+    refuse('lora_mlp', 'is false beside lora_attention: false, so that no layer gets an adapter');
+  }
   if (config.lora_modules_to_save.length > 0 && !config.use_peft) {
     refuse('lora_modules_to_save', 'is set without use_peft; without an adapter all modules train');
   }
