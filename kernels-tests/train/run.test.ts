@@ -349,7 +349,10 @@ it('resumes a run of a version that did not know a field yet', async () => {
   const { signal, listeners } = stopAfter(1);
   await runSft(gpu, { ...settings, max_steps: 2, output_dir: run }, { signal, listeners });
   const file = join(run, 'config.yaml');
-  await writeFile(file, (await readFile(file, 'utf8')).replace(/^optim: .*\n/m, ''));
+  await writeFile(
+    file,
+    (await readFile(file, 'utf8')).replace(/^(optim|loss_type|group_by_length): .*\n/gm, ''),
+  );
   const other = { ...settings, max_steps: 2, output_dir: run, optim: 'adamw_8bit' };
   await expect(runSft(gpu, other, { resume: true })).rejects.toThrow(
     /"optim" is "adamw_8bit", but the run in .* has "adamw_torch"/,

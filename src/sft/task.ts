@@ -103,6 +103,10 @@ export class SftTask implements TrainingTask {
     return this.#order.stepsPerEpoch;
   }
 
+  earlierConfig(config: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    return { loss_type: 'nll', group_by_length: false, ...config };
+  }
+
   /** At most: the longest rows may never meet in one micro-batch. */
   workload(settings: Readonly<Record<string, unknown>> = {}): Workload {
     const { model } = this.#setting;
