@@ -156,7 +156,7 @@ export function loraSettings(config: TrainingConfig, { names, vision }: ModelCon
 }
 
 /** Paths of layers of attention, and of MLPs. */
-const ATTENTION = '(.*\\.)?(self_attn|attn)\\..*';
+const ATTENTION = '(.*\\.)?\\w*attn\\..*';
 const MLP = '(.*\\.)?mlp\\..*';
 
 /** Several selectors as one; a single one stays as it is. */
