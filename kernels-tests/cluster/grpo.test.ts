@@ -5,13 +5,37 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it } from 'vitest';
+import { type Exchange, localExchange, UnitFailure } from '../../src/exchange/index.js';
+import type { Gpu } from '../../src/gpu/index.js';
+import { makeSharedGrpoTask } from '../../src/grpo/index.js';
 import { hasNatsServer } from '../../src/platform/launcher/nats.js';
-import { contents, logOf, runGrpo, workspace } from '../grpo/support.js';
+import { importModule } from '../../src/platform/node/import-module.js';
+import { launchTraining } from '../../src/train/launch.js';
+import { contents, grpoConfig, logOf, runGrpo, workspace } from '../grpo/support.js';
 import { testGpu } from '../support/gpu.js';
 import { computedMetrics, removeFolders } from '../train/support.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 afterEach(removeFolders);
+
+/** A run by itself, in which nobody can do a unit of step 2 at first: it ends with the error and a checkpoint, and is resumed. */
+async function runAlone(gpu: Gpu, dir: string, settings: Record<string, unknown>): Promise<void> {
+  const exchange: Exchange = {
+    run: (work, batch, step, take) =>
+      step.step === 2 && work.kind === 'lane'
+        ? Promise.reject(new UnitFailure('unit 2.lane.0 failed 3 times'))
+        : localExchange.run(work, batch, step, take),
+  };
+  const poisoned = launchTraining({
+    gpu,
+    config: grpoConfig(settings),
+    makeTask: (setting) => makeSharedGrpoTask(setting, { folder: dir, importModule }, async () => exchange),
+    resume: false,
+    console: { live: false, write: () => {} },
+  });
+  await expect(poisoned).rejects.toThrow('unit 2.lane.0 failed 3 times');
+  await runGrpo(gpu, dir, settings, { resume: true });
+}
 
 /** Processes below one, by what their command lines have. */
 function below(parent: number, word: string): number[] {
@@ -51,7 +75,7 @@ async function runShared(dir: string, config: string, onStep: (child: ChildProce
 
 // Slow, for three processes that compile kernels: nothing else shows that results are bytes of no particular process.
 it.skipIf(process.platform !== 'linux' || !hasNatsServer())(
-  'workers that are killed, and a server, change no byte of an adapter and its optimizer',
+  'workers that are killed, a server, and a unit that cannot be done change no byte of an adapter and its optimizer',
   async () => {
     const { dir, settings } = await workspace();
     const base = {
@@ -66,7 +90,7 @@ it.skipIf(process.platform !== 'linux' || !hasNatsServer())(
       beta: 0.04,
     };
     const gpu = await testGpu('base');
-    await runGrpo(gpu, dir, { ...base, output_dir: join(dir, 'alone') });
+    await runAlone(gpu, dir, { ...base, output_dir: join(dir, 'alone') });
     const config = join(dir, 'grpo.yaml');
     await writeFile(config, JSON.stringify({ ...base, output_dir: join(dir, 'shared') }));
     const { code, said } = await runShared(dir, config, (child, step) => {
@@ -81,7 +105,9 @@ it.skipIf(process.platform !== 'linux' || !hasNatsServer())(
     expect(await readFile(`${b}/completions.jsonl`, 'utf8')).toBe(
       await readFile(`${a}/completions.jsonl`, 'utf8'),
     );
-    const [first, second] = [await contents(`${a}/checkpoints`), await contents(`${b}/checkpoints`)];
+    const last = 'checkpoints/step-000002';
+    const [first, second] = [await contents(`${a}/${last}`), await contents(`${b}/${last}`)];
+    expect(first.size).toBeGreaterThan(0);
     // The manifest names the config, which has another place to write to.
     for (const [name, bytes] of first) expect([name, second.get(name) === bytes]).toEqual([name, true]);
     // Nothing of it is left.

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hasNatsServer } from '../../platform/launcher/nats.js';
 import { localExchange, UnitFailure } from '../exchange.js';
 import { TestCluster, type ToyInput, toyStep, toyWork } from './test-cluster.js';
@@ -19,10 +19,11 @@ async function expectLocal(results: readonly Float32Array[]): Promise<void> {
 
 // Needs the network once, where no nats-server is installed.
 describe.skipIf(!hasNatsServer())('a cluster', () => {
-  beforeEach(async () => {
+  beforeAll(async () => {
     cluster = await TestCluster.start();
   });
-  afterEach(() => cluster.end());
+  afterEach(() => cluster.letGo());
+  afterAll(() => cluster.end());
 
   it('gives the results of a local run, whoever works, with the weights of the leader', async () => {
     const leader = await cluster.leader();
@@ -44,7 +45,7 @@ describe.skipIf(!hasNatsServer())('a cluster', () => {
   });
 
   it('goes on when the server is killed, and when a worker leaves in the middle of a unit', async () => {
-    const leader = await cluster.leader();
+    const leader = await cluster.leader({ hurry: true });
     let begun = () => {};
     const busy = new Promise<void>((resolve) => {
       begun = resolve;
@@ -129,6 +130,38 @@ describe.skipIf(!hasNatsServer())('a cluster', () => {
     expect(cluster.notes.join('\n')).not.toMatch(/worker (one|two) is put out/);
     expect(leader.metrics()).toMatchObject({ 'cluster/units_verified': 4, 'cluster/twins_differing': 1 });
     await expect(liar.ended).rejects.toThrow('has put this worker out');
+    await leader.close();
+  });
+
+  it('gives the unit of a straggler to another worker, and the first result counts', async () => {
+    const leader = await cluster.leader({ hurry: true });
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let begun = () => {};
+    const busy = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    await cluster.worker('slow', () => {
+      begun();
+      return released;
+    });
+    const results: Float32Array[] = [];
+    const done = leader.run(
+      toyWork(cluster.weights),
+      { inputs },
+      toyStep(1),
+      (one) => void results.push(one),
+    );
+    await busy;
+    await cluster.worker('quick');
+    await done;
+    release();
+    await expectLocal(results);
+    const metrics = leader.metrics();
+    expect(metrics['cluster/units_redone']).toBeGreaterThan(0);
+    expect(metrics['cluster/twins_differing']).toBe(0);
     await leader.close();
   });
 

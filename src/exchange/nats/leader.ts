@@ -9,7 +9,7 @@ import * as names from './names.js';
 import { BEAT, Roster } from './roster.js';
 import { StoreShelf } from './shelf.js';
 import { Store, type Stored } from './store.js';
-import { type Issued, UnitWatch } from './unit-watch.js';
+import { type Issued, UnitWatch, WAITS, type Waits } from './unit-watch.js';
 import { isDue, verify } from './verify.js';
 import { VersionWriter } from './versions.js';
 
@@ -25,6 +25,8 @@ export interface LeaderSetting {
   readonly weights: WeightPort;
   /** Share of the units that two workers compute, to be compared; 0 by default. */
   readonly verify?: number;
+  /** When units are given out again, where tests cannot wait so long. */
+  readonly waits?: Waits;
   /** Shows the user one line. */
   note(line: string): void;
 }
@@ -94,6 +96,7 @@ export class LeaderExchange implements Exchange {
       store: this.#store,
       roster: this.roster,
       prefix: `${step.step}.${work.kind}`,
+      waits: this.#setting.waits ?? WAITS,
       note,
     });
     this.#watch = watch;

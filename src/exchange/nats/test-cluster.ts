@@ -28,7 +28,7 @@ export interface ToyWorker {
 export class ToyWeights implements WeightPort {
   readonly values = new Map([
     ['a', new Float32Array([1])],
-    ['b', new Float32Array(400_000)],
+    ['b', new Float32Array(300_000)],
   ]);
 
   names() {
@@ -76,7 +76,7 @@ export function toyWork(
       await before(value, signal);
       const [first] = weights.values.get('a') as Float32Array;
       // Larger than a message, so that it travels in parts.
-      return new Float32Array(400_000).fill(value * first + shared.length + lie);
+      return new Float32Array(300_000).fill(value * first + shared.length + lie);
     },
   };
 }
@@ -86,12 +86,16 @@ export function toyStep(step: number, signal: UnitStep['signal'] = new AbortCont
   return { step, signal, phase: async (_, body) => body() };
 }
 
-/** A server, and what speaks to it; end it after the test. */
+/** Of tests of units that are given out again. */
+const WAITS = { look: 200, grace: 300, quiet: 1200, idle: 200 };
+
+/** A server, and what speaks to it: let go after each test, ended after the last. */
 export class TestCluster {
   readonly server: NatsProcess;
   readonly folder: string;
-  readonly notes: string[] = [];
-  readonly weights = new ToyWeights();
+  notes: string[] = [];
+  weights = new ToyWeights();
+  #run = 0;
   readonly #hubs: Hub[] = [];
   readonly #workers: { stop: AbortController; ended: Promise<void> }[] = [];
 
@@ -112,7 +116,9 @@ export class TestCluster {
     return hub;
   }
 
-  async leader({ run = 'run', verify = 0 } = {}): Promise<LeaderExchange> {
+  /** The leader of a run of the test; with `hurry` it gives units out again soon. */
+  async leader({ verify = 0, hurry = false } = {}): Promise<LeaderExchange> {
+    const run = `run-${this.#run}`;
     const announcement: Announcement = {
       run,
       osler: '0',
@@ -129,6 +135,7 @@ export class TestCluster {
       announcement,
       weights: this.weights,
       verify,
+      ...(hurry ? { waits: WAITS } : {}),
       note: (line) => void this.notes.push(line),
     });
   }
@@ -158,12 +165,22 @@ export class TestCluster {
     return { weights, ended, stop: end };
   }
 
+  /** Lets everybody go; whoever comes next has another run. */
+  async letGo(): Promise<void> {
+    await Promise.all(
+      this.#workers.splice(0).map(({ stop, ended }) => {
+        stop.abort();
+        return ended.catch(() => {});
+      }),
+    );
+    await Promise.all(this.#hubs.splice(0).map((hub) => hub.close()));
+    this.notes = [];
+    this.weights = new ToyWeights();
+    this.#run++;
+  }
+
   async end(): Promise<void> {
-    for (const { stop, ended } of this.#workers) {
-      stop.abort();
-      await ended.catch(() => {});
-    }
-    for (const hub of this.#hubs) await hub.close();
+    await this.letGo();
     await this.server.stop();
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -7,19 +7,26 @@ import * as names from './names.js';
 import { BEAT, type Roster } from './roster.js';
 import type { Store } from './store.js';
 
-/** Milliseconds between looks into the store: a message may have been missed. */
-const LOOK = 2000;
 /** Failures of a unit that end the run, and workers that ended over it. */
 const MOST_FAILURES = 3;
 const MOST_DEATHS = 5;
 /** A unit that takes this many times as long as others of its kind did is given to another worker that has nothing to do. */
 const STRAGGLING = 2;
-/** Seconds that a straggler has in any case. */
-const GRACE = 10;
-/** Milliseconds after which a unit of which nobody says that he works on it is given to a worker that has nothing to do. */
-const QUIET = 4000;
-/** Milliseconds after which a worker without a unit is one that the queue has nothing for. */
-const IDLE = 1500;
+
+/** Milliseconds that a watch waits; tests wait less. */
+export interface Waits {
+  /** Between looks into the store: a message may have been missed. */
+  readonly look: number;
+  /** What a straggler has in any case. */
+  readonly grace: number;
+  /** After which a unit of which nobody says that he works on it is given to a worker that has nothing to do. */
+  readonly quiet: number;
+  /** After which a worker without a unit is one that the queue has nothing for. */
+  readonly idle: number;
+}
+
+/** See {@link Waits}. */
+export const WAITS: Waits = { look: 2000, grace: 10_000, quiet: 4000, idle: 1500 };
 
 /** A unit that was given out. */
 export interface Issued {
@@ -45,6 +52,7 @@ export interface WatchSetting {
   readonly roster: Roster;
   /** Step and kind of the units. */
   readonly prefix: string;
+  readonly waits: Waits;
   note(line: string): void;
 }
 
@@ -120,7 +128,7 @@ export class UnitWatch {
         if (this.#failure) throw this.#failure;
         if (hopeless()) return false;
         await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, BEAT);
+          const timer = setTimeout(resolve, Math.min(BEAT, this.#setting.waits.look));
           this.#wake = () => {
             clearTimeout(timer);
             resolve();
@@ -158,9 +166,9 @@ export class UnitWatch {
   }
 
   async #look(): Promise<void> {
-    const { store, run, prefix, roster, note } = this.#setting;
+    const { store, run, prefix, roster, note, waits } = this.#setting;
     const now = performance.now();
-    if (now - this.#looked > LOOK) {
+    if (now - this.#looked > waits.look) {
       this.#looked = now;
       for (const subject of await store.subjects(names.resultSubject(run, `${prefix}.*`)))
         this.#arrived(subject);
@@ -196,21 +204,21 @@ export class UnitWatch {
 
   #findLate(now: number): void {
     const open = [...this.#entries.values()].filter(({ done }) => !done);
-    const { roster } = this.#setting;
+    const { roster, waits } = this.#setting;
     const { present } = roster;
-    if (open.length === 0 || !roster.hasIdle(IDLE)) return;
+    if (open.length === 0 || !roster.hasIdle(waits.idle)) return;
     const heard = roster.unitsInWork();
     for (const entry of open) {
       // The word that it goes back may be lost, or its worker with a server; at worst it is done twice.
-      const quiet = (heard.get(entry.unit.name) ?? Number.POSITIVE_INFINITY) > QUIET;
-      if (quiet && now - entry.issued > QUIET) entry.again = true;
+      const quiet = (heard.get(entry.unit.name) ?? Number.POSITIVE_INFINITY) > waits.quiet;
+      if (quiet && now - entry.issued > waits.quiet) entry.again = true;
     }
     if (this.#seconds.length === 0) return;
     const inWork = new Map(present.flatMap(({ unit, seconds }) => (unit === null ? [] : [[unit, seconds]])));
     const usual = [...this.#seconds].sort((a, b) => a - b)[Math.floor(this.#seconds.length / 2)];
     for (const entry of open) {
       const seconds = inWork.get(entry.unit.name);
-      const late = Math.max(GRACE, STRAGGLING * usual);
+      const late = Math.max(waits.grace / 1000, STRAGGLING * usual);
       // Not twice at once: the second one has its time, too.
       if (seconds === undefined || seconds < late || now - entry.issued < late * 1000) continue;
       entry.again = true;
