@@ -16,14 +16,16 @@ const files = readdirSync(folder).filter((name) => /^(med-r1|gmai)-.*\.yaml$/.te
 const LARGEST = {
   'med-r1': { tokens: 420, patches: 784, image: 784 },
   gmai: { tokens: 900, patches: 2048, image: 2048 },
+  // Gemma takes pictures of one size.
+  medgemma: { tokens: 550, patches: 4096, image: 4096 },
 };
 
 it.each(files)('%s', (file) => {
   const text = readFileSync(folder + file, 'utf8');
   const config = parseGrpoConfig({ file, text });
-  const [, arch] = /^models\/(.*)-Instruct$/.exec(config.model_name_or_path) ?? [];
+  const [, arch] = /^models\/(.*?)-(?:Instruct|it)$/.exec(config.model_name_or_path) ?? [];
   const model = parseConfig(architecture(arch?.toLowerCase() as string).raw, file);
-  const kind = file.startsWith('gmai') ? 'gmai' : 'med-r1';
+  const kind = file.includes('medgemma') ? 'medgemma' : file.startsWith('gmai') ? 'gmai' : 'med-r1';
   const workload = workloadOf(config, planBatches(config), model, LARGEST[kind]);
   const plan = planMemory(config, model, workload);
   const [, said] = /^# Memory: about ([\d.]+) GiB at the peak/m.exec(text) ?? [];
