@@ -60,7 +60,7 @@ const OPTIONS: Record<string, object> = {
 const REFUSED = /\.tif$|^cmyk\.jpg$|^alpha\.webp$/;
 
 /** Families whose shaders SwiftShader compiles in seconds; the page "This GPU" runs all. */
-const QUICK = ['autograd', 'elementwise', 'embedding', 'random', 'rotary', 'scatter'];
+const QUICK = ['autograd', 'elementwise', 'embedding'];
 
 /** What the harness tells of a test (page/harness/vitest.ts). */
 interface FamilyResult {
@@ -92,12 +92,8 @@ describe.skipIf(executablePath === undefined)(`in a tab${WHY_SKIPPED}`, () => {
       const path = `@cornerstonejs/codec-${folder}/decodewasm`;
       return [`${file}wasm_decode.wasm`, readFileSync(require.resolve(path))] as const;
     });
-    const fixtures = Object.fromEntries(
-      ['embedding', 'rotary'].map((family) => {
-        const name = `fixtures/${family}.safetensors`;
-        return [name, readFileSync(fileURLToPath(new URL(name, import.meta.url)))];
-      }),
-    );
+    const name = 'fixtures/embedding.safetensors';
+    const fixtures = { [name]: readFileSync(fileURLToPath(new URL(name, import.meta.url))) };
     tab = await openTab({ ...kernels.files, ...files, ...Object.fromEntries(wasm), ...fixtures });
   });
   afterAll(() => tab?.close());
@@ -138,7 +134,7 @@ describe.skipIf(executablePath === undefined)(`in a tab${WHY_SKIPPED}`, () => {
     const results = (await askWorker(tab.page, 'kernels.js', QUICK)) as FamilyResult[];
     const failed = results.filter(({ state }) => state === 'failed');
     expect(failed.map(({ family, name, reason }) => `${family}: ${name}: ${reason}`)).toEqual([]);
-    expect(results.filter(({ state }) => state === 'passed').length).toBeGreaterThan(50);
+    expect(results.filter(({ state }) => state === 'passed').length).toBeGreaterThan(30);
     expect(new Set(results.map(({ family }) => family))).toEqual(new Set(QUICK));
   });
 
