@@ -89,6 +89,29 @@ describe.skipIf(!hasNatsServer())('a cluster', () => {
     await leader.close();
   });
 
+  it('has a unit done again whose result a killed server has lost', async () => {
+    const leader = await cluster.leader();
+    let lost = () => {};
+    const isLost = new Promise<void>((resolve) => {
+      lost = resolve;
+    });
+    let isFirst = true;
+    // The first unit is held until the result of another one has come and gone.
+    const before = async (value: number) => {
+      if (value === 1) await isLost;
+      if (value !== 4 || !isFirst) return;
+      isFirst = false;
+      await cluster.lose('1.lane.1');
+      lost();
+    };
+    for (const name of ['one', 'two']) await cluster.worker(name, before);
+    const results: Float32Array[] = [];
+    await leader.run(toyWork(cluster.weights), { inputs }, toyStep(1), (one) => void results.push(one));
+    await expectLocal(results);
+    expect(leader.metrics()).toMatchObject({ 'cluster/units_redone': 1 });
+    await leader.close();
+  });
+
   it('ends with the error of a unit that fails everywhere, and tries again one that fails once', async () => {
     const leader = await cluster.leader();
     let failures = 0;

@@ -188,8 +188,10 @@ export class LeaderExchange implements Exchange {
     for (;;) {
       await watch.wait(unit, signal);
       const stored = await this.#store.get(subject);
-      if (!stored) throw new Error(`the result of ${unit.name} was deleted`);
-      if (this.#out.has(stored.label(names.WORKER_LABEL))) {
+      if (!stored) {
+        // A server that is killed may lose what it took last.
+        await watch.issue(unit);
+      } else if (this.#out.has(stored.label(names.WORKER_LABEL))) {
         await this.#store.purge(subject);
         await watch.issue(unit);
       } else if (due) {

@@ -6,6 +6,8 @@ import { provideNatsServer } from '../../platform/launcher/nats.js';
 import { NatsProcess } from '../../platform/launcher/nats-process.js';
 import type { Codec, UnitStep, WeightPort, Work } from '../exchange.js';
 import { type Announcement, Hub, LeaderExchange, runWorker } from './index.js';
+import { resultSubject, storeStream } from './names.js';
+import { Store } from './store.js';
 
 /** A number in, a list of numbers out. */
 export interface ToyInput {
@@ -114,6 +116,13 @@ export class TestCluster {
     const hub = await Hub.open({ url: this.server.url, token: 'secret' }, name);
     this.#hubs.push(hub);
     return hub;
+  }
+
+  /** Has the server lose the result of a unit. */
+  async lose(unit: string): Promise<void> {
+    const run = `run-${this.#run}`;
+    const store = new Store(await this.hub('thief'), storeStream(run));
+    await store.purge(resultSubject(run, unit));
   }
 
   /** The leader of a run of the test; with `hurry` it gives units out again soon. */
