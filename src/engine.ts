@@ -96,14 +96,16 @@ export {
 export type { ConfigSource } from './train/config/index.js';
 export type {
   CheckpointEvent,
+  ProgressEvent,
   RunStart,
   StepEvent,
   TrainingListener,
   TrainingResult,
 } from './train/events.js';
+
 export { launchTraining, type TrainingOptions } from './train/launch.js';
 export type { Console } from './train/progress.js';
-export type { Metrics } from './train/task.js';
+export type { Metrics, StepPart } from './train/task.js';
 export type { BestCheckpoint } from './train/trainer-state.js';
 export type { ImageConfig } from './vision/config.js';
 export type { Size } from './vision/image.js';

@@ -132,6 +132,12 @@ test.skipIf(executablePath === undefined)(
         next.slice(40) + completions.slice(7, 12).join(''),
       );
       await page.getByText('12 completions of 4 questions').waitFor();
+      const part = { what: 'rollout tokens', done: 300, of: 900, about: true, left: 62 };
+      const progress = { step: 3, totalSteps: 4, seconds: 31, ...part };
+      writeFileSync(path.join(live, 'progress.json'), JSON.stringify(progress));
+      await page.getByText('Step 3 of 4: rollout tokens 300 of about 900').waitFor();
+      rmSync(path.join(live, 'progress.json'));
+      await page.getByText('rollout tokens').waitFor({ state: 'detached' });
       // A resumed run takes a step again.
       writeFileSync(path.join(live, 'completions.jsonl'), completions.slice(0, 6).join(''));
       await page.getByText('6 completions of 2 questions').waitFor();

@@ -14,12 +14,24 @@ export const UNIT_KINDS = ['rollout', 'score', 'lane'] as const;
 /** See {@link UNIT_KINDS}. */
 export type UnitKind = (typeof UNIT_KINDS)[number];
 
+/** How far something is that takes long. */
+export interface PartProgress {
+  /** What is counted, in the plural: `rollout tokens`, `micro-batches`. */
+  readonly what: string;
+  readonly done: number;
+  /** How many there will be; an estimate where `about` is set. */
+  readonly of: number;
+  readonly about?: boolean;
+}
+
 /** Where a unit is done, seen from the work. */
 export interface WorkContext {
   /** Aborted when nobody waits for the result any more. */
   readonly signal: AbortSignal;
   /** Times a part of the work; see `EvaluationContext` of the training loop. */
   phase<T>(name: string, body: () => T | Promise<T>): Promise<T>;
+  /** Tells whoever watches how far the work is. */
+  progress?(part: PartProgress): void;
 }
 
 /** Packets that travel apart from what they belong to: what several units have in common, and what is large. */

@@ -4,7 +4,7 @@ import { type Examinee, evaluateModel } from '../eval/evaluate.js';
 import { meanOf, weightedSum } from '../rollout/advantages.js';
 import { type Reward, type RewardSample, scoreAll } from '../rollout/rewards/index.js';
 import { isTruncated } from '../rollout/round.js';
-import type { Metrics } from '../train/task.js';
+import type { EvaluationContext, Metrics } from '../train/task.js';
 import type { GrpoConfig } from './config.js';
 
 /** Metrics of held-out questions. */
@@ -13,7 +13,7 @@ export async function evaluatePolicy(
   questions: readonly Question[],
   rewards: readonly Reward[],
   config: GrpoConfig,
-  step: number,
+  { step, progress }: Pick<EvaluationContext, 'step' | 'progress'>,
 ): Promise<Metrics> {
   const samples: RewardSample[] = [];
   const { tables } = await evaluateModel(examinee, questions, {
@@ -27,6 +27,7 @@ export async function evaluatePolicy(
     topP: config.top_p,
     topK: config.top_k,
     seed: config.seed,
+    onProgress: ({ questions: done, total: of }) => progress?.({ what: 'held-out questions', done, of }),
     onAnswer: (question, prompt, completion) => {
       samples.push({
         prompt,

@@ -109,6 +109,7 @@ export async function learnLane(
   let anyGradient = false;
   for (const [i, members] of batches.entries()) {
     context.signal.throwIfAborted();
+    context.progress?.({ what: 'micro-batches', done: i, of: batches.length });
     if (isEmpty(members)) continue;
     const dropout = dropoutStep(config.seed, input.step, input.firstBatch + i);
     const pass = await context.phase(

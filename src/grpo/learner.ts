@@ -55,7 +55,9 @@ export async function learnStep(
   const sums = new LaneSums(config);
   const gradients = new GradientSum();
   try {
+    let done = 0;
     await exchange.run(work.lane, { inputs }, context, (lane) => {
+      if (inputs.length > 1) context.progress?.({ what: 'lanes', done: ++done, of: inputs.length });
       sums.add(lane.sums);
       gradients.add(lane.gradients);
     });

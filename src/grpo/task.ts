@@ -200,7 +200,7 @@ export class GrpoTask implements TrainingTask {
     const { evaluation, rewards } = this.#preparation;
     const { generator } = this.#ready();
     const metrics = await context.phase('evaluation', () =>
-      evaluatePolicy({ generator, encoder }, evaluation, rewards, config, context.step),
+      evaluatePolicy({ generator, encoder }, evaluation, rewards, config, context),
     );
     await generator.release();
     return metrics;
@@ -298,7 +298,11 @@ export class GrpoTask implements TrainingTask {
     const completions: Completion[][] = [];
     // Numbers of prompts: whatever was drawn before, no two units of a step have the same.
     const batch = { inputs, first: drawn };
-    await this.#exchange.run(this.#ready().rollout, batch, context, (some) => void completions.push(...some));
+    let done = 0;
+    await this.#exchange.run(this.#ready().rollout, batch, context, (some) => {
+      completions.push(...some);
+      if (inputs.length > 1) context.progress?.({ what: 'rollout units', done: ++done, of: inputs.length });
+    });
     return completions;
   };
 

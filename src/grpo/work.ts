@@ -78,7 +78,13 @@ export class GrpoWork {
       kind: 'rollout',
       input: requestsCodec,
       output: completionsCodec,
-      run: (requests, { signal }) => drawHere(generator, requests, signal),
+      run: (requests, { signal, progress }) =>
+        drawHere(
+          generator,
+          requests,
+          signal,
+          progress && ((done, of) => progress({ what: 'rollout tokens', done, of, about: true })),
+        ),
     };
     this.score = {
       kind: 'score',

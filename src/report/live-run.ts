@@ -48,6 +48,7 @@ export class LiveRun {
       { kind: 'info', info: this.#info() },
       { kind: 'metrics', rows },
       { kind: 'evaluations', evaluations },
+      { kind: 'progress', progress: this.#run.progress },
       { kind: 'tallies', tallies: traces.tallies },
       this.#pictures(0),
     ];
@@ -83,6 +84,7 @@ export class LiveRun {
     if (changes.config) news.push({ kind: 'info', info: this.#info() });
     if (changes.rows.length > 0) news.push({ kind: 'metrics', rows: changes.rows });
     if (changes.evaluations) news.push({ kind: 'evaluations', evaluations: this.#run.evaluations });
+    if (changes.progress) news.push({ kind: 'progress', progress: this.#run.progress });
     if (this.#told < this.#run.pictures.length) news.push(this.#pictures(this.#told));
     this.#told = this.#run.pictures.length;
     if (changes.steps.size > 0) {

@@ -12,8 +12,25 @@ export type RunUpdate =
   | { readonly kind: 'evaluations'; readonly evaluations: readonly Evaluation[] }
   /** Where the pictures of the traces are: from here on picture `i` has the address at index `i - from`. */
   | { readonly kind: 'pictures'; readonly from: number; readonly sources: readonly (string | null)[] }
+  /** How far the step under way is; null while that is not known. */
+  | { readonly kind: 'progress'; readonly progress: StepProgress | null }
   /** The run's files were rewritten: forget everything. */
   | { readonly kind: 'restart' };
+
+/** How far the step under way is, where it takes long; the content of the run's progress.json. */
+export interface StepProgress {
+  readonly step: number;
+  readonly totalSteps: number;
+  /** Since the step began. */
+  readonly seconds: number;
+  /** What is counted, how many are done, and how many there will be, where `about` is set an estimate. */
+  readonly what: string;
+  readonly done: number;
+  readonly of: number;
+  readonly about?: boolean;
+  /** Seconds until the part is done. */
+  readonly left?: number;
+}
 
 /** What a run is, besides its numbers. */
 export interface RunInfo {

@@ -1,6 +1,6 @@
 /** Lines of completions.jsonl and metrics.jsonl as the page wants them. */
 import { z } from 'zod';
-import type { MetricRow, TraceCompletion, TraceGroup } from './model.js';
+import type { MetricRow, StepProgress, TraceCompletion, TraceGroup } from './model.js';
 
 const number = z.number();
 const completionLine = z.object({
@@ -38,6 +38,28 @@ export type CompletionLine = z.infer<typeof completionLine>;
 export function parseCompletion(value: unknown): CompletionLine | undefined {
   const parsed = completionLine.safeParse(value);
   return parsed.success ? parsed.data : undefined;
+}
+
+const progressFile = z.object({
+  step: number,
+  totalSteps: number,
+  seconds: number,
+  what: z.string().max(100),
+  done: number,
+  of: number,
+  about: z.boolean().optional(),
+  left: number.optional(),
+});
+
+/** Checks a run's progress.json; null when it is none, or half written. */
+export function parseProgress(bytes: Uint8Array | undefined): StepProgress | null {
+  if (bytes === undefined) return null;
+  try {
+    const { about, left, ...rest } = progressFile.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    return { ...rest, ...(about ? { about } : {}), ...(left === undefined ? {} : { left }) };
+  } catch {
+    return null;
+  }
 }
 
 /** The numbers of a line of metrics.jsonl; undefined when it has no step. */

@@ -3,12 +3,16 @@
 import { JsonLinesTail } from '../formats/json-lines-tail.js';
 import { OslerError } from '../gpu/index.js';
 import { folderReader, isFolder, join, listFolder } from '../platform/files.js';
+import { PROGRESS_FILE } from '../train/progress-file.js';
 import { folderName, type ReportContent } from './content.js';
 import { readEvaluations } from './evaluations.js';
-import type { Evaluation, MetricRow, RunInfo, TraceGroup } from './model.js';
-import { type CompletionLine, parseCompletion, parseMetrics, traceGroup } from './records.js';
+import type { Evaluation, MetricRow, RunInfo, StepProgress, TraceGroup } from './model.js';
+import { type CompletionLine, parseCompletion, parseMetrics, parseProgress, traceGroup } from './records.js';
 import { imageRoots, type RunConfig, readRunConfig } from './run-config.js';
 import { TraceStore } from './trace-store.js';
+
+/** Bytes that the file of a step's progress may have. */
+const MOST_PROGRESS = 10_000;
 
 /** What changed since the last look. */
 export interface RunChanges {
@@ -20,6 +24,7 @@ export interface RunChanges {
   /** Steps that have new completions, whether their traces are kept or not. */
   readonly steps: ReadonlySet<number>;
   readonly evaluations: boolean;
+  readonly progress: boolean;
 }
 
 /** Groups that are complete, and steps that had some. */
@@ -36,6 +41,8 @@ export class RunReader implements ReportContent {
   readonly pictures: string[] = [];
   config: RunConfig = readRunConfig('');
   evaluations: readonly Evaluation[] = [];
+  /** Of the step under way, where it takes long. */
+  progress: StepProgress | null = null;
   readonly #metrics: JsonLinesTail;
   readonly #completions: JsonLinesTail;
   readonly #capacity: number;
@@ -106,8 +113,10 @@ export class RunReader implements ReportContent {
     const { groups, steps } = this.#take(completions.values, finished || completions.values.length === 0);
     const config = await this.#readConfig();
     const evaluations = await this.#readEvaluations();
-    if (!restarted) return { restarted, config, rows, groups, steps, evaluations };
-    return { restarted, config, rows: this.rows, groups: this.#traces.groups, steps, evaluations };
+    const progress = await this.#readProgress();
+    if (!restarted) return { restarted, config, rows, groups, steps, evaluations, progress };
+    const all = { rows: this.rows, groups: this.#traces.groups };
+    return { restarted, config, ...all, steps, evaluations, progress };
   }
 
   /** Where pictures may be. */
@@ -174,6 +183,17 @@ export class RunReader implements ReportContent {
     if (text === this.#configText) return false;
     this.#configText = text;
     this.config = readRunConfig(text);
+    return true;
+  }
+
+  async #readProgress(): Promise<boolean> {
+    const bytes = await folderReader(this.dir, MOST_PROGRESS)(PROGRESS_FILE).catch(() => undefined);
+    const found = parseProgress(bytes);
+    // One that was left behind says nothing of what came after.
+    const last = this.rows.at(-1)?.step ?? -1;
+    const progress = found !== null && found.step > last ? found : null;
+    if (JSON.stringify(progress) === JSON.stringify(this.progress)) return false;
+    this.progress = progress;
     return true;
   }
 

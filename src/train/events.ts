@@ -1,6 +1,6 @@
 /** What a run tells those who watch it. */
 
-import type { Metrics } from './task.js';
+import type { Metrics, StepPart } from './task.js';
 import type { BestCheckpoint } from './trainer-state.js';
 
 /** The run, as it begins or goes on. */
@@ -19,6 +19,15 @@ export interface StepEvent {
   readonly step: number;
   readonly totalSteps: number;
   readonly metrics: Metrics;
+}
+
+/** How far a step is that is not finished. */
+export interface ProgressEvent {
+  readonly step: number;
+  readonly totalSteps: number;
+  /** Since the step began. */
+  readonly seconds: number;
+  readonly part: StepPart;
 }
 
 /** A checkpoint that is complete on disk. */
@@ -43,6 +52,8 @@ export interface TrainingResult {
 export interface TrainingListener {
   /** Before the first step. */
   onStart?(event: RunStart): void | Promise<void>;
+  /** Often, while a step is under way; nobody waits for it. */
+  onProgress?(event: ProgressEvent): void;
   /** After the step is in metrics.jsonl. */
   onStep?(event: StepEvent): void | Promise<void>;
   /** After a checkpoint is complete. */
@@ -70,6 +81,10 @@ export class Listeners {
 
   async step(event: StepEvent): Promise<void> {
     for (const listener of this.#all) await listener.onStep?.(event);
+  }
+
+  progress(event: ProgressEvent): void {
+    for (const listener of this.#all) listener.onProgress?.(event);
   }
 
   async checkpoint(event: CheckpointEvent): Promise<void> {

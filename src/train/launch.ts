@@ -13,6 +13,7 @@ import { originOf } from './origin.js';
 import { featureCacheOptions, loadPolicy } from './policy.js';
 import { type PrepareOptions, prepareTask } from './preparation.js';
 import { Progress } from './progress.js';
+import { ProgressFile } from './progress-file.js';
 import {
   CONFIG_FILE,
   createRun,
@@ -77,6 +78,7 @@ async function runIn<Config extends TrainingConfig>(
       origin,
       listeners: [
         new Progress(console, config.logging_steps),
+        new ProgressFile(folder.path),
         ...(config.report_to.includes('tensorboard') ? [new TensorBoard(folder.path)] : []),
         ...(config.report_to.includes('wandb')
           ? [new WandbOffline({ runDir: folder.path, name: config.run_name })]

@@ -20,6 +20,7 @@ import {
   type Json,
   type Metrics,
   type StepContext,
+  type StepPart,
   type StepResult,
   type TaskState,
   type TrainingTask,
@@ -70,6 +71,8 @@ class Loop {
   #keeper: CheckpointKeeper | null = null;
   #schedule: Schedule;
   #step = 0;
+  /** When the step under way began. */
+  #begun = performance.now();
   #numTokens = 0;
   #records: [string, Readonly<Record<string, Json>>[]][] = [];
 
@@ -156,6 +159,7 @@ class Loop {
     const { gpu, config, task } = this.#options;
     const step = this.#step + 1;
     const start = performance.now();
+    this.#begun = start;
     gpu.resetPeakMemory();
     this.#clock.take();
     this.#records = [];
@@ -217,6 +221,8 @@ class Loop {
       ...this.#evaluationContext(step, this.#signal),
       microBatch: (index) => {
         this.#signal.throwIfAborted();
+        const of = this.#options.config.gradient_accumulation_steps;
+        this.#tell(step, { what: 'micro-batches', done: index, of: Math.max(of, index + 1) });
         return dropoutStep(this.#options.config.seed, step, index);
       },
     };
@@ -227,8 +233,14 @@ class Loop {
       step,
       signal,
       phase: (name, body) => this.#clock.phase(name, body),
+      progress: (part) => this.#tell(step, part),
       record: (name, lines) => void this.#records.push([name, lines.map((line) => ({ step, ...line }))]),
     };
+  }
+
+  #tell(step: number, part: StepPart): void {
+    const seconds = (performance.now() - this.#begun) / 1000;
+    this.#listeners.progress({ step, totalSteps: this.#total, seconds, part });
   }
 
   async #evaluate(step: number): Promise<Metrics> {

@@ -1,8 +1,9 @@
 /** Progress on a console: one changing line on a terminal, plain lines elsewhere. */
 import { counted } from '../formats/counted.js';
 import { visible } from '../formats/quote.js';
-import type { RunStart, StepEvent, TrainingListener, TrainingResult } from './events.js';
+import type { ProgressEvent, RunStart, StepEvent, TrainingListener, TrainingResult } from './events.js';
 import { gib } from './memory/index.js';
+import { PartClock } from './part-clock.js';
 
 /** Where progress goes. */
 export interface Console {
@@ -15,11 +16,18 @@ export interface Console {
 /** Steps whose times the rate is taken from: long enough to be steady, short enough to follow. */
 const WINDOW = 20;
 
+/** Milliseconds between lines about a step under way: a line that changes, and plain ones. */
+const LIVE_EVERY = 200;
+const PLAIN_EVERY = 30_000;
+
 /** Shows rate, remaining time and memory. */
 export class Progress implements TrainingListener {
   readonly #console: Console;
   readonly #every: number;
   readonly #times: number[] = [];
+  readonly #parts = new PartClock();
+  /** When something was written last. */
+  #written = performance.now();
   #open = false;
 
   /** `every` is the number of steps between plain lines. */
@@ -50,6 +58,20 @@ export class Progress implements TrainingListener {
     else this.#live(text);
   }
 
+  onProgress({ step, totalSteps, seconds, part }: ProgressEvent): void {
+    const left = this.#parts.left(step, part);
+    const every = this.#console.live ? LIVE_EVERY : PLAIN_EVERY;
+    if (performance.now() - this.#written < every) return;
+    const text = [
+      `step ${step}/${totalSteps}`,
+      `${part.what} ${part.done} of ${part.about ? 'about ' : ''}${part.of}`,
+      ...(left === undefined ? [] : [`${duration(left)} left of these`]),
+      `${duration(seconds)} in this step`,
+    ].join('  ');
+    if (this.#console.live) this.#live(text);
+    else this.#line(text);
+  }
+
   onNote(line: string): void {
     this.#line(line);
   }
@@ -64,11 +86,13 @@ export class Progress implements TrainingListener {
   #line(text: string): void {
     this.#console.write(`${this.#open ? CLEAR : ''}${visible(text)}\n`);
     this.#open = false;
+    this.#written = performance.now();
   }
 
   #live(text: string): void {
     this.#console.write(`${CLEAR}${visible(text)}`);
     this.#open = true;
+    this.#written = performance.now();
   }
 }
 

@@ -17,6 +17,7 @@ import {
 } from '../platform/files.js';
 import { configError, parseYamlFile } from './config/index.js';
 import { verifyCheckpoint } from './manifest.js';
+import { PROGRESS_FILE } from './progress-file.js';
 import type { Json } from './task.js';
 
 const CHECKPOINTS = 'checkpoints';
@@ -26,6 +27,7 @@ const OWN = [
   'metrics.jsonl',
   'completions.jsonl',
   'best.json',
+  PROGRESS_FILE,
   'tensorboard',
   'wandb',
   'cluster',

@@ -142,11 +142,24 @@ export interface EvaluationContext {
    */
   phase<T>(name: string, body: () => T | Promise<T>): Promise<T>;
 
+  /** Tells whoever watches how far a part of the step is that takes long. */
+  progress?(part: StepPart): void;
+
   /**
    * Appends lines to `<name>.jsonl` of the run (such as `completions`), each with the number of the step. They are
    * written when the step is complete and dropped when a resumed run takes the step again.
    */
   record(name: string, lines: readonly Readonly<Record<string, Json>>[]): void;
+}
+
+/** How far a part of a step is. */
+export interface StepPart {
+  /** What is counted, in the plural: `rollout tokens`, `micro-batches`. */
+  readonly what: string;
+  readonly done: number;
+  /** How many there will be; an estimate where `about` is set. */
+  readonly of: number;
+  readonly about?: boolean;
 }
 
 /** What came out of a step. */

@@ -1,5 +1,6 @@
 /** Title of the run and the numbers that sum it up. */
 import { useMemo } from 'preact/hooks';
+import type { StepProgress } from '../model.js';
 import { counted, duration, percent, short, signed } from './format.js';
 import { defaultPair, scoreSources, scoreTable } from './matrix.js';
 import type { RunState } from './run-state.js';
@@ -34,6 +35,7 @@ export function Head({ state, version }: View) {
         </dl>
       )}
       {written && <p class="written">Written {written.toISOString().slice(0, 16).replace('T', ' ')} UTC</p>}
+      {state.progress && <p class="note">{progressText(state.progress)}</p>}
       {info.notes.map((note) => (
         <p key={note} class="note">
           {note}
@@ -51,6 +53,12 @@ export function Head({ state, version }: View) {
       </div>
     </header>
   );
+}
+
+function progressText({ step, totalSteps, what, done, of, about, left, seconds }: StepProgress): string {
+  const count = `${what} ${short(done)} of ${about ? 'about ' : ''}${short(of)}`;
+  const rest = left === undefined ? '' : `, ${duration(left)} left of these`;
+  return `Step ${step} of ${totalSteps}: ${count}${rest}; ${duration(seconds)} in this step`;
 }
 
 function tilesOf(state: RunState): Tile[] {

@@ -1,5 +1,13 @@
 /** All that the page knows of its run; the same whether it comes from the file or over the wire. */
-import type { Evaluation, MetricRow, RunInfo, RunUpdate, StepTally, TraceGroup } from '../model.js';
+import type {
+  Evaluation,
+  MetricRow,
+  RunInfo,
+  RunUpdate,
+  StepProgress,
+  StepTally,
+  TraceGroup,
+} from '../model.js';
 import { TraceStore, tallyKey } from '../trace-store.js';
 
 /** Completions that a live page keeps. */
@@ -18,6 +26,8 @@ interface Sorted {
 export class RunState {
   info = UNKNOWN;
   evaluations: readonly Evaluation[] = [];
+  /** Of the step under way, where it takes long. */
+  progress: StepProgress | null = null;
   /** Goes up with every change: what was computed from an older one is stale. */
   version = 0;
   /** Everything that there is to load has been loaded. */
@@ -75,6 +85,9 @@ export class RunState {
 
   #applyOne(update: RunUpdate): void {
     switch (update.kind) {
+      case 'progress':
+        this.progress = update.progress;
+        break;
       case 'info':
         this.info = update.info;
         break;
