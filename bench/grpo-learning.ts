@@ -3,7 +3,9 @@
  * hardly its content. Held-out accuracy before and after, for several seeds; and for a control whose answers, and so whose
  * rewards, are dealt out at random.
  *
- *     npm run build && node dist/bench/grpo-learning.js [--seeds 3] [--steps 140] [--control 1] [--json]
+ *     npm run build && node dist/bench/grpo-learning.js [--family qwen2-vl] [--seeds 3] [--steps 140] [--control 1] [--json]
+ *
+ * Families are qwen2-vl and qwen3-vl.
  */
 import '#osler/platform/node/install.js';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +16,7 @@ import sharp from 'sharp';
 import { problemText, Random } from '#osler/data/index.js';
 import type { Gpu } from '#osler/gpu/index.js';
 import { makeGrpoTask, parseGrpoConfig } from '#osler/grpo/index.js';
-import { initModel } from '#osler/models/index.js';
+import { type InitOptions, initModel } from '#osler/models/index.js';
 import { ensureDriver } from '#osler/platform/launcher/launch.js';
 import { openGpu } from '#osler/platform/launcher/open.js';
 import { importModule } from '#osler/platform/node/import-module.js';
@@ -23,6 +25,7 @@ import { launchTraining } from '#osler/train/launch.js';
 
 const { values: args } = parseArgs({
   options: {
+    family: { type: 'string', default: 'qwen2-vl' },
     seeds: { type: 'string', default: '3' },
     steps: { type: 'string', default: '140' },
     control: { type: 'string', default: '1' },
@@ -37,35 +40,73 @@ const SIDE = 28;
 const SFT_STEPS = 160;
 
 /** Narrow, but with weights large enough at the start that a picture of one token reaches the answer within seconds. */
-const MODEL = {
-  architectures: ['Qwen2VLForConditionalGeneration'],
-  model_type: 'qwen2_vl',
+const DECODER = {
   hidden_size: 96,
   num_hidden_layers: 2,
   num_attention_heads: 4,
   num_key_value_heads: 2,
   intermediate_size: 256,
   tie_word_embeddings: true,
-  hidden_act: 'silu',
-  initializer_range: 0.06,
   max_position_embeddings: 1024,
   rms_norm_eps: 1e-6,
-  rope_theta: 10000,
-  torch_dtype: 'float32',
-  use_sliding_window: false,
-  rope_scaling: { type: 'mrope', mrope_section: [4, 4, 4] },
-  vision_config: {
-    depth: 2,
-    embed_dim: 64,
-    mlp_ratio: 2,
-    num_heads: 4,
-    hidden_size: 96,
-    in_chans: 3,
-    patch_size: 14,
-    spatial_merge_size: 2,
-    temporal_patch_size: 2,
+};
+const FAMILIES: Readonly<Record<string, InitOptions['arch']>> = {
+  'qwen2-vl': {
+    architectures: ['Qwen2VLForConditionalGeneration'],
+    model_type: 'qwen2_vl',
+    ...DECODER,
+    hidden_act: 'silu',
+    initializer_range: 0.06,
+    rope_theta: 10000,
+    torch_dtype: 'float32',
+    use_sliding_window: false,
+    rope_scaling: { type: 'mrope', mrope_section: [4, 4, 4] },
+    vision_config: {
+      depth: 2,
+      embed_dim: 64,
+      mlp_ratio: 2,
+      num_heads: 4,
+      hidden_size: 96,
+      in_chans: 3,
+      patch_size: 14,
+      spatial_merge_size: 2,
+      temporal_patch_size: 2,
+    },
+  },
+  'qwen3-vl': {
+    architectures: ['Qwen3VLForConditionalGeneration'],
+    model_type: 'qwen3_vl',
+    initializer_range: 0.06,
+    tie_word_embeddings: true,
+    torch_dtype: 'float32',
+    text_config: {
+      model_type: 'qwen3_vl_text',
+      ...DECODER,
+      head_dim: 32,
+      attention_bias: false,
+      hidden_act: 'silu',
+      rope_theta: 10000,
+      rope_scaling: { rope_type: 'default', mrope_interleaved: true, mrope_section: [6, 5, 5] },
+    },
+    vision_config: {
+      model_type: 'qwen3_vl',
+      depth: 2,
+      hidden_size: 64,
+      intermediate_size: 128,
+      num_heads: 4,
+      in_channels: 3,
+      out_hidden_size: 96,
+      patch_size: 14,
+      spatial_merge_size: 2,
+      temporal_patch_size: 2,
+      num_position_embeddings: 16,
+      deepstack_visual_indexes: [0, 1],
+      hidden_act: 'gelu_pytorch_tanh',
+    },
   },
 };
+const MODEL = FAMILIES[args.family];
+if (!MODEL) throw new Error(`--family ${args.family} is none of ${Object.keys(FAMILIES).join(', ')}`);
 
 /** Five columns of seven rows. */
 const GLYPHS: Readonly<Record<string, readonly string[]>> = {
@@ -258,5 +299,11 @@ for (const control of [false, true]) {
   }
 }
 if (args.json)
-  console.log(JSON.stringify({ adapter: gpu.info.name, steps: Number(args.steps), outcomes }, null, 2));
+  console.log(
+    JSON.stringify(
+      { adapter: gpu.info.name, family: args.family, steps: Number(args.steps), outcomes },
+      null,
+      2,
+    ),
+  );
 await gpu.destroy();
