@@ -18,7 +18,8 @@ export function parseFixture(bytes: Uint8Array): Record<string, FixtureTensor> {
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const [from, to] = entry.data_offsets.map((offset) => offset + 8 + headerBytes);
-    const own = bytes.slice(from, to).buffer as ArrayBuffer;
+    // A copy: a Buffer of Node would slice without one.
+    const own = new Uint8Array(bytes.subarray(from, to)).buffer;
     const read: Record<string, () => Float32Array | Int32Array> = {
       F32: () => new Float32Array(own),
       I32: () => new Int32Array(own),
