@@ -153,16 +153,26 @@ describe('chat completions', () => {
 
 describe('requests that cannot be served', () => {
   it.each([
-    [{ messages: [] }, 400, /messages/],
-    [{ temperature: -1 }, 400, /temperature/],
-    [{ presence_penalty: 1 }, 400, /presence_penalty/],
-    [{ tools: [{ type: 'function' }] }, 400, /tools/],
-    [{ messages: [{ role: 'user', content: [{ type: 'input_audio' }] }] }, 400, /input_audio/],
-    [{ messages: [{ role: 'user', content: 'long '.repeat(9000) }] }, 400, /positions/],
-    [{ messages: [{ role: 'user', content: 'long '.repeat(2_000_000) }] }, 400, /positions/],
-    [{ logit_bias: { 5: 10 } }, 400, /logit_bias/],
-    [{ model: 'gpt-5' }, 404, /there is "tiny"/],
-  ])('%j is refused', async (fields, status, message) => {
+    ['no messages', { messages: [] }, 400, /messages/],
+    ['a negative temperature', { temperature: -1 }, 400, /temperature/],
+    ['a presence penalty', { presence_penalty: 1 }, 400, /presence_penalty/],
+    ['tools', { tools: [{ type: 'function' }] }, 400, /tools/],
+    ['sound', { messages: [{ role: 'user', content: [{ type: 'input_audio' }] }] }, 400, /input_audio/],
+    [
+      'a prompt beyond the context',
+      { messages: [{ role: 'user', content: 'long '.repeat(9000) }] },
+      400,
+      /positions/,
+    ],
+    [
+      'a prompt of 10 MB',
+      { messages: [{ role: 'user', content: 'long '.repeat(2_000_000) }] },
+      400,
+      /positions/,
+    ],
+    ['a bias of logits', { logit_bias: { 5: 10 } }, 400, /logit_bias/],
+    ['another model', { model: 'gpt-5' }, 404, /there is "tiny"/],
+  ])('%s: refused', async (_, fields, status, message) => {
     const bad = { ...hello, ...fields } as OpenAI.ChatCompletionCreateParamsNonStreaming;
     await expect(client.chat.completions.create(bad)).rejects.toMatchObject({
       status,
