@@ -11,7 +11,9 @@ import { ensureBuilt, ensureInstalled, root } from './lib/checkout.mjs';
 import { addUp, closingLines, readRun } from './lib/tally.mjs';
 
 /** Tests that mostly wait for processes of their own. */
-const PROCESSES = ['kernels-tests/examples', 'kernels-tests/eval', 'kernels-tests/cluster'];
+const PROCESSES = ['examples', 'eval', 'cluster', 'browser.test.ts'].map((name) => `kernels-tests/${name}`);
+/** Kernels in which lanes work together, or which have a variant for matrix units: what they give depends on the vectors. */
+const FAMILIES = ['attention', 'matmul', 'matrix', 'norm', 'reduce', 'sampling', 'softmax', 'step', 'vocab'];
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 ensureInstalled();
@@ -29,23 +31,34 @@ function runSome() {
 }
 
 /**
- * Everything, in two rows of runs side by side, as none keeps two cores busy. The first row has the tests of kernels, models
- * and trainers; the second what needs no adapter, what starts processes of its own, and the kernels again on vectors of
- * another width. The output of the second row is shown after that of the first.
+ * Everything, in three rows of runs side by side, as no two of them keep two cores busy. The first row has the tests of kernels,
+ * and some of them again on vectors of another width; the second those of models and trainers; the third what needs no adapter, and
+ * what starts processes of its own. All but what comes first is shown at the end.
  */
 async function runAll() {
-  const without = (...folders) => folders.flatMap((folder) => ['--exclude', `${folder}/**`]);
-  const second = async () => {
-    const runs = [await runVitest(without('kernels-tests'), { held: true })];
-    if (runs[0].finished) runs.push(await runVitest(PROCESSES, { held: true, needsDriver: true }));
-    if (runs.at(-1).finished && (await isWide())) {
-      const env = { LP_NATIVE_VECTOR_WIDTH: '256' };
-      runs.push(await runVitest(kernelTests(), { held: true, needsDriver: true, env }));
-    }
-    return runs;
+  const entries = readdirSync(path.join(root, 'kernels-tests'), { withFileTypes: true });
+  const own = entries.map((entry) => ({
+    file: `kernels-tests/${entry.name}`,
+    isFolder: entry.isDirectory(),
+  }));
+  const others = own.filter(({ file }) => !PROCESSES.includes(file));
+  const kernels = others.flatMap(({ file }) => (file.endsWith('.test.ts') ? [file] : []));
+  const folders = others.flatMap(({ file, isFolder }) => (isFolder ? [`${file}/`] : []));
+  const again = kernels.filter((file) => FAMILIES.some((family) => path.basename(file).startsWith(family)));
+  const first = async () => {
+    const runs = [await runVitest(kernels, { needsDriver: true })];
+    if (!runs[0].finished || !(await isWide())) return runs;
+    const env = { LP_NATIVE_VECTOR_WIDTH: '256' };
+    return [...runs, await runVitest(again, { held: true, needsDriver: true, env })];
   };
-  const first = runVitest(without('src', 'scripts', 'bench', ...PROCESSES), { needsDriver: true });
-  const runs = (await Promise.all([first, second()])).flat();
+  const third = async () => {
+    const runs = [await runVitest(['--exclude', 'kernels-tests/**'], { held: true })];
+    if (!runs[0].finished) return runs;
+    return [...runs, await runVitest(PROCESSES, { held: true, needsDriver: true })];
+  };
+  const second = runVitest(folders, { held: true, needsDriver: true });
+  const rows = [first(), second, third()];
+  const runs = (await Promise.all(rows)).flat();
   for (const { output } of runs) process.stdout.write(output);
   return runs;
 }
@@ -93,11 +106,4 @@ async function isWide() {
   const { chooseLaunch } = await import('../dist/platform/launcher/launch.js');
   const { adapter, env } = chooseLaunch(() => {});
   return /llvmpipe/.test(adapter.name) && env.LP_NATIVE_VECTOR_WIDTH === '512';
-}
-
-/** Those that are about numbers. */
-function kernelTests() {
-  const others = ['engine.test.ts', 'faults.test.ts', 'gpu.test.ts', 'training.test.ts'];
-  const files = readdirSync(path.join(root, 'kernels-tests')).filter((file) => file.endsWith('.test.ts'));
-  return files.filter((file) => !others.includes(file)).map((file) => `kernels-tests/${file}`);
 }
